@@ -1,0 +1,6 @@
+//! labrpc asks many machines one question over gRPC, at once, and ranks the answers.
+
+pub mod pb;
+pub mod profile;
+pub mod survey;
+pub mod untrusted;

@@ -1,0 +1,2 @@
+//! The `labrpc` command.
+fn main() {}

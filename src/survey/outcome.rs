@@ -1,0 +1,303 @@
+//! What became of one endpoint: the closed set of outcomes, each with a detail and a hint.
+//!
+//! These types are made by the survey and read by every report. They say what was observed; the hint says what
+//! that usually means and what to do, and is worded so that it is true in every case it is shown for.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    profile::{self, Profile},
+    untrusted::Untrusted,
+};
+
+/// One input line's outcome and how it was come by.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What became of the endpoint.
+    pub outcome: Outcome,
+    /// Connections tried; 0 where nobody was asked.
+    pub attempts: u32,
+    /// From the start of the first attempt to the end of the last.
+    pub elapsed: Duration,
+    /// The phases of the last attempt.
+    pub phases: Phases,
+}
+
+/// How long each phase of an attempt took; `None` for one that was not entered or not completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Name resolution.
+    pub dns: Option<Duration>,
+    /// The TCP handshake.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the first byte of the call to the last of its answer.
+    pub call: Option<Duration>,
+}
+
+/// In which language an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// A gRPC response.
+    Grpc,
+    /// One bare JSON object, as the original exercise's servers send.
+    Raw,
+}
+
+/// What an attempt was waiting for when its time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the stages")]
+pub enum Stage {
+    Connect,
+    Tls,
+    Headers,
+    Body,
+}
+
+/// What a peer speaks that is not gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP/1, by its status line.
+    Http1,
+    /// TLS, by an alert or handshake record, where plaintext was asked.
+    Tls,
+    /// Printable text, such as a banner.
+    Text,
+    /// Bytes that are none of these, or HTTP/2 that is not gRPC.
+    Other,
+}
+
+/// Why an answer is no profile.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Invalid {
+    /// A field is missing, unreadable or out of range.
+    Field(profile::Error),
+    /// The bytes are no `GetProfileResponse`, or the text is no JSON object of that shape.
+    Message(Untrusted),
+}
+
+/// What became of one endpoint. Every input line gets exactly one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A valid profile.
+    Ok {
+        /// The language it came in.
+        dialect: Dialect,
+        /// The profile itself.
+        profile: Profile,
+    },
+    /// The name did not resolve; the resolver's reason.
+    Dns(Untrusted),
+    /// The machine is there and says that nothing listens.
+    Refused,
+    /// The network says that there is no way to the machine.
+    Unreachable,
+    /// The time for one attempt was up.
+    Timeout(Stage),
+    /// The peer closed or reset the connection before it had answered.
+    Reset,
+    /// The TLS handshake failed; the reason.
+    Tls(Untrusted),
+    /// The peer speaks another protocol; an excerpt of what it said.
+    NotGrpc(Speaks, Untrusted),
+    /// A gRPC status other than OK.
+    Status {
+        /// Its code.
+        code: tonic::Code,
+        /// Its message, from the peer.
+        message: Untrusted,
+    },
+    /// The answer was larger than any profile can be.
+    TooLarge,
+    /// An answer came in time and is no valid profile.
+    Invalid(Invalid),
+    /// The same endpoint stands on an earlier line and is asked there.
+    DuplicateLine {
+        /// That line, counted from 1.
+        first: usize,
+    },
+    /// A valid profile whose id another endpoint claims too.
+    DuplicateId {
+        /// The language it came in.
+        dialect: Dialect,
+        /// The profile itself.
+        profile: Profile,
+    },
+    /// This machine ran out of something; what.
+    Local(Untrusted),
+    /// The run ended before this endpoint had been asked to the end.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Every outcome's name, in the order in which reports list them.
+    pub const NAMES: [&str; 15] = [
+        "ok",
+        "duplicate_id",
+        "invalid",
+        "status",
+        "not_grpc",
+        "too_large",
+        "tls",
+        "reset",
+        "timeout",
+        "refused",
+        "unreachable",
+        "dns",
+        "local",
+        "cancelled",
+        "duplicate_line",
+    ];
+
+    /// The outcome's name in machine-readable reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ok { .. } => "ok",
+            Self::Dns(_) => "dns",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::Reset => "reset",
+            Self::Tls(_) => "tls",
+            Self::NotGrpc(..) => "not_grpc",
+            Self::Status { .. } => "status",
+            Self::TooLarge => "too_large",
+            Self::Invalid(_) => "invalid",
+            Self::DuplicateLine { .. } => "duplicate_line",
+            Self::DuplicateId { .. } => "duplicate_id",
+            Self::Local(_) => "local",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The profile that came, whether or not its id is claimed twice.
+    #[must_use]
+    pub fn profile(&self) -> Option<(&Profile, Dialect)> {
+        match self {
+            Self::Ok { dialect, profile } | Self::DuplicateId { dialect, profile } => {
+                Some((profile, *dialect))
+            }
+            _ => None,
+        }
+    }
+
+    /// What exactly was seen, where the name does not say it all.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Timeout(stage) => Some(stage.to_string()),
+            Self::Dns(text) | Self::Tls(text) | Self::Local(text) => Some(text.to_string()),
+            Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
+            Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
+            Self::Invalid(Invalid::Field(error)) => Some(error.to_string()),
+            Self::Invalid(Invalid::Message(text)) => Some(text.to_string()),
+            Self::DuplicateLine { first } => Some(format!("same as line {first}")),
+            Self::DuplicateId { profile, .. } => Some(format!("id {}", profile.id)),
+            Self::Ok { .. }
+            | Self::Refused
+            | Self::Unreachable
+            | Self::Reset
+            | Self::TooLarge
+            | Self::Cancelled => None,
+        }
+    }
+
+    /// One line on what to do about it; `None` for an endpoint that is as it should be.
+    #[must_use]
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Ok { .. } => return None,
+            Self::Dns(_) => "is the name spelled right, and known to this machine's resolver?",
+            Self::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
+            Self::Unreachable => "no route; is the machine switched on, and in this network?",
+            Self::Timeout(Stage::Connect) => {
+                "no answer at all; is the machine on, or does a firewall drop the port?"
+            }
+            Self::Timeout(Stage::Tls) => "the TLS handshake stalled; does this port speak TLS?",
+            Self::Timeout(Stage::Headers) => {
+                "connected, then silence; is the server stopped, or another program on this port?"
+            }
+            Self::Timeout(Stage::Body) => "the answer began and did not end; is the server stuck?",
+            Self::Reset => {
+                "the connection was closed before an answer; does the server log say why?"
+            }
+            Self::Tls(_) => {
+                "certificate or TLS settings do not match; see --cacert and --authority"
+            }
+            Self::NotGrpc(Speaks::Http1, _) => "a web server, or a proxy, answers on this port",
+            Self::NotGrpc(Speaks::Tls, _) => "the server wants TLS: give --cacert CA.pem",
+            Self::NotGrpc(Speaks::Text, _) => "another program listens on this port",
+            Self::NotGrpc(Speaks::Other, _) => {
+                "something other than a gRPC server answers on this port"
+            }
+            Self::Status { code, .. } => match code {
+                tonic::Code::Unimplemented => "a gRPC server, but it has no lab.Profile/GetProfile",
+                tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
+                tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
+                tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
+                    "the server does not let this client ask; is a certificate needed?"
+                }
+                _ => "the server's own code failed; its log knows more",
+            },
+            Self::TooLarge => "the answer is larger than any profile can be",
+            Self::Invalid(_) => "the server answers, but its data must be put right there",
+            Self::DuplicateLine { .. } => "the endpoint is listed twice and was asked once",
+            Self::DuplicateId { .. } => "two machines claim this id; neither is ranked",
+            Self::Local(_) => "this machine's limit, not the peer's; try a smaller --concurrency",
+            Self::Cancelled => "the run ended before this endpoint had answered",
+        };
+        Some(Cow::Borrowed(hint))
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Headers => "headers",
+            Self::Body => "body",
+        })
+    }
+}
+
+impl fmt::Display for Speaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "http1",
+            Self::Tls => "tls",
+            Self::Text => "text",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// A status code as the gRPC specification spells it.
+#[must_use]
+pub fn code_name(code: tonic::Code) -> &'static str {
+    use tonic::Code;
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
