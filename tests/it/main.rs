@@ -1,0 +1,3 @@
+//! Every promise that the project makes, held against the library and the real binary.
+
+mod hosts;
