@@ -2,5 +2,7 @@
 
 pub mod pb;
 pub mod profile;
+pub mod report;
+pub mod similarity;
 pub mod survey;
 pub mod untrusted;
