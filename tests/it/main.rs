@@ -1,3 +1,5 @@
 //! Every promise that the project makes, held against the library and the real binary.
 
 mod hosts;
+mod peer;
+mod survey;

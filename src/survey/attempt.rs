@@ -1,0 +1,325 @@
+//! One attempt on one endpoint: one connection, one deadline, one outcome.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use h2::Reason;
+use http::{Uri, uri::Authority};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+use tonic::{Code, Status};
+
+use crate::{
+    profile::Profile,
+    survey::{
+        Config, Tls, call,
+        connect::{self, LOOKUPS, Stream, during},
+        endpoint::{Address, Endpoint},
+        outcome::{Dialect, Invalid, Outcome, Phases, Speaks, Stage},
+        raw,
+        trace::Trace,
+        wire::{self, End, Opening, Seen, Wire},
+    },
+    untrusted::Untrusted,
+};
+
+/// A server's word on when to ask again, in milliseconds; anything but a number from 0 means never.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+/// How near to the deadline a server's "cancelled" is the deadline's doing.
+const LATE: Duration = Duration::from_millis(100);
+
+/// What all attempts of a run share.
+pub(crate) struct Asker {
+    connect_timeout: Duration,
+    max_time: Duration,
+    tls: Option<Tls>,
+    lookups: Semaphore,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) outcome: Outcome,
+    pub(crate) again: Again,
+    pub(crate) phases: Phases,
+}
+
+/// Whether it makes sense to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// No: it was answered, or asking again would not change the answer.
+    No,
+    /// The attempt had no effect, and the peer may recover soon; after so long if it said so.
+    Soon(Option<Duration>),
+    /// Nobody is there yet.
+    WhenUp,
+    /// The attempt never left this machine.
+    WhenFree,
+}
+
+impl Asker {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            connect_timeout: config.connect_timeout,
+            max_time: config.max_time,
+            tls: config.tls.clone(),
+            lookups: Semaphore::new(LOOKUPS),
+        }
+    }
+
+    /// Asks an endpoint once.
+    pub(crate) async fn attempt(&self, endpoint: &Endpoint) -> Attempt {
+        let trace = Arc::new(Trace::new());
+        let (outcome, again) = self.resolve_and_ask(endpoint, &trace).await;
+        let phases = trace.notes().phases;
+        Attempt {
+            outcome,
+            again,
+            phases,
+        }
+    }
+
+    async fn resolve_and_ask(&self, endpoint: &Endpoint, trace: &Arc<Trace>) -> (Outcome, Again) {
+        let name = match &endpoint.address {
+            Address::Name(name, port) => Some((&**name, *port)),
+            Address::Ip(..) | Address::Unix(_) => None,
+        };
+        let permit = match name {
+            Some(_) => self.lookups.acquire().await.ok(),
+            None => None,
+        };
+        // The time of an attempt does not include the queue before this machine's own resolver.
+        let start = Instant::now();
+        let deadline = start + self.max_time;
+        let mut addresses = Vec::new();
+        if let Some((name, port)) = name {
+            match connect::resolve(name, port, self.max_time).await {
+                Ok(found) => addresses = found,
+                Err(reason) => return conclude(Outcome::Dns(reason)),
+            }
+            trace.notes().phases.dns = Some(start.elapsed());
+        }
+        drop(permit);
+        timeout_at(deadline, self.ask(endpoint, &addresses, deadline, trace))
+            .await
+            .unwrap_or_else(|_| conclude(Outcome::Timeout(trace.notes().stage)))
+    }
+
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        resolved: &[SocketAddr],
+        deadline: Instant,
+        trace: &Arc<Trace>,
+    ) -> (Outcome, Again) {
+        let start = Instant::now();
+        let connecting = connect::connect(&endpoint.address, resolved, self.connect_timeout);
+        let mut stream = match connecting.await {
+            Ok(stream) => stream,
+            Err(connect::Failure::Outcome(outcome)) => return conclude(outcome),
+            Err(connect::Failure::Exhausted(error)) => {
+                let reason = Untrusted::new(&error.to_string());
+                return (Outcome::Local(reason), Again::WhenFree);
+            }
+        };
+        trace.notes().phases.connect = Some(start.elapsed());
+
+        let tls = self.tls.as_ref().filter(|_| !endpoint.raw);
+        if let Some(tls) = tls {
+            let start = Instant::now();
+            trace.notes().stage = Stage::Tls;
+            stream = match encrypt(stream, tls, &endpoint.address).await {
+                Ok(stream) => stream,
+                Err(outcome) => return conclude(outcome),
+            };
+            trace.notes().phases.tls = Some(start.elapsed());
+        }
+
+        let start = Instant::now();
+        trace.notes().stage = Stage::Headers;
+        let wire = Wire::new(stream);
+        let concluded = if endpoint.raw {
+            read_raw(&wire, trace).await
+        } else {
+            let origin = origin(&endpoint.address, tls);
+            call_or_raw(&wire, origin, deadline, trace).await
+        };
+        if let Outcome::Ok { .. } | Outcome::Status { .. } | Outcome::Invalid(_) = concluded.0 {
+            trace.notes().phases.call = Some(start.elapsed());
+        }
+        concluded
+    }
+}
+
+/// An outcome with the repetition that follows from it alone.
+fn conclude(outcome: Outcome) -> (Outcome, Again) {
+    let again = match outcome {
+        Outcome::Refused | Outcome::Unreachable | Outcome::Timeout(Stage::Connect) => Again::WhenUp,
+        _ => Again::No,
+    };
+    (outcome, again)
+}
+
+fn ok(dialect: Dialect, profile: Profile) -> Outcome {
+    Outcome::Ok { dialect, profile }
+}
+
+async fn encrypt(stream: Stream, tls: &Tls, address: &Address) -> Result<Stream, Outcome> {
+    let host = match (&tls.authority, address) {
+        (Some(authority), _) => authority.host().trim_matches(['[', ']']).to_owned(),
+        (None, Address::Ip(ip, _)) => ip.to_string(),
+        (None, Address::Name(name, _)) => name.to_string(),
+        (None, Address::Unix(_)) => "localhost".to_owned(),
+    };
+    let refused = |text: &str| Outcome::Tls(Untrusted::new(text));
+    let name = rustls::pki_types::ServerName::try_from(host)
+        .map_err(|_| refused("the host is no name that a certificate can have"))?;
+    match TlsConnector::from(Arc::clone(&tls.config))
+        .connect(name, stream)
+        .await
+    {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(during(&error, Stage::Tls)),
+    }
+}
+
+/// The scheme and authority of the call's URI.
+fn origin(address: &Address, tls: Option<&Tls>) -> Uri {
+    let authority = match (tls.and_then(|tls| tls.authority.clone()), address) {
+        (Some(authority), _) => Some(authority),
+        (None, Address::Ip(..) | Address::Name(..)) => address.to_string().parse().ok(),
+        (None, Address::Unix(_)) => None,
+    };
+    Uri::builder()
+        .scheme(if tls.is_some() { "https" } else { "http" })
+        // A name that no URI can carry still has an address.
+        .authority(authority.unwrap_or_else(|| Authority::from_static("localhost")))
+        .path_and_query("/")
+        .build()
+        .unwrap_or_default()
+}
+
+async fn read_raw(wire: &Wire, trace: &Trace) -> (Outcome, Again) {
+    let mut bytes = Vec::new();
+    let outcome = match raw::read(wire, &mut bytes, trace).await {
+        Ok(profile) => ok(Dialect::Raw, profile),
+        Err(raw::Failure::Invalid(invalid)) => Outcome::Invalid(invalid),
+        Err(raw::Failure::TooLarge) => Outcome::TooLarge,
+        Err(raw::Failure::NotJson) => {
+            Outcome::NotGrpc(wire::speaks(&bytes), Untrusted::from_bytes(&bytes))
+        }
+        Err(raw::Failure::Cut) => return ended(&wire.seen(), Stage::Body),
+    };
+    conclude(outcome)
+}
+
+async fn call_or_raw(
+    wire: &Wire,
+    origin: Uri,
+    deadline: Instant,
+    trace: &Arc<Trace>,
+) -> (Outcome, Again) {
+    let status = match call::get_profile(wire, origin, deadline, trace).await {
+        Ok(response) => {
+            return conclude(match Profile::try_from(response) {
+                Ok(profile) => ok(Dialect::Grpc, profile),
+                Err(error) => Outcome::Invalid(Invalid::Field(error)),
+            });
+        }
+        Err(status) => status,
+    };
+    let seen = wire.seen();
+    match &seen.opening {
+        Some(Opening::Json) => return read_raw(wire, trace).await,
+        Some(Opening::Other(speaks)) => {
+            return conclude(Outcome::NotGrpc(*speaks, seen.excerpt));
+        }
+        Some(Opening::Http2) | None => {}
+    }
+    let late = || {
+        let left = deadline.saturating_duration_since(Instant::now());
+        left < LATE
+    };
+    let notes = &mut *trace.notes();
+    let outcome = if let Some(other) = notes.not_grpc.take() {
+        Outcome::NotGrpc(Speaks::Other, other)
+    } else if notes.status {
+        // A server's own timer for the deadline that it was told may run out before this end's.
+        if late() && matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
+            Outcome::Timeout(Stage::Headers)
+        } else {
+            return refused(&status);
+        }
+    } else if let Some(End::Full) = seen.end {
+        Outcome::TooLarge
+    } else if let Some(broken) = notes.broken.take() {
+        if broken.is_remote() && broken.reason() == Some(Reason::CANCEL) && late() {
+            Outcome::Timeout(notes.stage)
+        } else {
+            return http2(&broken, &seen, notes.stage);
+        }
+    } else if status.code() == Code::OutOfRange {
+        // tonic's word for a message above the limit.
+        Outcome::TooLarge
+    } else {
+        Outcome::Invalid(Invalid::Message(Untrusted::new(status.message())))
+    };
+    conclude(outcome)
+}
+
+/// The outcome of a status that the peer sent.
+fn refused(status: &Status) -> (Outcome, Again) {
+    let pushback = status.metadata().get(PUSHBACK).map(|value| {
+        let text = value.to_str().unwrap_or_default();
+        text.parse().map(Duration::from_millis)
+    });
+    let again = match (status.code(), pushback) {
+        // The one code that says that the call had no effect.
+        (Code::Unavailable, None) => Again::Soon(None),
+        // A server that sheds load and names a time wants to be asked again.
+        (Code::Unavailable | Code::ResourceExhausted, Some(Ok(after))) => Again::Soon(Some(after)),
+        _ => Again::No,
+    };
+    let outcome = Outcome::Status {
+        code: status.code(),
+        message: Untrusted::new(status.message()),
+    };
+    (outcome, again)
+}
+
+/// The outcome of an HTTP/2 stream or connection that failed.
+fn http2(broken: &h2::Error, seen: &Seen, stage: Stage) -> (Outcome, Again) {
+    match broken.reason() {
+        // The server says that it did not begin with the call.
+        Some(Reason::REFUSED_STREAM) if broken.is_remote() => (Outcome::Reset, Again::Soon(None)),
+        Some(Reason::NO_ERROR) if broken.is_remote() && broken.is_go_away() => {
+            (Outcome::Reset, Again::Soon(None))
+        }
+        Some(_) if broken.is_remote() => conclude(Outcome::Reset),
+        // What h2 says of a header list, or of a flood, above the limits.
+        Some(Reason::REFUSED_STREAM | Reason::ENHANCE_YOUR_CALM) if broken.is_library() => {
+            conclude(Outcome::TooLarge)
+        }
+        Some(reason) => {
+            let reason = Untrusted::new(&format!("HTTP/2 with {reason}"));
+            conclude(Outcome::NotGrpc(Speaks::Other, reason))
+        }
+        None => ended(seen, stage),
+    }
+}
+
+/// The outcome of a connection that ended before the answer did.
+fn ended(seen: &Seen, stage: Stage) -> (Outcome, Again) {
+    let outcome = match &seen.end {
+        Some(End::Full) => Outcome::TooLarge,
+        Some(End::Failed(error)) => during(error, stage),
+        Some(End::Closed) | None => Outcome::Reset,
+    };
+    match outcome {
+        Outcome::Reset if seen.received == 0 => (Outcome::Reset, Again::Soon(None)),
+        outcome => conclude(outcome),
+    }
+}

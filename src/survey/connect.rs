@@ -1,0 +1,174 @@
+//! From an endpoint to a connected socket: name resolution, the addresses of a name in turn, and what the
+//! operating system's errors mean.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    survey::{
+        endpoint::Address,
+        outcome::{Outcome, Stage},
+    },
+    untrusted::Untrusted,
+};
+
+/// Longest time for one name: getaddrinfo has no limit of its own.
+const LOOKUP: Duration = Duration::from_secs(2);
+
+/// Names looked up at the same time: each holds a thread of the blocking pool, which has 512.
+pub(crate) const LOOKUPS: usize = 64;
+
+/// Anything that bytes go through: TCP, a Unix socket, TLS over either.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connected peer of any kind. The one allocation costs less than a copy of the call's code for each kind.
+pub(crate) type Stream = Box<dyn Duplex>;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// This machine has none left of what a connection needs; the operating system's word for it.
+    Exhausted(io::Error),
+    /// Anything else.
+    Outcome(Outcome),
+}
+
+/// Looks up the addresses of a name.
+///
+/// # Errors
+/// The resolver's reason, or that it took longer than `limit` or 2 s.
+pub(crate) async fn resolve(
+    name: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<Vec<SocketAddr>, Untrusted> {
+    let limit = limit.min(LOOKUP);
+    let addresses: Vec<_> = match timeout(limit, lookup_host((name, port))).await {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => return Err(Untrusted::new(&error.to_string())),
+        Err(_) => {
+            let reason = format!("the resolver did not answer within {limit:?}");
+            return Err(Untrusted::new(&reason));
+        }
+    };
+    if addresses.is_empty() {
+        return Err(Untrusted::new("the name has no address"));
+    }
+    Ok(addresses)
+}
+
+/// Connects within `limit`. Of a name the `resolved` addresses are tried in turn, and each gets an equal share
+/// of the time that is left.
+pub(crate) async fn connect(
+    address: &Address,
+    resolved: &[SocketAddr],
+    limit: Duration,
+) -> Result<Stream, Failure> {
+    match address {
+        Address::Ip(ip, port) => tcp(SocketAddr::new(*ip, *port), limit).await,
+        Address::Unix(path) => unix(path, limit).await,
+        Address::Name(..) => {
+            let start = Instant::now();
+            let mut last = Failure::Outcome(Outcome::Timeout(Stage::Connect));
+            for (address, untried) in resolved.iter().zip((1..=resolved.len() as u32).rev()) {
+                let left = limit.saturating_sub(start.elapsed());
+                match tcp(*address, left / untried).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(failure) => last = failure,
+                }
+            }
+            Err(last)
+        }
+    }
+}
+
+async fn tcp(address: SocketAddr, limit: Duration) -> Result<Stream, Failure> {
+    let stream = within(limit, TcpStream::connect(address)).await?;
+    // The call's bytes leave in one piece; what little follows must not wait for the peer's acknowledgement.
+    stream.set_nodelay(true).map_err(failure)?;
+    Ok(Box::new(stream))
+}
+
+#[cfg(unix)]
+async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Failure> {
+    let stream = within(limit, tokio::net::UnixStream::connect(path)).await?;
+    Ok(Box::new(stream))
+}
+
+#[cfg(not(unix))]
+async fn unix(_: &std::path::Path, _: Duration) -> Result<Stream, Failure> {
+    let reason = Untrusted::new("this system has no Unix sockets");
+    Err(Failure::Outcome(Outcome::Local(reason)))
+}
+
+async fn within<T>(
+    limit: Duration,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, Failure> {
+    match timeout(limit, connecting).await {
+        Ok(connected) => connected.map_err(failure),
+        Err(_) => Err(Failure::Outcome(Outcome::Timeout(Stage::Connect))),
+    }
+}
+
+/// What an error of `connect(2)` says about the peer, or about this machine.
+fn failure(error: io::Error) -> Failure {
+    if is_exhausted(&error) {
+        return Failure::Exhausted(error);
+    }
+    Failure::Outcome(match error.kind() {
+        // A Unix socket's path without a socket, or with one that nobody holds any more.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Outcome::Refused,
+        _ => during(&error, Stage::Connect),
+    })
+}
+
+/// What an error of an established connection means, whatever the attempt was waiting for.
+pub(crate) fn during(error: &io::Error, stage: Stage) -> Outcome {
+    use io::ErrorKind as Kind;
+    if let Some(tls) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        return Outcome::Tls(Untrusted::new(&tls.to_string()));
+    }
+    match error.kind() {
+        Kind::ConnectionReset
+        | Kind::ConnectionAborted
+        | Kind::BrokenPipe
+        | Kind::NotConnected
+        | Kind::UnexpectedEof => Outcome::Reset,
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
+            Outcome::Unreachable
+        }
+        Kind::TimedOut => Outcome::Timeout(stage),
+        _ => Outcome::Local(Untrusted::new(&error.to_string())),
+    }
+}
+
+/// Whether this machine has run out of descriptors, ports or memory for sockets.
+fn is_exhausted(error: &io::Error) -> bool {
+    // Kinds without a stable name in std: EMFILE, ENFILE and ENOBUFS, per system.
+    const NUMBERS: [i32; 3] = if cfg!(windows) {
+        [10024, 10024, 10055]
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
+        [24, 23, 105]
+    } else {
+        [24, 23, 55]
+    };
+    let by_number = error
+        .raw_os_error()
+        .is_some_and(|number| NUMBERS.contains(&number));
+    // `WouldBlock` is what Linux says for a Unix socket whose queue is full.
+    let by_kind = matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock
+    );
+    by_number || by_kind
+}

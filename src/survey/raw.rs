@@ -1,0 +1,160 @@
+//! The original exercise's dialect: the server sends one JSON object and asks nothing.
+
+use serde::Deserialize;
+
+use crate::{
+    profile::{self, Profile},
+    survey::{
+        outcome::{Invalid, Stage},
+        trace::Trace,
+        wire::Wire,
+    },
+    untrusted::Untrusted,
+};
+
+/// Most bytes that an object may have.
+const MAX_OBJECT: usize = 4 * 1024;
+
+/// Why there is no profile.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The peer stopped sending within the object; the wire knows why.
+    Cut,
+    /// More bytes than any profile has.
+    TooLarge,
+    /// The first bytes are no object.
+    NotJson,
+    /// An object, and no profile.
+    Invalid(Invalid),
+}
+
+/// Reads one object into `bytes`. What follows it is not looked at, nor whether the peer closes.
+pub(crate) async fn read(
+    wire: &Wire,
+    bytes: &mut Vec<u8>,
+    trace: &Trace,
+) -> Result<Profile, Failure> {
+    loop {
+        let more = wire.read_raw(bytes).await;
+        if !bytes.is_empty() {
+            trace.notes().stage = Stage::Body;
+        }
+        if let Some(result) = parse(bytes) {
+            return result;
+        }
+        if !more {
+            return Err(Failure::Cut);
+        }
+        if bytes.len() > MAX_OBJECT {
+            return Err(Failure::TooLarge);
+        }
+    }
+}
+
+/// The room's JSON message with every field as the wire may leave it, so that the first bad one can be named.
+#[derive(Deserialize)]
+struct Message {
+    id: Option<String>,
+    height: Option<f64>,
+    weight: Option<f64>,
+    size: Option<String>,
+}
+
+/// The profile in the first object; `None` while the object is not complete.
+fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
+    if *bytes.trim_ascii_start().first()? != b'{' {
+        return Some(Err(Failure::NotJson));
+    }
+    let mut objects = serde_json::Deserializer::from_slice(bytes).into_iter::<Message>();
+    let invalid = match objects.next()? {
+        Ok(message) => match profile(message) {
+            Ok(profile) => return Some(Ok(profile)),
+            Err(error) => Invalid::Field(error),
+        },
+        Err(error) if error.is_eof() => return None,
+        Err(error) => Invalid::Message(Untrusted::new(&error.to_string())),
+    };
+    Some(Err(Failure::Invalid(invalid)))
+}
+
+fn profile(message: Message) -> Result<Profile, profile::Error> {
+    let Message {
+        id,
+        height,
+        weight,
+        size,
+    } = message;
+    let missing = profile::Error::Missing;
+    Ok(Profile {
+        id: id.ok_or(missing("id"))?.parse()?,
+        height: height.ok_or(missing("height"))?.try_into()?,
+        weight: weight.ok_or(missing("weight"))?.try_into()?,
+        size: size.ok_or(missing("size"))?.parse()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prefix_waits_and_the_whole_is_read() {
+        let text = br#"  {"id":"1527406014","height":178,"weight":60,"size":"2xl"}"#;
+        for end in 0..text.len() {
+            assert!(parse(&text[..end]).is_none(), "{end}");
+        }
+        let profile = parse(text).unwrap().unwrap();
+        assert_eq!(profile.to_string(), "1527406014: 178 cm, 60 kg, XXL");
+    }
+
+    #[test]
+    fn what_follows_the_object_is_not_looked_at() {
+        let text = br#"{"id":"a","height":178,"weight":60,"size":"M","x":{"y":[1]}}trailing"#;
+        assert_eq!(parse(text).unwrap().unwrap().id.as_str(), "a");
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let cases = [
+            (
+                r#"{"id":"a","height":1.78,"weight":60,"size":"M"}"#,
+                "height 1.78 is not within",
+            ),
+            (r#"{"id":"a","weight":60,"size":"M"}"#, "height is missing"),
+            (
+                r#"{"id":"a","height":null,"weight":60,"size":"M"}"#,
+                "height is missing",
+            ),
+            (
+                r#"{"id":"","height":178,"weight":60,"size":"M"}"#,
+                "id \"\" is not",
+            ),
+            (
+                r#"{"id":"a","height":178,"weight":60,"size":"XXXXL"}"#,
+                "size \"XXXXL\" is none",
+            ),
+            (
+                r#"{"id":"a","height":"178","weight":60,"size":"M"}"#,
+                "invalid type: string",
+            ),
+            (
+                r#"{"id":"a","height":NaN,"weight":60,"size":"M"}"#,
+                "expected value",
+            ),
+            (
+                r#"{"id":"a","id":"b","height":178,"weight":60,"size":"M"}"#,
+                "duplicate field",
+            ),
+        ];
+        for (text, expected) in cases {
+            let Some(Err(Failure::Invalid(invalid))) = parse(text.as_bytes()) else {
+                panic!("{text} was not refused");
+            };
+            let shown = match invalid {
+                Invalid::Field(error) => error.to_string(),
+                Invalid::Message(text) => text.to_string(),
+            };
+            assert!(shown.starts_with(expected), "{text}: {shown}");
+        }
+    }
+}

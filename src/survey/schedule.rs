@@ -1,0 +1,303 @@
+//! Who is asked next, who is asked again, and when: everything that is decided between attempts.
+//!
+//! It does no I/O and is told the time, so that its rules can be tested without a network or a clock.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::survey::{
+    Config,
+    attempt::{Again, Attempt},
+    outcome::{Answer, Outcome, Phases},
+};
+
+/// Of how many endpoints one may be repeated, by all repetitions together.
+const BUDGET: usize = 10;
+
+/// Delay before the first repetition; each further one doubles it.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Longest time that a server may ask to be left alone for and still be asked again.
+const PUSHBACK: Duration = Duration::from_secs(10);
+
+/// Delay before somebody who is not there yet is tried again, and its limit after doublings.
+const KNOCK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// Delay before an attempt for which this machine had nothing left, and its limit after doublings.
+const FREE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+
+/// How often an attempt may find nothing left: while others were running, and while it was alone.
+const EXHAUSTED: (u32, u32) = (20, 5);
+
+/// Descriptors left to the rest of the process: standard streams, the reports, the resolver's sockets.
+const SPARE_FILES: usize = 48;
+
+/// How far a paced run may be behind and still keep its average. Timers tick in milliseconds.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Ask this endpoint.
+    Ask(u32),
+    /// Nothing before this instant, unless an attempt ends.
+    At(Instant),
+    /// Nothing until an attempt ends.
+    Wait,
+    /// Every endpoint is decided.
+    Finished,
+}
+
+/// The endpoints of a run that are not decided.
+pub(crate) struct Schedule {
+    /// Not yet asked, the next one last.
+    fresh: Vec<u32>,
+    /// To be asked again.
+    later: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Asked at least once and not decided.
+    begun: HashMap<u32, Begun>,
+    running: usize,
+    window: Window,
+    pace: Option<Pace>,
+    repetitions: usize,
+    retries: u32,
+    wait_until: Option<Instant>,
+    jitter: fastrand::Rng,
+}
+
+/// What is kept of an endpoint between its attempts.
+struct Begun {
+    since: Instant,
+    until: Instant,
+    attempts: u32,
+    repetitions: u32,
+    knocks: u32,
+    exhausted: u32,
+    exhausted_alone: u32,
+    last: Option<(Outcome, Phases)>,
+}
+
+/// How many attempts may run: halved when this machine runs out, grown back slowly.
+struct Window {
+    now: usize,
+    max: usize,
+    successes: usize,
+}
+
+/// Connections started per second.
+struct Pace {
+    every: Duration,
+    next: Instant,
+}
+
+impl Schedule {
+    pub(crate) fn new(
+        mut endpoints: Vec<u32>,
+        config: &Config,
+        open_files: usize,
+        start: Instant,
+    ) -> Self {
+        let mut jitter = fastrand::Rng::with_seed(config.seed);
+        jitter.shuffle(&mut endpoints);
+        let max = config
+            .concurrency
+            .get()
+            .min(open_files.saturating_sub(SPARE_FILES).max(1));
+        Self {
+            // A single endpoint may use its retries; a room shares the tenth.
+            repetitions: (endpoints.len() / BUDGET).max(config.retries as usize),
+            fresh: endpoints,
+            later: BinaryHeap::new(),
+            begun: HashMap::new(),
+            running: 0,
+            window: Window {
+                now: max,
+                max,
+                successes: 0,
+            },
+            pace: config.rate.map(|rate| Pace {
+                every: Duration::from_secs(1) / rate.get(),
+                next: start,
+            }),
+            retries: config.retries,
+            wait_until: config.wait.map(|wait| start + wait),
+            jitter,
+        }
+    }
+
+    /// Decides what to do; an endpoint that it hands out is running from then on.
+    pub(crate) fn next(&mut self, now: Instant) -> Next {
+        let due = self.later.peek().map(|Reverse((at, _))| *at);
+        let waiting = due.is_some_and(|due| due <= now);
+        if self.fresh.is_empty() && !waiting {
+            return match due {
+                Some(due) => Next::At(due),
+                None if self.running > 0 => Next::Wait,
+                None => Next::Finished,
+            };
+        }
+        if self.running >= self.window.now {
+            return Next::Wait;
+        }
+        if let Some(pace) = &mut self.pace {
+            if pace.next > now {
+                return Next::At(pace.next);
+            }
+            // What a coarse timer missed is made up for; a longer pause is not.
+            let floor = now.checked_sub(CATCH_UP).unwrap_or(now);
+            pace.next = pace.next.max(floor) + pace.every;
+        }
+        // Those who were promised a time come first; there are few of them.
+        let repeated = if waiting { self.later.pop() } else { None };
+        let index = match repeated {
+            Some(Reverse((_, index))) => Some(index),
+            None => self.fresh.pop(),
+        };
+        let Some(index) = index else {
+            return Next::Wait;
+        };
+        self.running += 1;
+        self.begun.entry(index).or_insert(Begun {
+            since: now,
+            until: now,
+            attempts: 0,
+            repetitions: 0,
+            knocks: 0,
+            exhausted: 0,
+            exhausted_alone: 0,
+            last: None,
+        });
+        Next::Ask(index)
+    }
+
+    /// Takes an attempt's result; the answer, if that decides the endpoint.
+    pub(crate) fn done(&mut self, index: u32, attempt: Attempt, now: Instant) -> Option<Answer> {
+        let Attempt {
+            outcome,
+            again,
+            phases,
+        } = attempt;
+        self.running -= 1;
+        let mut begun = self.begun.remove(&index)?;
+        begun.until = now;
+        if again == Again::WhenFree {
+            self.window.shrink(self.running);
+        } else {
+            begun.attempts += 1;
+            self.window.grow();
+        }
+        begun.last = Some((outcome, phases));
+        match self.delay(&mut begun, again, now) {
+            Some(delay) => {
+                self.later.push(Reverse((now + delay, index)));
+                self.begun.insert(index, begun);
+                None
+            }
+            None => begun.answer(),
+        }
+    }
+
+    /// When to ask again, if at all.
+    fn delay(&mut self, begun: &mut Begun, again: Again, now: Instant) -> Option<Duration> {
+        let doubled = |(first, most): (Duration, Duration), times: u32| {
+            first.saturating_mul(1 << times.min(16)).min(most)
+        };
+        match again {
+            Again::No => None,
+            Again::Soon(after) => {
+                let delay = match after {
+                    Some(after) if after > PUSHBACK => return None,
+                    Some(after) => after,
+                    None => doubled((RETRY, PUSHBACK), begun.repetitions),
+                };
+                if begun.repetitions >= self.retries || self.repetitions == 0 {
+                    return None;
+                }
+                begun.repetitions += 1;
+                self.repetitions -= 1;
+                Some(self.jittered(delay))
+            }
+            Again::WhenUp => {
+                let delay = self.jittered(doubled(KNOCK, begun.knocks));
+                begun.knocks += 1;
+                self.wait_until
+                    .is_some_and(|until| now + delay < until)
+                    .then_some(delay)
+            }
+            Again::WhenFree => {
+                begun.exhausted += 1;
+                begun.exhausted_alone += u32::from(self.running == 0);
+                let helpless = begun.exhausted > EXHAUSTED.0 || begun.exhausted_alone > EXHAUSTED.1;
+                let delay = doubled(FREE, begun.exhausted);
+                (!helpless).then(|| self.jittered(delay))
+            }
+        }
+    }
+
+    /// A fifth more or less, so that those who failed together do not come back together.
+    fn jittered(&mut self, delay: Duration) -> Duration {
+        delay.mul_f64(0.8 + 0.4 * self.jitter.f64())
+    }
+
+    /// The answers of all who are not decided, at the end of a run that is cut short.
+    pub(crate) fn rest(self) -> impl Iterator<Item = (u32, Answer)> {
+        let begun = self.begun.into_iter().map(|(index, begun)| {
+            // What this machine lacked a moment ago says nothing about the endpoint.
+            let answer = begun
+                .answer()
+                .filter(|answer| !matches!(answer.outcome, Outcome::Local(_)));
+            (index, answer.unwrap_or_else(cancelled))
+        });
+        begun.chain(self.fresh.into_iter().map(|index| (index, cancelled())))
+    }
+}
+
+impl Begun {
+    /// The answer with the last attempt's outcome, if one has ended.
+    fn answer(self) -> Option<Answer> {
+        let Self {
+            since,
+            until,
+            attempts,
+            last,
+            ..
+        } = self;
+        last.map(|(outcome, phases)| Answer {
+            outcome,
+            attempts,
+            elapsed: until - since,
+            phases,
+        })
+    }
+}
+
+fn cancelled() -> Answer {
+    Answer {
+        outcome: Outcome::Cancelled,
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        phases: Phases::default(),
+    }
+}
+
+impl Window {
+    /// Follows what this machine has shown to be too much.
+    fn shrink(&mut self, running: usize) {
+        self.now = self.now.min(running).max(1);
+        self.successes = 0;
+    }
+
+    /// Grows by one whenever a whole window went well.
+    fn grow(&mut self) {
+        self.successes += 1;
+        if self.successes >= self.now && self.now < self.max {
+            self.now += 1;
+            self.successes = 0;
+        }
+    }
+}
