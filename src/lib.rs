@@ -2,5 +2,6 @@
 
 pub mod pb;
 pub mod profile;
+pub mod serve;
 pub mod survey;
 pub mod untrusted;
