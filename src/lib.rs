@@ -3,6 +3,7 @@
 pub mod pb;
 pub mod profile;
 pub mod report;
+pub mod serve;
 pub mod similarity;
 pub mod survey;
 pub mod untrusted;

@@ -1,7 +1,12 @@
 //! Every promise that the project makes, held against the library and the real binary.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
+)]
 
 mod hosts;
 mod layers;
 mod peer;
 mod profile;
+mod serve;
 mod survey;
