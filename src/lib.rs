@@ -4,4 +4,5 @@ pub mod pb;
 pub mod profile;
 pub mod serve;
 pub mod survey;
+pub mod tls;
 pub mod untrusted;

@@ -5,3 +5,4 @@
 )]
 
 mod serve;
+mod tls;
