@@ -6,4 +6,5 @@ pub mod report;
 pub mod serve;
 pub mod similarity;
 pub mod survey;
+pub mod tls;
 pub mod untrusted;

@@ -1,6 +1,6 @@
 //! The server as its callers see it.
 
-mod running;
+pub(crate) mod running;
 
 mod answers;
 mod drain;
