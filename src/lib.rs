@@ -3,5 +3,6 @@
 pub mod lab;
 pub mod pb;
 pub mod profile;
+pub mod serve;
 pub mod survey;
 pub mod untrusted;

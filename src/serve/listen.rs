@@ -1,0 +1,402 @@
+//! The sockets that a server listens on, and the addresses under which others reach them.
+
+use std::{
+    fmt, fs,
+    future::poll_fn,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+    task::Poll,
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::TcpListener;
+
+use crate::{serve::io::Transport, untrusted::Untrusted};
+
+/// Connections that the kernel holds ready. A whole class that starts at once must fit; std gives 128.
+const BACKLOG: i32 = 4096;
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads `192.0.2.1:1024`, `[::]:1024`, `:1024`, `1024` (all addresses) or `unix:PATH`.
+    ///
+    /// # Errors
+    /// [`AddressError`] for anything else; names are not looked up.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err(AddressError(Untrusted::new(text))),
+                path => Ok(Self::Unix(path.into())),
+            };
+        }
+        let port = text.strip_prefix(':').unwrap_or(text);
+        port.parse()
+            .map(|port| (Ipv6Addr::UNSPECIFIED, port).into())
+            .or_else(|_| text.parse())
+            .map(Self::Tcp)
+            .map_err(|_| AddressError(Untrusted::new(text)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A text that is no address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError(Untrusted);
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = self;
+        write!(
+            f,
+            "\"{text}\" is no address to listen on; give IP:PORT such as 192.0.2.1:1024 or [::]:1024, a port, or \
+             unix:PATH"
+        )
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+/// Why an address could not be listened on.
+#[derive(Debug)]
+pub struct Error {
+    /// The address.
+    pub address: Address,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, source } = self;
+        write!(f, "cannot listen on {address}: {source}")?;
+        f.write_str(match source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; is another labrpc serve running? Stop it, or give another --listen"
+            }
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, 1024 does not",
+            io::ErrorKind::AddrNotAvailable => "; that address is not this machine's",
+            _ => "",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// A bound socket. Dropping it closes it and removes the file that it made.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Bound,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        listener: tokio::net::UnixListener,
+        // Absent for a socket that somebody else made and will remove.
+        file: Option<PathBuf>,
+    },
+}
+
+impl Listener {
+    /// Binds `address`. With `shared`, other processes of the same user may listen on the same port, each
+    /// getting a part of the connections, which is how one takes over from another without a gap.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error`] with the address and what the system said.
+    pub fn bind(address: &Address, shared: bool) -> Result<Self, Error> {
+        match address {
+            Address::Tcp(address) => Self::tcp(*address, shared),
+            Address::Unix(path) => Self::unix(path),
+        }
+    }
+
+    /// Binds a TCP address. `[::]` takes both families, and only IPv4 where IPv6 is switched off.
+    ///
+    /// # Errors
+    /// [`Error`] with the address and what the system said.
+    pub fn tcp(address: SocketAddr, shared: bool) -> Result<Self, Error> {
+        let bound = match bind_tcp(address, shared) {
+            Err(error) if is_without_ipv6(&error) && address.ip() == Ipv6Addr::UNSPECIFIED => {
+                bind_tcp((Ipv4Addr::UNSPECIFIED, address.port()).into(), shared)
+            }
+            bound => bound,
+        };
+        bound.and_then(Self::adopt_tcp).map_err(|source| Error {
+            address: Address::Tcp(address),
+            source,
+        })
+    }
+
+    /// Takes over a socket that listens already, such as one that the service manager passed on.
+    ///
+    /// # Errors
+    /// When the socket cannot be set up; it is then closed.
+    pub fn adopt_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        // Accepted sockets inherit these, so that nothing has to be set for each connection.
+        let socket = SockRef::from(&listener);
+        socket.set_tcp_nodelay(true)?;
+        // Finds out about peers that lost power or their network, without a byte above TCP.
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+        socket.set_tcp_keepalive(&keepalive.with_interval(Duration::from_secs(15)))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            socket: Bound::Tcp(TcpListener::from_std(listener)?),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn unix(path: &Path) -> Result<Self, Error> {
+        Err(Error {
+            address: Address::Unix(path.to_owned()),
+            source: io::ErrorKind::Unsupported.into(),
+        })
+    }
+
+    /// Binds a Unix socket. A file that an earlier server left is removed first, if nobody answers on it.
+    #[cfg(unix)]
+    fn unix(path: &Path) -> Result<Self, Error> {
+        use std::os::unix::{fs::FileTypeExt as _, net::UnixStream};
+
+        let failed = |source| Error {
+            address: Address::Unix(path.to_owned()),
+            source,
+        };
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+        if is_socket {
+            match UnixStream::connect(path) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    fs::remove_file(path).map_err(failed)?;
+                }
+                _ => return Err(failed(io::ErrorKind::AddrInUse.into())),
+            }
+        }
+        let bind = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.bind(&socket2::SockAddr::unix(path)?)?;
+            socket.listen(BACKLOG)?;
+            Ok::<_, io::Error>(std::os::unix::net::UnixListener::from(
+                std::os::fd::OwnedFd::from(socket),
+            ))
+        };
+        bind()
+            .and_then(|listener| Self::unix_from(listener, Some(path.to_owned())))
+            .map_err(failed)
+    }
+
+    /// Takes over a Unix socket that listens already and leaves its file alone.
+    ///
+    /// # Errors
+    /// When the socket cannot be set up; it is then closed.
+    #[cfg(unix)]
+    pub fn adopt_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        Self::unix_from(listener, None)
+    }
+
+    #[cfg(unix)]
+    fn unix_from(
+        listener: std::os::unix::net::UnixListener,
+        file: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            socket: Bound::Unix {
+                listener: tokio::net::UnixListener::from_std(listener)?,
+                file,
+            },
+        })
+    }
+
+    /// The address that is bound, with its port; for a Unix socket its path.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> io::Result<Address> {
+        match &self.socket {
+            Bound::Tcp(listener) => listener.local_addr().map(Address::Tcp),
+            #[cfg(unix)]
+            Bound::Unix { listener, .. } => {
+                let address = listener.local_addr()?;
+                Ok(Address::Unix(
+                    address.as_pathname().unwrap_or(Path::new("")).to_owned(),
+                ))
+            }
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(Transport, Option<SocketAddr>)> {
+        match &self.socket {
+            Bound::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Transport::Tcp(stream), Some(peer)))
+            }
+            #[cfg(unix)]
+            Bound::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Transport::Unix(stream), None))
+            }
+        }
+    }
+
+    /// A connection that is in the queue now, without waiting for one.
+    pub(crate) async fn accept_waiting(
+        &self,
+    ) -> Option<io::Result<(Transport, Option<SocketAddr>)>> {
+        let mut accept = std::pin::pin!(self.accept());
+        poll_fn(|cx| match accept.as_mut().poll(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Bound::Unix {
+            file: Some(file), ..
+        } = &self.socket
+        {
+            // Somebody else may have been quicker; there is nothing left to do then.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(address.ip() != Ipv6Addr::UNSPECIFIED)?;
+    }
+    // On Windows the option of the same name lets a second process steal the port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    #[cfg(unix)]
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    #[cfg(not(unix))]
+    let _ = shared;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A kernel without IPv6 says so when the socket is made, one with IPv6 switched off when it is bound.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    // There is no `ErrorKind` for EAFNOSUPPORT, whose number differs between systems.
+    const EAFNOSUPPORT: [i32; 3] = [97, 47, 10047];
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error
+            .raw_os_error()
+            .is_some_and(|number| EAFNOSUPPORT.contains(&number))
+}
+
+/// An address under which this server can be reached, and the command that asks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// `HOST:PORT`, or `unix:PATH`.
+    pub address: String,
+    /// What to type at the other machine.
+    pub command: String,
+}
+
+/// The ways to reach the listeners, those that a classmate can use first, loopback last.
+///
+/// A listener on all addresses is reachable under each address of each interface. IPv6 link-local addresses
+/// are left out: they mean nothing on another machine without an interface name.
+#[must_use]
+pub fn ways(listeners: &[Listener], plaintext: bool) -> Vec<Way> {
+    let mut addresses = Vec::new();
+    for listener in listeners {
+        match listener.address() {
+            Ok(Address::Tcp(bound)) if bound.ip().is_unspecified() => {
+                addresses.extend(
+                    interfaces()
+                        .into_iter()
+                        .filter(|ip| bound.is_ipv6() || ip.is_ipv4())
+                        .map(|ip| Address::Tcp((ip, bound.port()).into())),
+                );
+            }
+            Ok(address) => addresses.push(address),
+            Err(error) => tracing::debug!(%error, "a listener has no address"),
+        }
+    }
+    addresses.sort_by_key(|address| match address {
+        Address::Tcp(address) => (address.ip().is_loopback(), address.is_ipv6()),
+        Address::Unix(_) => (true, true),
+    });
+    addresses.dedup();
+    let flag = if plaintext { "-plaintext " } else { "" };
+    addresses
+        .into_iter()
+        .map(|address| {
+            // grpcurl takes a Unix socket's path with a flag of its own.
+            let target = match &address {
+                Address::Tcp(address) => address.to_string(),
+                Address::Unix(path) => format!("-unix {}", path.display()),
+            };
+            Way {
+                command: format!("grpcurl {flag}{target} lab.Profile/GetProfile"),
+                address: address.to_string(),
+            }
+        })
+        .collect()
+}
+
+fn interfaces() -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        .collect();
+    if addresses.is_empty() {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    addresses
+}
+
+/// What this machine calls itself; empty when that cannot be found out.
+pub(crate) fn host_name() -> String {
+    // There is no portable call without `unsafe`; where the file is missing, addresses and localhost remain.
+    ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .find_map(|file| fs::read_to_string(file).ok())
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,435 @@
+//! Answers with one profile, on one port, to everyone who speaks one of its dialects.
+//!
+//! ```text
+//! listen ── accept loop ──► a task per connection: allowed? room left? what does it speak?
+//!                               │ detect: the first bytes, under a deadline
+//!                               ├─ grpc   HTTP/2 under limits; lab.Profile, health, reflection
+//!                               ├─ http   one GET
+//!                               ├─ raw    silence: one JSON object
+//!                               └─ TLS    handshake, then told apart once more
+//! ```
+//!
+//! The caller binds and hands in the end of the run as a future. See [`run`] for a whole server and [`Server`]
+//! for one whose connections somebody else accepts.
+
+use std::{
+    fmt,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+use tonic_health::ServingStatus;
+
+use crate::serve::{
+    detect::{Opening, Verdict},
+    io::{Io, Transport},
+    limits::{Full, Gate, Limits, Permit},
+    listen::Listener,
+    metrics::{Metrics, Refusal},
+    source::Source,
+};
+
+mod accept;
+pub mod detect;
+mod grpc;
+mod http;
+mod io;
+pub mod limits;
+pub mod listen;
+pub mod metrics;
+mod raw;
+pub mod source;
+
+/// What a server does.
+pub struct Config {
+    /// Whose profile is sent.
+    pub profile: Arc<dyn Source>,
+    /// The dialects that are spoken.
+    pub accept: Accept,
+    /// The networks that may ask; empty for all. Unix sockets have the file system's permissions instead.
+    pub allow: Vec<IpNet>,
+    /// The certificate, which may change while the server runs; without one there is no TLS.
+    pub tls: Option<watch::Receiver<Arc<rustls::ServerConfig>>>,
+    /// Whether plaintext is served where there is a certificate. Without one it always is.
+    pub plaintext: bool,
+    /// Whether the reflection services are offered.
+    pub reflection: bool,
+    /// How long calls may take to end after the shutdown has begun.
+    pub drain_timeout: Duration,
+    /// How much of everything there is.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The defaults: every dialect in plaintext, for everybody, with reflection and ten seconds to drain.
+    #[must_use]
+    pub fn new(profile: Arc<dyn Source>) -> Self {
+        Self {
+            profile,
+            accept: Accept::default(),
+            allow: Vec::new(),
+            tls: None,
+            plaintext: false,
+            reflection: true,
+            drain_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The dialects that a server speaks. All by default, because the room is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// gRPC over HTTP/2.
+    pub grpc: bool,
+    /// The profile as JSON over HTTP/1.
+    pub http: bool,
+    /// The profile as JSON to whoever says nothing.
+    pub raw: bool,
+}
+
+impl Default for Accept {
+    fn default() -> Self {
+        Self {
+            grpc: true,
+            http: true,
+            raw: true,
+        }
+    }
+}
+
+impl FromStr for Accept {
+    type Err = AcceptError;
+
+    /// Reads a list such as `grpc,http,raw`.
+    ///
+    /// # Errors
+    /// [`AcceptError`] with the first word that is no dialect; an empty list has an empty one.
+    fn from_str(text: &str) -> Result<Self, AcceptError> {
+        let mut accept = Self {
+            grpc: false,
+            http: false,
+            raw: false,
+        };
+        for word in text.split(',').map(str::trim) {
+            match word {
+                "grpc" => accept.grpc = true,
+                "http" => accept.http = true,
+                "raw" => accept.raw = true,
+                _ => return Err(AcceptError(crate::untrusted::Untrusted::new(word))),
+            }
+        }
+        Ok(accept)
+    }
+}
+
+/// A word that is no dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptError(crate::untrusted::Untrusted);
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(word) = self;
+        write!(
+            f,
+            "\"{word}\" is no dialect; give one or more of grpc, http and raw, separated by commas"
+        )
+    }
+}
+
+impl std::error::Error for AcceptError {}
+
+/// How far a server is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new connections; those that are open finish their calls.
+    Draining,
+    /// Every connection ends now.
+    Cut,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every call was answered and every connection closed.
+    Drained,
+    /// So many connections were still open when time was up, and were cut.
+    Cut(usize),
+}
+
+/// Serves on `listeners` until `shutdown` completes, then lets calls finish for at most the drain timeout, or
+/// until `cut` completes. Afterwards nothing of the server is left.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use labrpc::{profile::Profile, serve::{self, listen::Listener, source::Answer}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let profile: Profile = serde_json::from_str(
+///     r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#,
+/// )?;
+/// let listener = Listener::tcp("127.0.0.1:0".parse()?, false)?;
+/// let config = serve::Config::new(Arc::new(Arc::new(Answer::from(&profile))));
+/// let shutdown = tokio::time::sleep(Duration::from_millis(1));
+/// let end = serve::run(vec![listener], config, shutdown, std::future::pending()).await;
+/// assert_eq!(end, serve::End::Drained);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn run(
+    listeners: Vec<Listener>,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+    cut: impl Future<Output = ()>,
+) -> End {
+    let server = Server::new(config).await;
+    let mut loops = tokio::task::JoinSet::new();
+    for listener in listeners {
+        loops.spawn(accept::accept(server.clone(), listener));
+    }
+    shutdown.await;
+    server.drain().await;
+    // The loops end by themselves once they have taken what was waiting in their queues.
+    while loops.join_next().await.is_some() {}
+    server.finish(cut).await
+}
+
+/// One server, without its listeners. Clones share everything.
+#[derive(Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    config: Config,
+    gate: Arc<Gate>,
+    metrics: Metrics,
+    services: grpc::Services,
+    phase: watch::Sender<Phase>,
+    host_name: String,
+}
+
+/// One connection that was let in.
+pub(crate) struct Visit {
+    server: Arc<Shared>,
+    permit: Permit,
+    local: Option<SocketAddr>,
+}
+
+impl Server {
+    /// A server that is ready to be given connections.
+    pub async fn new(config: Config) -> Self {
+        let services = grpc::Services::new(config.reflection);
+        services.report(ServingStatus::Serving).await;
+        Self {
+            shared: Arc::new(Shared {
+                gate: Arc::new(Gate::new(config.limits.clone())),
+                config,
+                metrics: Metrics::default(),
+                services,
+                phase: watch::Sender::new(Phase::Serving),
+                host_name: listen::host_name(),
+            }),
+        }
+    }
+
+    /// Serves one accepted connection to its end: the allow list and the limits first, then whatever the
+    /// peer speaks.
+    pub async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+        let local = stream.local_addr().ok();
+        self.serve(Transport::Tcp(stream), Some(peer.ip()), local)
+            .await;
+    }
+
+    /// The counters in the Prometheus text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.shared.metrics.render(self.shared.gate.connections())
+    }
+
+    /// Begins the shutdown: health says NOT_SERVING, and every connection is told to finish and leave.
+    pub async fn drain(&self) {
+        self.shared.services.report(ServingStatus::NotServing).await;
+        self.shared.phase.send_replace(Phase::Draining);
+    }
+
+    /// Waits for the connections to end, but no longer than the drain timeout and no longer than `cut`.
+    pub async fn finish(&self, cut: impl Future<Output = ()>) -> End {
+        let Shared {
+            phase,
+            gate,
+            config,
+            ..
+        } = &*self.shared;
+        tokio::select! {
+            biased;
+            // Every connection holds a receiver for as long as it lives.
+            () = phase.closed() => return End::Drained,
+            () = tokio::time::sleep(config.drain_timeout) => {}
+            () = cut => {}
+        }
+        let open = gate.connections();
+        phase.send_replace(Phase::Cut);
+        phase.closed().await;
+        End::Cut(open)
+    }
+
+    async fn serve(&self, transport: Transport, peer: Option<IpAddr>, local: Option<SocketAddr>) {
+        let shared = &self.shared;
+        // An IPv4 caller at a dual-stack listener is counted and judged as what it is.
+        let peer = peer.map(|peer| peer.to_canonical());
+        if let Some(peer) = peer
+            && !shared.allows(peer)
+        {
+            return shared.metrics.refusal(Refusal::Address);
+        }
+        let permit = match shared.gate.admit(peer) {
+            Ok(permit) => permit,
+            Err(full) => {
+                return shared.metrics.refusal(match full {
+                    Full::Server => Refusal::Connections,
+                    Full::Address => Refusal::ConnectionsPerAddress,
+                });
+            }
+        };
+        let visit = Arc::new(Visit {
+            server: Arc::clone(shared),
+            permit,
+            local,
+        });
+        let mut phase = shared.phase.subscribe();
+        tokio::select! {
+            biased;
+            served = visit.serve(transport) => {
+                if let Err(reason) = served {
+                    shared.metrics.refusal(reason);
+                    shared.explain(reason, peer);
+                }
+            }
+            _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
+        }
+    }
+}
+
+impl Shared {
+    fn allows(&self, peer: IpAddr) -> bool {
+        let allow = &self.config.allow;
+        allow.is_empty() || allow.iter().any(|net| net.contains(&peer))
+    }
+
+    /// Says what a classmate can do about a refusal where that is not plain to see.
+    fn explain(&self, reason: Refusal, peer: Option<IpAddr>) {
+        let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
+        match reason {
+            Refusal::NoCertificate => tracing::warn!(
+                "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
+                 server with --cert and --key"
+            ),
+            Refusal::Plaintext => tracing::warn!(
+                "{peer} speaks plaintext, but this server only speaks TLS: call without -plaintext, or start \
+                 the server with --plaintext"
+            ),
+            reason => tracing::debug!(?reason, peer, "a connection was refused"),
+        }
+    }
+}
+
+impl Visit {
+    /// Finds out what the peer speaks and speaks it.
+    async fn serve(self: Arc<Self>, mut transport: Transport) -> Result<(), Refusal> {
+        let Config {
+            accept,
+            tls,
+            plaintext,
+            ..
+        } = &self.server.config;
+        let plaintext = *plaintext || tls.is_none();
+        let limits = self.server.gate.limits();
+        let deadline = Instant::now() + limits.handshake;
+        let silence = (accept.raw && plaintext).then(|| Instant::now() + limits.silence);
+
+        let Some((opening, replay)) = detect(&mut transport, deadline, silence).await? else {
+            raw::serve(Io::new(transport, Bytes::new()), self).await;
+            return Ok(());
+        };
+        let io = Io::new(transport, replay);
+        if opening != Opening::Tls {
+            if !plaintext {
+                return Err(Refusal::Plaintext);
+            }
+            return self.speak(opening, io, false).await;
+        }
+
+        let Some(tls) = tls else {
+            return Err(Refusal::NoCertificate);
+        };
+        let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
+        let mut session = match timeout_at(deadline, acceptor.accept(io)).await {
+            Ok(Ok(session)) => Transport::Tls(Box::new(session)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                return Err(Refusal::Tls);
+            }
+            Err(_) => return Err(Refusal::Timeout),
+        };
+        match detect(&mut session, deadline, None).await? {
+            // TLS within TLS is no dialect.
+            None | Some((Opening::Tls, _)) => Err(Refusal::Stranger),
+            Some((opening, replay)) => self.speak(opening, Io::new(session, replay), true).await,
+        }
+    }
+
+    async fn speak(self: Arc<Self>, opening: Opening, io: Io, tls: bool) -> Result<(), Refusal> {
+        let Accept { grpc, http, raw: _ } = self.server.config.accept;
+        match opening {
+            // Boxed, so that a connection that waits for its first byte is a small task.
+            Opening::Http2 if grpc => Box::pin(grpc::serve(io, self, tls)).await,
+            Opening::Http1 if http => Box::pin(http::serve(io, self, tls)).await,
+            _ => return Err(Refusal::Dialect),
+        }
+        Ok(())
+    }
+}
+
+/// Reads until it is clear what the peer speaks. `None` is a peer that said nothing until `silence`.
+async fn detect(
+    transport: &mut (impl AsyncRead + Unpin),
+    deadline: Instant,
+    silence: Option<Instant>,
+) -> Result<Option<(Opening, Bytes)>, Refusal> {
+    // The preface and the first call of a gRPC client usually come together and fit.
+    let mut bytes = BytesMut::with_capacity(512);
+    loop {
+        let until = match silence {
+            Some(silence) if bytes.is_empty() => silence,
+            _ => deadline,
+        };
+        match timeout_at(until, transport.read_buf(&mut bytes)).await {
+            Ok(Ok(0) | Err(_)) => return Err(Refusal::Closed),
+            Ok(Ok(_)) => {}
+            Err(_) if bytes.is_empty() && silence.is_some() => return Ok(None),
+            Err(_) => return Err(Refusal::Timeout),
+        }
+        match detect::judge(&bytes) {
+            Verdict::More => {}
+            Verdict::Is(opening) => return Ok(Some((opening, bytes.freeze()))),
+            Verdict::Stranger => return Err(Refusal::Stranger),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A server that is told to stop: what was begun is finished, and nobody can hold it up.
+
+use labrpc::{pb::GetProfileRequest, serve::End};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use super::running::{Running, config};
+
+#[tokio::test]
+async fn an_idle_client_leaves_and_a_watcher_hears_of_it() {
+    let mut server = Running::start(config());
+    let mut client = server.client().await;
+    client.get_profile(GetProfileRequest {}).await.unwrap();
+    let mut health = HealthClient::new(server.channel().await);
+    let request = HealthCheckRequest {
+        service: "lab.Profile".into(),
+    };
+    let mut watch = health.watch(request).await.unwrap().into_inner();
+    let status = watch.message().await.unwrap().unwrap().status();
+    assert_eq!(status.as_str_name(), "SERVING");
+
+    server.stop();
+    let status = watch.message().await.unwrap().unwrap().status();
+    assert_eq!(status.as_str_name(), "NOT_SERVING");
+    drop(watch);
+    assert_eq!(server.end().await, End::Drained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stuck_peers_are_cut_when_the_drain_timeout_is_over() {
+    let server = Running::start(config());
+    // Half a preface, and a whole one whose sender never reacts to the GOAWAY.
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    half.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    deaf.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    // Its SETTINGS arrive when the connection is being served.
+    deaf.read_u8().await.unwrap();
+    assert!(matches!(server.end().await, End::Cut(1 | 2)));
+}
+
+#[tokio::test]
+async fn a_second_signal_cuts_at_once() {
+    let mut server = Running::start(labrpc::serve::Config {
+        drain_timeout: std::time::Duration::MAX,
+        ..config()
+    });
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    deaf.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    deaf.read_u8().await.unwrap();
+    server.stop();
+    server.cut();
+    assert_eq!(server.end().await, End::Cut(1));
+}

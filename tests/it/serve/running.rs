@@ -1,0 +1,126 @@
+//! A real server for a test, on an address of its own.
+
+use std::{net::SocketAddr, path::PathBuf, process::Command, sync::Arc, time::Duration};
+
+use labrpc::{
+    pb::profile_client::ProfileClient,
+    profile::Profile,
+    serve::{
+        self, Config, End,
+        listen::{Address, Listener},
+        source::Answer,
+    },
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::transport::Channel;
+
+/// The profile that every test server sends.
+pub(crate) const JSON: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
+
+pub(crate) fn profile() -> Profile {
+    serde_json::from_str(JSON).unwrap()
+}
+
+/// A configuration for tests: everything as by default, but no test waits ten seconds for a drain.
+pub(crate) fn config() -> Config {
+    Config {
+        drain_timeout: Duration::from_secs(2),
+        ..Config::new(Arc::new(Arc::new(Answer::from(&profile()))))
+    }
+}
+
+/// A server that runs until it is told to stop.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    cut: Option<oneshot::Sender<()>>,
+    end: JoinHandle<End>,
+}
+
+impl Running {
+    /// Starts a server on 127.0.0.1 and a free port.
+    pub(crate) fn start(config: Config) -> Self {
+        let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        Self::on(listener, config)
+    }
+
+    /// Starts a server on a bound TCP listener.
+    pub(crate) fn on(listener: Listener, config: Config) -> Self {
+        let Address::Tcp(address) = listener.address().unwrap() else {
+            panic!("a TCP listener is wanted");
+        };
+        Self::with(vec![listener], address, config)
+    }
+
+    pub(crate) fn with(listeners: Vec<Listener>, address: SocketAddr, config: Config) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (cut, cutting) = oneshot::channel();
+        let end = tokio::spawn(serve::run(
+            listeners,
+            config,
+            async { drop(stopped.await) },
+            // A sender that is dropped without a word cuts nothing.
+            async {
+                if cutting.await.is_err() {
+                    std::future::pending().await
+                }
+            },
+        ));
+        Self {
+            address,
+            stop: Some(stop),
+            cut: Some(cut),
+            end,
+        }
+    }
+
+    /// Begins the shutdown.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Cuts what is left.
+    pub(crate) fn cut(&mut self) {
+        if let Some(cut) = self.cut.take() {
+            cut.send(()).unwrap();
+        }
+    }
+
+    /// Shuts down and waits for the end.
+    pub(crate) async fn end(mut self) -> End {
+        self.stop();
+        self.end.await.unwrap()
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
+        endpoint.connect().await.unwrap()
+    }
+
+    pub(crate) async fn client(&self) -> ProfileClient<Channel> {
+        ProfileClient::new(self.channel().await)
+    }
+}
+
+/// A program of another project that is part of a promise, where it is installed.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let found = std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        eprintln!("{name} is not installed: its part of the test is skipped");
+    }
+    found
+}
+
+/// Runs a program to its end and returns its standard output; panics with everything it said if it fails.
+pub(crate) async fn output(command: &mut Command) -> String {
+    let mut command = std::mem::replace(command, Command::new("true"));
+    let shown = format!("{command:?}");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{shown}: {error}"));
+    assert!(output.status.success(), "{shown}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
