@@ -1,0 +1,112 @@
+//! Synthetic people: nobody's data, distributed as a class of students is.
+//!
+//! Half are men, half women. Heights are normal with 173 ± 6 cm and 161 ± 5.5 cm, body-mass indices log-normal
+//! around 21.8 and 20.6 kg/m² with a standard deviation of 0.13 in the logarithm, which gives weights their
+//! correlation with height and their long upper tail. People answer in round numbers: heights in whole
+//! centimetres, weights in whole kilograms and one time in four in half ones, so that ties are normal. The size
+//! follows height and index with a step's worth of taste.
+
+use std::f64::consts::TAU;
+
+use fastrand::Rng;
+
+use crate::profile::{Height, Id, Profile, Size, Weight};
+
+/// Ids run through this many before they repeat.
+const IDS: usize = 10_000_000;
+
+/// So many people, the same ones for the same seed, with distinct ids up to ten million.
+pub(crate) fn people(count: usize, seed: u64) -> Vec<Profile> {
+    let mut rng = Rng::with_seed(seed);
+    let first = rng.usize(..IDS);
+    (0..count)
+        .map(|seat| person(&mut rng, first + seat))
+        .collect()
+}
+
+fn person(rng: &mut Rng, number: usize) -> Profile {
+    let (mean, deviation, index) = match rng.bool() {
+        true => (173.0, 6.0, 21.8),
+        false => (161.0, 5.5, 20.6),
+    };
+    let height: f64 = (mean + deviation * normal(rng)).round();
+    let index: f64 = index * (0.13 * normal(rng)).exp();
+    let weight = index * (height / 100.0).powi(2);
+    let weight = match rng.u8(..4) {
+        0 => (weight * 2.0).round() / 2.0,
+        _ => weight.round(),
+    };
+    let step = 3.0 + (height - 160.0) / 7.0 + (index - 21.0) / 3.0 + 0.5 * normal(rng);
+    let size = Size::ALL[(step.round().clamp(1.0, 8.0) - 1.0) as usize];
+    Profile {
+        id: id(number),
+        // Eight standard deviations and more lie within the ranges; the clamp is for the others.
+        height: Height::try_from(height.clamp(Height::MIN.value(), Height::MAX.value()))
+            .expect("clamped to the range"),
+        weight: Weight::try_from(weight.clamp(Weight::MIN.value(), Weight::MAX.value()))
+            .expect("clamped to the range"),
+        size,
+    }
+}
+
+/// Ten digits, as the room's student ids have. Neighbours get numbers far apart.
+fn id(number: usize) -> Id {
+    // Coprime to the number of ids: every id occurs once.
+    const STRIDE: usize = 7_919;
+    let number = 1_520_000_000 + number % IDS * STRIDE % IDS;
+    number
+        .to_string()
+        .parse()
+        .expect("ten digits are a good id")
+}
+
+/// A standard normal deviate, after Box and Muller.
+fn normal(rng: &mut Rng) -> f64 {
+    // Not 0, of which there is no logarithm.
+    let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
+    radius * (TAU * rng.f64()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_and_ids_are_distinct() {
+        let room = people(100_000, 7);
+        assert_eq!(room, people(100_000, 7));
+        assert_ne!(room[..40], people(40, 8)[..]);
+        let ids: HashSet<_> = room.iter().map(|person| person.id).collect();
+        assert_eq!(ids.len(), room.len());
+        assert!(room.iter().all(|person| person.id.as_str().len() == 10));
+    }
+
+    #[test]
+    fn the_distribution_is_as_documented() {
+        let room = people(100_000, 1);
+        let mean = |of: fn(&Profile) -> f64| room.iter().map(of).sum::<f64>() / room.len() as f64;
+        let height = mean(|p| p.height.value());
+        let weight = mean(|p| p.weight.value());
+        assert!((166.8..167.2).contains(&height), "{height}");
+        assert!((58.5..61.0).contains(&weight), "{weight}");
+        let covariance = room
+            .iter()
+            .map(|p| (p.height.value() - height) * (p.weight.value() - weight))
+            .sum::<f64>();
+        let spread = |of: fn(&Profile) -> f64, mean: f64| {
+            room.iter()
+                .map(|p| (of(p) - mean).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        };
+        let correlation = covariance
+            / spread(|p| p.height.value(), height)
+            / spread(|p| p.weight.value(), weight);
+        assert!((0.6..0.75).contains(&correlation), "{correlation}");
+        for size in Size::ALL {
+            assert!(room.iter().any(|p| p.size == size), "{size}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The simulated room, asked over real connections.
+
+use std::future::pending;
+
+use labrpc::{
+    lab::{self, Room},
+    profile::Profile,
+    survey::{self, outcome::Answer},
+};
+
+async fn ask(room: &Room) -> Vec<Answer> {
+    let config = survey::Config::default();
+    survey::run(&room.hosts(), &config, |_, _| {}, pending()).await
+}
+
+fn profiles(answers: &[Answer]) -> Vec<&Profile> {
+    let profile = |answer: &'_ Answer| answer.outcome.profile().is_some();
+    assert!(answers.iter().all(profile), "{answers:#?}");
+    answers
+        .iter()
+        .filter_map(|answer| Some(answer.outcome.profile()?.0))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_seat_of_a_room_answers_for_its_own_person() {
+    for ports in [false, true] {
+        let room = Room::start(lab::Config {
+            seats: 200,
+            ports,
+            ..lab::Config::default()
+        })
+        .await
+        .unwrap();
+        let answers = ask(&room).await;
+        assert_eq!(profiles(&answers), room.people().iter().collect::<Vec<_>>());
+        room.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_room_refuses_and_can_be_opened_again_on_its_port() {
+    let config = lab::Config {
+        seats: 3,
+        ..lab::Config::default()
+    };
+    let room = Room::start(config.clone()).await.unwrap();
+    let hosts = room.hosts();
+    room.shutdown().await;
+    let answer = survey::ask(&hosts.get(0), &survey::Config::default()).await;
+    assert_eq!(answer.outcome.name(), "refused");
+
+    let labrpc::survey::endpoint::Address::Ip(_, port) = hosts.get(0).address else {
+        panic!("{}", hosts.get(0));
+    };
+    let room = Room::start(lab::Config {
+        port: Some(port),
+        ..config
+    })
+    .await
+    .unwrap();
+    assert_eq!(profiles(&ask(&room).await).len(), 3);
+}
