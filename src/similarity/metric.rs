@@ -266,14 +266,15 @@ impl std::error::Error for WeightsError {}
 /// A distance that can be computed between points and bounded between boxes.
 ///
 /// Distances are compared as `u64` keys: the same order and the same equality, whether the metric counts in
-/// integers or in floats (the bits of floats that are not negative are ordered as the floats are).
+/// integers or in floats (the bits of floats that are not negative are ordered as the floats are). A key is of
+/// the distance and not of its square: two squares may have one root, and these pairs tie.
 pub trait Measure: Sync {
     /// The key of two points that are `delta` apart. The same for `delta` and `-delta`.
     fn key(&self, delta: Point) -> u64;
 
     /// A lower bound of [`Self::key`] over every `delta` with `low <= delta <= high` on each axis.
     ///
-    /// It needs no tolerance: floating-point multiplication and addition round monotonically.
+    /// It needs no tolerance: floating-point operations round monotonically.
     fn bound(&self, low: Point, high: Point) -> u64;
 
     /// The distance that a key stands for.
@@ -404,17 +405,17 @@ impl Measure for Standardised {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
         let [a, b, c] = self.squares(delta.map(|d| f64::from(d.unsigned_abs())));
-        (a + b + c).to_bits()
+        (a + b + c).sqrt().to_bits()
     }
 
     #[inline]
     fn bound(&self, low: Point, high: Point) -> u64 {
         let [a, b, c] = self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis]))));
-        (a + b + c).to_bits()
+        (a + b + c).sqrt().to_bits()
     }
 
     fn distance(&self, key: u64) -> f64 {
-        f64::from_bits(key).sqrt()
+        f64::from_bits(key)
     }
 
     fn terms(&self, delta: Point) -> [f64; 3] {
@@ -486,7 +487,7 @@ impl Measure for Whitened {
             let value = self.row(row, delta);
             value * value
         });
-        (a + b + c).to_bits()
+        (a + b + c).sqrt().to_bits()
     }
 
     #[inline]
@@ -507,11 +508,11 @@ impl Measure for Whitened {
             let gap = least.max(-most).max(0.0);
             gap * gap
         });
-        (a + b + c).to_bits()
+        (a + b + c).sqrt().to_bits()
     }
 
     fn distance(&self, key: u64) -> f64 {
-        f64::from_bits(key).sqrt()
+        f64::from_bits(key)
     }
 
     /// A field that pulls against the correlation contributes a negative term.
