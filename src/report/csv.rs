@@ -35,7 +35,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 "attempts",
                 "elapsed_ms",
             ])?;
-            endpoints(report).try_for_each(|line| csv.write_record(&endpoint(&line)))?;
+            endpoints(report).try_for_each(|line| csv.write_record(endpoint(&line)))?;
         }
         Origin::Files { .. } if report.options.per_person => {
             csv.write_record(["id", "nearest", "distance"])?;

@@ -33,7 +33,10 @@ impl Saved {
     #[must_use]
     pub fn unknown(&self) -> Hosts {
         let hosts = self.hosts.iter().zip(&self.known);
-        hosts.filter(|(_, known)| known.is_none()).map(|(endpoint, _)| endpoint).collect()
+        hosts
+            .filter(|(_, known)| known.is_none())
+            .map(|(endpoint, _)| endpoint)
+            .collect()
     }
 
     /// Fills in what those in [`Self::unknown`] have answered, in the same order.
@@ -45,7 +48,10 @@ impl Saved {
                 .or_else(|| new.next())
                 .unwrap_or_else(|| Answer::unasked(Outcome::Cancelled))
         });
-        Survey { answers: answers.collect(), hosts: self.hosts }
+        Survey {
+            answers: answers.collect(),
+            hosts: self.hosts,
+        }
     }
 }
 
@@ -89,11 +95,16 @@ impl std::error::Error for Error {}
 /// # Errors
 /// When the file cannot be read, is no saved run, or has a damaged line.
 pub fn read(file: &Path) -> Result<Saved, Error> {
-    parse(file).map_err(|reason| Error { file: file.to_owned(), reason })
+    parse(file).map_err(|reason| Error {
+        file: file.to_owned(),
+        reason,
+    })
 }
 
 fn parse(file: &Path) -> Result<Saved, Reason> {
-    let mut lines = BufReader::new(File::open(file).map_err(Reason::Io)?).lines().enumerate();
+    let mut lines = BufReader::new(File::open(file).map_err(Reason::Io)?)
+        .lines()
+        .enumerate();
     let header = match lines.next() {
         Some((_, line)) => line.map_err(Reason::Io)?,
         None => return Err(Reason::NoHeader),
@@ -121,9 +132,10 @@ fn parse(file: &Path) -> Result<Saved, Reason> {
         endpoints.argument(&line.endpoint);
         known.push(answer(line));
     }
-    let hosts = endpoints
-        .build()
-        .map_err(|errors| Reason::Line { number: 1, problem: Untrusted::new(&errors.to_string()) })?;
+    let hosts = endpoints.build().map_err(|errors| Reason::Line {
+        number: 1,
+        problem: Untrusted::new(&errors.to_string()),
+    })?;
     if hosts.len() != known.len() {
         // An endpoint that expands to several was not written by labrpc.
         return Err(Reason::NoHeader);
@@ -151,7 +163,10 @@ fn answer(line: EndpointLine<'_>) -> Option<Answer> {
     } = line;
     match (&*outcome, dialect, profile) {
         ("ok", Some(dialect), Some(profile)) => Some(Answer {
-            outcome: Outcome::Ok { dialect, profile: profile.into_owned() },
+            outcome: Outcome::Ok {
+                dialect,
+                profile: profile.into_owned(),
+            },
             attempts,
             elapsed: document::duration(elapsed_ms),
             phases: phases_ms.into(),

@@ -29,7 +29,12 @@ impl Answer {
     /// The answer of an endpoint that nobody was sent to.
     #[must_use]
     pub fn unasked(outcome: Outcome) -> Self {
-        Self { outcome, attempts: 0, elapsed: Duration::ZERO, phases: Phases::default() }
+        Self {
+            outcome,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            phases: Phases::default(),
+        }
     }
 }
 

@@ -31,7 +31,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The modules that a file names behind `crate::`, whether in a `use`, a group or a path.
 fn imports(source: &str) -> Vec<String> {
     let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+        text.chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect()
     };
     let mut names = Vec::new();
     for (at, _) in source.match_indices("crate::") {
@@ -97,7 +99,11 @@ fn no_arrow_goes_up() {
     let files: BTreeMap<String, String> = paths
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
             (name, fs::read_to_string(&path).unwrap())
         })
         .collect();
@@ -107,15 +113,29 @@ fn no_arrow_goes_up() {
 
 #[test]
 fn an_arrow_that_goes_up_is_seen() {
-    let file = |path: &str, source: &str| {
-        upward(&BTreeMap::from([(path.to_owned(), source.to_owned())]))
-    };
-    assert_eq!(file("profile.rs", "use crate::pb::X;"), Vec::<String>::new());
-    assert_eq!(file("pb.rs", "use crate::profile::X;"), ["pb.rs: uses crate::profile"]);
+    let file =
+        |path: &str, source: &str| upward(&BTreeMap::from([(path.to_owned(), source.to_owned())]));
     assert_eq!(
-        file("survey/call.rs", "use crate::{\n    profile::{self, Profile},\n    serve::run,\n};"),
+        file("profile.rs", "use crate::pb::X;"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        file("pb.rs", "use crate::profile::X;"),
+        ["pb.rs: uses crate::profile"]
+    );
+    assert_eq!(
+        file(
+            "survey/call.rs",
+            "use crate::{\n    profile::{self, Profile},\n    serve::run,\n};"
+        ),
         ["survey/call.rs: uses crate::serve"]
     );
-    assert_eq!(file("tls.rs", "fn f() { crate::report::x() }"), ["tls.rs: uses crate::report"]);
-    assert_eq!(file("attic.rs", ""), ["attic.rs: the module attic is in no row"]);
+    assert_eq!(
+        file("tls.rs", "fn f() { crate::report::x() }"),
+        ["tls.rs: uses crate::report"]
+    );
+    assert_eq!(
+        file("attic.rs", ""),
+        ["attic.rs: the module attic is in no row"]
+    );
 }

@@ -5,8 +5,13 @@
 )]
 
 mod hosts;
+mod lab;
 mod layers;
 mod peer;
 mod profile;
+mod road;
 mod serve;
+mod similarity;
+mod support;
 mod survey;
+mod tls;

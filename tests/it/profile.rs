@@ -13,7 +13,12 @@ fn read(json: &str) -> Result<Profile, String> {
 }
 
 fn response() -> GetProfileResponse {
-    GetProfileResponse { id: "1001".into(), height_cm: Some(178.0), weight_kg: Some(60.0), size: 7 }
+    GetProfileResponse {
+        id: "1001".into(),
+        height_cm: Some(178.0),
+        weight_kg: Some(60.0),
+        size: 7,
+    }
 }
 
 #[test]
@@ -25,14 +30,20 @@ fn the_json_form_is_the_rooms_own() {
     // Any order, more fields, small letters, decimals; what is printed is canonical.
     let loose = r#"{"size":"2xl","weight":60.25,"extra":[1],"height":177.95,"id":"a_B-9"}"#;
     let canonical = r#"{"id":"a_B-9","height":178,"weight":60.3,"size":"XXL"}"#;
-    assert_eq!(serde_json::to_string(&read(loose).unwrap()).unwrap(), canonical);
+    assert_eq!(
+        serde_json::to_string(&read(loose).unwrap()).unwrap(),
+        canonical
+    );
 }
 
 #[test]
 fn the_wire_form_is_read_back() {
     let profile = read(GOOD).unwrap();
     let sent = GetProfileResponse::from(&profile);
-    assert_eq!((sent.height_cm, sent.weight_kg, sent.size), (Some(178.0), Some(60.0), 7));
+    assert_eq!(
+        (sent.height_cm, sent.weight_kg, sent.size),
+        (Some(178.0), Some(60.0), 7)
+    );
     assert_eq!(Profile::try_from(sent), Ok(profile));
 }
 
@@ -42,16 +53,20 @@ fn sizes_have_one_canonical_name_and_the_steps_of_the_wire() {
         let size: Size = name.to_lowercase().parse().unwrap();
         assert_eq!((size.step(), size.to_string().as_str()), (step, name));
     }
-    for (text, name) in [("2xs", "XXS"), ("2XL", "XXL"), ("3xl", "XXXL"), (" m ", "M")] {
+    for (text, name) in [
+        ("2xs", "XXS"),
+        ("2XL", "XXL"),
+        ("3xl", "XXXL"),
+        (" m ", "M"),
+    ] {
         assert_eq!(text.parse::<Size>().unwrap().name(), name);
     }
 }
 
 #[test]
 fn bad_profiles_are_refused_with_field_value_and_range() {
-    let range = |field: &str, value: &str, range: &str| {
-        format!("{field} {value} is not within {range}")
-    };
+    let range =
+        |field: &str, value: &str, range: &str| format!("{field} {value} is not within {range}");
     let height = |value| range("height", value, "50 to 272 cm");
     let weight = |value| range("weight", value, "10 to 650 kg");
     let id = |id: &str| format!("id \"{id}\" is not 1 to 32 characters of 0-9 A-Z a-z _ -");
@@ -70,25 +85,52 @@ fn bad_profiles_are_refused_with_field_value_and_range() {
         (|r| r.height_cm = None, "height is missing".into()),
         (|r| r.weight_kg = None, "weight is missing".into()),
         (|r| r.size = 0, "size is missing".into()),
-        (|r| r.size = 9, "size 9 is none of 1 (XXS) to 8 (XXXL)".into()),
-        (|r| r.size = -1, "size -1 is none of 1 (XXS) to 8 (XXXL)".into()),
-        (|r| r.size = i32::MIN, "size -2147483648 is none of 1 (XXS) to 8 (XXXL)".into()),
+        (
+            |r| r.size = 9,
+            "size 9 is none of 1 (XXS) to 8 (XXXL)".into(),
+        ),
+        (
+            |r| r.size = -1,
+            "size -1 is none of 1 (XXS) to 8 (XXXL)".into(),
+        ),
+        (
+            |r| r.size = i32::MIN,
+            "size -2147483648 is none of 1 (XXS) to 8 (XXXL)".into(),
+        ),
         (|r| r.height_cm = Some(f64::NAN), height("NaN")),
         (|r| r.height_cm = Some(f64::INFINITY), height("inf")),
         (|r| r.height_cm = Some(f64::NEG_INFINITY), height("-inf")),
         (|r| r.height_cm = Some(-178.0), height("-178")),
         (|r| r.height_cm = Some(0.0), height("0")),
         (|r| r.height_cm = Some(-0.0), height("-0")),
-        (|r| r.height_cm = Some(1.78), height("1.78") + " (is that in metres? send centimetres)"),
+        (
+            |r| r.height_cm = Some(1.78),
+            height("1.78") + " (is that in metres? send centimetres)",
+        ),
         (|r| r.height_cm = Some(49.94), height("49.94")),
-        (|r| r.height_cm = Some(272.05), height("272.05") + " (is that in millimetres? send centimetres)"),
-        (|r| r.height_cm = Some(1780.0), height("1780") + " (is that in millimetres? send centimetres)"),
+        (
+            |r| r.height_cm = Some(272.05),
+            height("272.05") + " (is that in millimetres? send centimetres)",
+        ),
+        (
+            |r| r.height_cm = Some(1780.0),
+            height("1780") + " (is that in millimetres? send centimetres)",
+        ),
         (|r| r.height_cm = Some(1e308), height("1e308")),
         (|r| r.weight_kg = Some(f64::NAN), weight("NaN")),
         (|r| r.weight_kg = Some(9.94), weight("9.94")),
-        (|r| r.weight_kg = Some(1200.0), weight("1200") + " (is that in jin (斤)? send kilograms, half of it)"),
-        (|r| r.weight_kg = Some(60_000.0), weight("60000") + " (is that in grams? send kilograms)"),
-        (|r| r.weight_kg = Some(f64::MIN_POSITIVE), weight(&format!("{}", f64::MIN_POSITIVE))),
+        (
+            |r| r.weight_kg = Some(1200.0),
+            weight("1200") + " (is that in jin (斤)? send kilograms, half of it)",
+        ),
+        (
+            |r| r.weight_kg = Some(60_000.0),
+            weight("60000") + " (is that in grams? send kilograms)",
+        ),
+        (
+            |r| r.weight_kg = Some(f64::MIN_POSITIVE),
+            weight(&format!("{}", f64::MIN_POSITIVE)),
+        ),
     ];
     for (change, expected) in wire {
         let mut bad = response();
@@ -98,16 +140,43 @@ fn bad_profiles_are_refused_with_field_value_and_range() {
     }
 
     let json: &[(&str, String)] = &[
-        (r#"{"height":178,"weight":60,"size":"L"}"#, "missing field `id`".into()),
-        (r#"{"id":"1","weight":60,"size":"L"}"#, "missing field `height`".into()),
+        (
+            r#"{"height":178,"weight":60,"size":"L"}"#,
+            "missing field `id`".into(),
+        ),
+        (
+            r#"{"id":"1","weight":60,"size":"L"}"#,
+            "missing field `height`".into(),
+        ),
         (r#"{"id":"1","height":178,"weight":60,"size":""}"#, size("")),
-        (r#"{"id":"1","height":178,"weight":60,"size":"XXXXL"}"#, size("XXXXL")),
-        (r#"{"id":"1","height":178,"weight":60,"size":7}"#, "invalid type: integer `7`, expected a size, one of XXS XS S M L XL XXL XXXL".into()),
-        (r#"{"id":1001,"height":178,"weight":60,"size":"L"}"#, "invalid type: integer `1001`, expected an id as a string of 1 to 32 characters".into()),
-        (r#"{"id":"1","height":"178","weight":60,"size":"L"}"#, "invalid type: string \"178\", expected f64".into()),
-        (r#"{"id":"1","height":null,"weight":60,"size":"L"}"#, "invalid type: null, expected f64".into()),
-        (r#"{"id":"1","height":1e999,"weight":60,"size":"L"}"#, "number out of range".into()),
-        (r#"{"id":"1","height":0.178,"weight":60,"size":"L"}"#, height("0.178") + " (is that in metres? send centimetres)"),
+        (
+            r#"{"id":"1","height":178,"weight":60,"size":"XXXXL"}"#,
+            size("XXXXL"),
+        ),
+        (
+            r#"{"id":"1","height":178,"weight":60,"size":7}"#,
+            "invalid type: integer `7`, expected a size, one of XXS XS S M L XL XXL XXXL".into(),
+        ),
+        (
+            r#"{"id":1001,"height":178,"weight":60,"size":"L"}"#,
+            "invalid type: integer `1001`, expected an id as a string of 1 to 32 characters".into(),
+        ),
+        (
+            r#"{"id":"1","height":"178","weight":60,"size":"L"}"#,
+            "invalid type: string \"178\", expected f64".into(),
+        ),
+        (
+            r#"{"id":"1","height":null,"weight":60,"size":"L"}"#,
+            "invalid type: null, expected f64".into(),
+        ),
+        (
+            r#"{"id":"1","height":1e999,"weight":60,"size":"L"}"#,
+            "number out of range".into(),
+        ),
+        (
+            r#"{"id":"1","height":0.178,"weight":60,"size":"L"}"#,
+            height("0.178") + " (is that in metres? send centimetres)",
+        ),
     ];
     for (text, expected) in json {
         let error = read(text).unwrap_err();
@@ -115,11 +184,26 @@ fn bad_profiles_are_refused_with_field_value_and_range() {
     }
 
     let text: &[(Result<(), String>, &str)] = &[
-        (typed::<Height>("tall"), "height \"tall\" is not a number of cm, such as 60 or 60.5"),
-        (typed::<Height>(""), "height \"\" is not a number of cm, such as 60 or 60.5"),
-        (typed::<Height>("178cm"), "height \"178cm\" is not a number of cm, such as 60 or 60.5"),
-        (typed::<Weight>("60,5"), "weight \"60,5\" is not a number of kg, such as 60 or 60.5"),
-        (typed::<Weight>("nan"), "weight NaN is not within 10 to 650 kg"),
+        (
+            typed::<Height>("tall"),
+            "height \"tall\" is not a number of cm, such as 60 or 60.5",
+        ),
+        (
+            typed::<Height>(""),
+            "height \"\" is not a number of cm, such as 60 or 60.5",
+        ),
+        (
+            typed::<Height>("178cm"),
+            "height \"178cm\" is not a number of cm, such as 60 or 60.5",
+        ),
+        (
+            typed::<Weight>("60,5"),
+            "weight \"60,5\" is not a number of kg, such as 60 or 60.5",
+        ),
+        (
+            typed::<Weight>("nan"),
+            "weight NaN is not within 10 to 650 kg",
+        ),
     ];
     for (result, expected) in text {
         assert_eq!(result.as_ref().unwrap_err(), expected);
@@ -127,7 +211,9 @@ fn bad_profiles_are_refused_with_field_value_and_range() {
 }
 
 fn typed<T: std::str::FromStr<Err = labrpc::profile::Error>>(text: &str) -> Result<(), String> {
-    text.parse::<T>().map(drop).map_err(|error| error.to_string())
+    text.parse::<T>()
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 #[test]
