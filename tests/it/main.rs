@@ -4,7 +4,9 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod browser;
 mod hosts;
+mod html;
 mod lab;
 mod layers;
 mod peer;
