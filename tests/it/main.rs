@@ -4,6 +4,7 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod commands;
 mod hosts;
 mod lab;
 mod layers;
