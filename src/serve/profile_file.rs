@@ -8,28 +8,96 @@ use std::{
 
 use toml::{Table, Value};
 
-use crate::{profile, profile::Profile, untrusted::Untrusted};
+use crate::{
+    profile::{self, Height, Id, Profile, Size, Weight},
+    untrusted::Untrusted,
+};
 
 /// A profile takes a hundred bytes; a file beyond this is the wrong file.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// The keys, all of them needed.
-const KEYS: [&str; 4] = ["id", "height", "weight", "size"];
+/// The keys of a file, and the fields of a profile.
+pub const KEYS: [&str; 4] = ["id", "height", "weight", "size"];
 
-/// Reads a profile from a file.
+/// The fields of a profile as far as they have been given, by whatever means.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are the fields")]
+pub struct Fields {
+    pub id: Option<Id>,
+    pub height: Option<Height>,
+    pub weight: Option<Weight>,
+    pub size: Option<Size>,
+}
+
+impl Fields {
+    /// These fields, and those of `below` where these are absent.
+    #[must_use]
+    pub fn or(self, below: Self) -> Self {
+        Self {
+            id: self.id.or(below.id),
+            height: self.height.or(below.height),
+            weight: self.weight.or(below.weight),
+            size: self.size.or(below.size),
+        }
+    }
+
+    /// The names of the fields that are absent.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let Self {
+            id,
+            height,
+            weight,
+            size,
+        } = self;
+        let absent = [
+            id.is_none(),
+            height.is_none(),
+            weight.is_none(),
+            size.is_none(),
+        ];
+        KEYS.into_iter()
+            .zip(absent)
+            .filter(|(_, absent)| *absent)
+            .map(|(key, _)| key)
+            .collect()
+    }
+}
+
+impl TryFrom<Fields> for Profile {
+    type Error = profile::Error;
+
+    /// # Errors
+    /// [`profile::Error::Missing`] with the first field that is absent.
+    fn try_from(fields: Fields) -> Result<Self, profile::Error> {
+        let missing = profile::Error::Missing;
+        Ok(Self {
+            id: fields.id.ok_or(missing("id"))?,
+            height: fields.height.ok_or(missing("height"))?,
+            weight: fields.weight.ok_or(missing("weight"))?,
+            size: fields.size.ok_or(missing("size"))?,
+        })
+    }
+}
+
+/// Reads a profile from a file. The fields that were `said` elsewhere stand before those of the file, which
+/// may then lack them.
 ///
 /// ```
+/// use labrpc::serve::profile_file::{Fields, read};
+///
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("profile.toml");
-/// std::fs::write(&path, "id = \"1527406014\"\nheight = 178\nweight = 60.5\nsize = \"XXL\"\n")?;
-/// let profile = labrpc::serve::profile_file::read(&path)?;
+/// std::fs::write(&path, "id = \"1527406014\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n")?;
+/// let said = Fields { weight: Some("60.5".parse()?), ..Fields::default() };
+/// let profile = read(&path, said)?;
 /// assert_eq!(profile.to_string(), "1527406014: 178 cm, 60.5 kg, XXL");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 /// [`Error`] with the file, the key and what is wrong with it.
-pub fn read(path: &Path) -> Result<Profile, Error> {
+pub fn read(path: &Path, said: Fields) -> Result<Profile, Error> {
     let error = |kind| Error {
         path: path.to_owned(),
         kind,
@@ -43,10 +111,11 @@ pub fn read(path: &Path) -> Result<Profile, Error> {
     }
     let text = String::from_utf8(bytes).map_err(|_| error(Kind::NotText))?;
     // Some editors put a byte order mark in front.
-    parse(text.trim_start_matches('\u{feff}')).map_err(error)
+    let file = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
+    Profile::try_from(said.or(file)).map_err(|missing| error(missing.into()))
 }
 
-fn parse(text: &str) -> Result<Profile, Kind> {
+fn parse(text: &str) -> Result<Fields, Kind> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| Kind::Syntax {
@@ -59,22 +128,22 @@ fn parse(text: &str) -> Result<Profile, Kind> {
         return Err(Kind::UnknownKey(Untrusted::new(key)));
     }
     let text = |key: &'static str| match table.get(key) {
-        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(Kind::NoText(key)),
-        None => Err(profile::Error::Missing(key).into()),
+        None => Ok(None),
     };
     let number = |key: &'static str| match table.get(key) {
         // Beyond 2^53 a float is not exact; such a measure is refused anyhow.
-        Some(Value::Integer(number)) => Ok(*number as f64),
-        Some(Value::Float(number)) => Ok(*number),
+        Some(Value::Integer(number)) => Ok(Some(*number as f64)),
+        Some(Value::Float(number)) => Ok(Some(*number)),
         Some(_) => Err(Kind::NoNumber(key)),
-        None => Err(profile::Error::Missing(key).into()),
+        None => Ok(None),
     };
-    Ok(Profile {
-        id: text("id")?.parse()?,
-        height: number("height")?.try_into()?,
-        weight: number("weight")?.try_into()?,
-        size: text("size")?.parse()?,
+    Ok(Fields {
+        id: text("id")?.map(str::parse).transpose()?,
+        height: number("height")?.map(Height::try_from).transpose()?,
+        weight: number("weight")?.map(Weight::try_from).transpose()?,
+        size: text("size")?.map(str::parse).transpose()?,
     })
 }
 
@@ -178,7 +247,7 @@ mod tests {
     fn read_text(text: &[u8]) -> Result<Profile, Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, text).unwrap();
-        read(file.path())
+        read(file.path(), Fields::default())
     }
 
     #[test]
@@ -233,7 +302,7 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         assert!(
-            read(Path::new("/nowhere/profile.toml"))
+            read(Path::new("/nowhere/profile.toml"), Fields::default())
                 .unwrap_err()
                 .is_not_found()
         );

@@ -9,14 +9,18 @@ use std::{fs, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
-    serve::{profile_file, source::Answer},
+    serve::{
+        profile_file::{self, Fields},
+        source::Answer,
+    },
     tls,
 };
 
 /// How often files are looked at.
 pub const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads a profile file now and again whenever it changes, for as long as somebody holds the receiver.
+/// Reads a profile file now and again whenever it changes, for as long as somebody holds the receiver. What was
+/// `said` elsewhere stands before the file.
 ///
 /// Must be called within a tokio runtime.
 ///
@@ -24,10 +28,12 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// When the file holds no profile now.
 pub fn profile(
     path: PathBuf,
+    said: Fields,
     every: Duration,
 ) -> Result<watch::Receiver<Arc<Answer>>, profile_file::Error> {
     let paths = vec![path.clone()];
-    let load = move || profile_file::read(&path).map(|profile| Arc::new(Answer::from(&profile)));
+    let load =
+        move || profile_file::read(&path, said).map(|profile| Arc::new(Answer::from(&profile)));
     follow("profile", paths, every, load, profile_file::Error::for_log)
 }
 
