@@ -4,5 +4,6 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod frames;
 mod serve;
 mod tls;
