@@ -5,6 +5,7 @@
 )]
 
 mod commands;
+mod frames;
 mod hosts;
 mod lab;
 mod layers;
