@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::Args as ClapArgs;
-use labrpc::lab::{self, Room};
+use labrpc::lab::{self, Faults, Room};
 
 use crate::cli::{Exit, Failure, signals::Signals};
 
@@ -14,7 +14,9 @@ use crate::cli::{Exit, Failure, signals::Signals};
 #[command(before_help = "\
 Examples:
   labrpc lab --seats 1000 > hosts.txt
-  labrpc lab --seats 40 --port 1024 --seed 7")]
+  labrpc lab --seats 40 --port 1024 --seed 7
+  labrpc lab --seats 40 --faults refuse=2,mute=1,duplicate_id=2
+  labrpc lab --seats 1000 --faults zoo=10%", after_help = faults())]
 pub(crate) struct Args {
     /// How many seats.
     #[arg(long, value_name = "N", default_value_t = 40, env = "LABRPC_SEATS")]
@@ -22,6 +24,10 @@ pub(crate) struct Args {
     /// Decides the people and the faults.
     #[arg(long, value_name = "N", default_value_t = 7, env = "LABRPC_SEED")]
     seed: u64,
+    /// Who misbehaves: how many seats (or what part of them) show which fault. The faults are listed below;
+    /// zoo stands for all of them in turn.
+    #[arg(long, value_name = "FAULT=N|P%,…", env = "LABRPC_FAULTS")]
+    faults: Option<Faults>,
     /// The port of all seats [default: a free one].
     #[arg(long, value_name = "PORT", env = "LABRPC_PORT")]
     port: Option<u16>,
@@ -34,10 +40,16 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::io("runtime", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
-        let Args { seats, seed, port } = args;
+        let Args {
+            seats,
+            seed,
+            faults,
+            port,
+        } = args;
         let config = lab::Config {
             seats,
             seed,
+            faults: faults.unwrap_or_default(),
             port,
             ..lab::Config::default()
         };
@@ -57,4 +69,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         room.shutdown().await;
         Ok(Exit::Success)
     })
+}
+
+/// The names of all faults, from the zoo itself.
+fn faults() -> String {
+    format!("Faults: {}", Faults::names().collect::<Vec<_>>().join(", "))
 }

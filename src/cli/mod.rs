@@ -3,8 +3,10 @@
 //! Each command has a file with the arguments as clap reads them and a `run` that turns them into the
 //! configuration of the library below. Nothing but `main` imports this module.
 
+mod certs;
 mod duration;
 mod exit;
+mod init;
 mod lab;
 mod output;
 mod page;
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Survey(Box<survey::Args>),
     Rank(Box<rank::Args>),
     Lab(Box<lab::Args>),
+    Init(init::Args),
+    Certs(certs::Args),
     Completions(page::Completions),
     Man(page::Man),
 }
@@ -94,7 +98,39 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Survey(args) => survey::run(*args),
         Command::Rank(args) => rank::run(*args),
         Command::Lab(args) => lab::run(*args),
+        Command::Init(args) => init::run(&args),
+        Command::Certs(args) => certs::run(args),
         Command::Completions(args) => page::completions(&args),
         Command::Man(args) => page::man(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        for command in Cli::command().get_subcommands() {
+            for flag in command
+                .get_arguments()
+                .filter(|argument| !argument.is_positional())
+            {
+                let id = flag.get_id().as_str();
+                if ["help", "version"].contains(&id) {
+                    continue;
+                }
+                let expected = format!("LABRPC_{}", id.to_uppercase());
+                let variable = flag
+                    .get_env()
+                    .map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(variable, Some(expected), "{} --{id}", command.get_name());
+            }
+        }
     }
 }

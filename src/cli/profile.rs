@@ -1,16 +1,16 @@
 //! Whose profile `serve` serves: flags, variables, a file, or the sample of the original exercise.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{env, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use labrpc::{
     profile::{Height, Id, Profile, Size, Weight},
-    untrusted::Untrusted,
+    serve::{
+        profile_file::Fields,
+        reload,
+        source::{self, Answer},
+    },
 };
-use serde::Deserialize;
 
 use crate::cli::Failure;
 
@@ -47,148 +47,69 @@ pub(crate) struct Source {
     profile: Option<PathBuf>,
 }
 
-/// What was chosen.
-#[derive(Clone, Debug)]
-pub(crate) enum Chosen {
-    /// Everything was said on the command line.
-    Said(Profile),
-    /// A file, and what the command line says instead of it.
-    File(File),
-    /// Nothing was said and there is no file.
-    Sample(Profile),
-}
-
-/// A profile file under the fields that were given by flag or variable.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    pub(crate) path: PathBuf,
-    said: Fields,
-}
-
-/// The fields of a profile as a file or the command line gives them: some may be absent.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    id: Option<Id>,
-    height: Option<Height>,
-    weight: Option<Weight>,
-    size: Option<Size>,
-}
-
 /// The profile of the original exercise, for somebody who has not said who they are.
 const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
 
 impl Source {
-    /// Decides what is served; a file is only found here, not read.
-    pub(crate) fn choose(&self) -> Result<Chosen, Failure> {
+    /// Decides what is served, and says so where nobody has decided. Must be called within a runtime.
+    pub(crate) fn open(self) -> Result<Arc<dyn source::Source>, Failure> {
         let Self {
             id,
             height,
             weight,
             size,
             profile,
-        } = self.clone();
+        } = self;
         let said = Fields {
             id,
             height,
             weight,
             size,
         };
-        if let (Some(path), said) = (profile.or_else(found), &said)
-            && said.complete(&Fields::default()).is_err()
-        {
-            return Ok(Chosen::File(File {
-                path,
-                said: said.clone(),
-            }));
+        let missing = said.missing();
+        if missing.is_empty() {
+            let profile = Profile::try_from(said).map_err(Failure::usage)?;
+            return Ok(Arc::new(Arc::new(Answer::from(&profile))));
         }
-        match said.complete(&Fields::default()) {
-            Ok(profile) => Ok(Chosen::Said(profile)),
-            Err(missing) if missing.len() < 4 => {
-                let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
-                Err(
-                    Failure::usage(format_args!("the profile has no {}", missing.join(", no ")))
-                        .hint(format_args!(
-                            "add {}, or write all four to profile.toml",
-                            flags.join(" ")
-                        )),
-                )
-            }
-            Err(_) => serde_json::from_str(SAMPLE)
-                .map(Chosen::Sample)
-                .map_err(Failure::internal),
+        if let Some(path) = profile.or_else(found) {
+            return Ok(Arc::new(
+                reload::profile(path, said, reload::EVERY).map_err(Failure::usage)?,
+            ));
         }
-    }
-}
-
-impl File {
-    /// Reads the file. The command line's fields stand before the file's.
-    ///
-    /// # Errors
-    /// What is wrong with the file, as a text that names it.
-    pub(crate) fn read(&self) -> Result<Profile, String> {
-        let path = self.path.display();
-        let text = fs::read_to_string(&self.path).map_err(|error| format!("{path}: {error}"))?;
-        let file: Fields = toml::from_str(&text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(0, |span| text[..span.start].matches('\n').count())
-                + 1;
-            format!("{path}:{line}: {}", Untrusted::new(error.message()))
-        })?;
-        self.said
-            .complete(&file)
-            .map_err(|missing| format!("{path}: it has no {}", missing.join(", no ")))
-    }
-}
-
-impl Fields {
-    /// These fields, with those of `below` where they are absent; or the names of those that both lack.
-    fn complete(&self, below: &Self) -> Result<Profile, Vec<&'static str>> {
-        let Self {
-            id,
-            height,
-            weight,
-            size,
-        } = self;
-        let id = id.or(below.id);
-        let height = height.or(below.height);
-        let weight = weight.or(below.weight);
-        let size = size.or(below.size);
-        match (id, height, weight, size) {
-            (Some(id), Some(height), Some(weight), Some(size)) => Ok(Profile {
-                id,
-                height,
-                weight,
-                size,
-            }),
-            _ => Err([
-                id.is_none().then_some("id"),
-                height.is_none().then_some("height"),
-                weight.is_none().then_some("weight"),
-                size.is_none().then_some("size"),
-            ]
-            .into_iter()
-            .flatten()
-            .collect()),
+        if said != Fields::default() {
+            let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
+            return Err(Failure::usage(format_args!(
+                "the profile has no {}",
+                missing.join(", no ")
+            ))
+            .hint(format_args!(
+                "add {}, or write profile.toml with `labrpc init`",
+                flags.join(" ")
+            )));
         }
+        let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
+        anstream::eprintln!(
+            "warning: nobody said whose profile this is; serving the sample ({profile})\n\
+             hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
+        );
+        Ok(Arc::new(Arc::new(Answer::from(&profile))))
     }
 }
 
 /// The profile file that is there: here, or in the user's configuration folder.
 fn found() -> Option<PathBuf> {
-    let here = PathBuf::from("profile.toml");
     [
-        Some(here),
-        config_folder().map(|folder| folder.join("labrpc/profile.toml")),
+        Some(PathBuf::new()),
+        config_folder().map(|folder| folder.join("labrpc")),
     ]
     .into_iter()
     .flatten()
+    .map(|folder| folder.join("profile.toml"))
     .find(|path| path.is_file())
 }
 
 /// The folder after the XDG base directory specification, or the system's own.
-pub(crate) fn config_folder() -> Option<PathBuf> {
+fn config_folder() -> Option<PathBuf> {
     let folder = |name| {
         env::var_os(name)
             .map(PathBuf::from)
@@ -196,5 +117,5 @@ pub(crate) fn config_folder() -> Option<PathBuf> {
     };
     folder("XDG_CONFIG_HOME")
         .or_else(|| folder("APPDATA"))
-        .or_else(|| env::home_dir().map(|home| home.join(Path::new(".config"))))
+        .or_else(|| env::home_dir().map(|home| home.join(".config")))
 }

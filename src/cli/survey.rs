@@ -17,6 +17,7 @@ use labrpc::{
     report::{Origin, Report, Summary, Survey, saved},
     survey::{
         self,
+        endpoint::DEFAULT_PORT,
         hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, fold},
         outcome::Answer,
     },
@@ -61,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]
     max_hosts: usize,
     /// Print the endpoints and ask nobody.
-    #[arg(long)]
+    #[arg(long, env = "LABRPC_LIST")]
     list: bool,
     /// Start a simulated room of N seats in this process and survey it over real connections.
     #[arg(
@@ -69,11 +70,17 @@ pub(crate) struct Args {
         value_name = "N",
         num_args = 0..=1,
         default_missing_value = "40",
+        env = "LABRPC_DEMO",
         conflicts_with_all = ["endpoints", "hosts", "exclude", "only_failed"]
     )]
     demo: Option<NonZeroUsize>,
     /// Ask again those that failed in a saved run, and merge.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["endpoints", "hosts", "exclude"])]
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["endpoints", "hosts", "exclude"],
+        env = "LABRPC_ONLY_FAILED"
+    )]
     only_failed: Option<PathBuf>,
     #[command(flatten)]
     asking: Asking,
@@ -356,15 +363,20 @@ fn say_changes(report: &Report, present: &mut Option<BTreeSet<usize>>) {
     *present = Some(now);
 }
 
-/// A room of simulated people, on the port of the exercise where it is free.
+/// A room of simulated people, on the port of the exercise or, where that is taken, on a free one.
 async fn demo(seats: NonZeroUsize) -> Result<lab::Room, Failure> {
-    let config = lab::Config {
-        seats: seats.get(),
-        ..lab::Config::default()
+    let room = |port| {
+        lab::Room::start(lab::Config {
+            seats: seats.get(),
+            port,
+            ..lab::Config::default()
+        })
     };
-    lab::Room::start(config)
-        .await
-        .map_err(|error| Failure::internal(format_args!("demo: {error}")))
+    let opened = match room(Some(DEFAULT_PORT)).await {
+        Err(lab::Error::Listen(..)) => room(None).await,
+        opened => opened,
+    };
+    opened.map_err(|error| Failure::internal(format_args!("demo: {error}")))
 }
 
 impl Args {

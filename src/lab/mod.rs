@@ -5,30 +5,45 @@
 //! costs one descriptor. Elsewhere each seat has a port of its own. The seed decides who sits where and who
 //! misbehaves how, so it is the ground truth that a survey is held against.
 
+mod faults;
+mod frames;
 mod people;
+mod play;
+mod zoo;
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use socket2::{Domain, Socket, Type};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
-use tonic::{Request, Response, Status};
-use tower_service::Service as _;
 
+pub use crate::lab::{
+    faults::{Faults, FaultsError},
+    zoo::Behaviour,
+};
 use crate::{
-    pb::{self, GetProfileRequest, GetProfileResponse, profile_server::ProfileServer},
+    lab::{
+        play::play,
+        zoo::{Play, ZOO},
+    },
     profile::Profile,
+    serve::{
+        self, Server,
+        limits::Limits,
+        source::{Answer, Source},
+    },
     survey::{
         endpoint::{Address, Endpoint},
         hosts::Hosts,
+        outcome::Outcome,
     },
 };
 
@@ -43,9 +58,11 @@ const MAX_SEATS: usize = 0x00ff_fffe;
 pub struct Config {
     /// How many seats.
     pub seats: usize,
-    /// Decides the people and the faults.
+    /// Decides the people, and who misbehaves.
     pub seed: u64,
-    /// The port of all seats; `None` for one that is free. Not used where each seat has its own.
+    /// Who misbehaves how; nobody by default.
+    pub faults: Faults,
+    /// The port of all seats but those that refuse; `None` for one that is free.
     pub port: Option<u16>,
     /// Give each seat a port of its own on 127.0.0.1 rather than an address of its own.
     pub ports: bool,
@@ -56,6 +73,7 @@ impl Default for Config {
         Self {
             seats: 40,
             seed: 7,
+            faults: Faults::default(),
             port: None,
             // Elsewhere 127.0.0.2 and its neighbours have to be set up by hand.
             ports: !cfg!(target_os = "linux"),
@@ -68,22 +86,35 @@ impl Default for Config {
 pub struct Room {
     seats: Arc<Seats>,
     listening: JoinHandle<()>,
+    /// Bound, so that nobody else listens there, and never listened on.
+    _refusing: Vec<Socket>,
 }
 
-/// Who sits where.
+/// Who sits where and behaves how.
 #[derive(Debug)]
 struct Seats {
     people: Vec<Profile>,
+    /// Places in the zoo.
+    behaviours: Vec<u8>,
     places: Places,
 }
 
 /// How a seat is told from its connection.
 #[derive(Debug)]
 enum Places {
-    /// By its address, on this port.
-    Addresses(u16),
+    /// By its address. Seats that refuse have the other port.
+    Addresses { port: u16, refusing: u16 },
     /// By its port, on the first address.
     Ports(Vec<u16>),
+}
+
+/// What the seed says about a seat.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// How the seat behaves.
+    pub behaviour: &'static Behaviour,
+    /// Who it is when it answers.
+    pub person: &'a Profile,
 }
 
 /// Why a room cannot be opened.
@@ -91,6 +122,8 @@ enum Places {
 pub enum Error {
     /// More seats than there are addresses.
     Seats(usize),
+    /// More faults than seats.
+    Faults(FaultsError),
     /// An address cannot be listened on.
     Listen(SocketAddr, io::Error),
 }
@@ -99,57 +132,103 @@ impl Room {
     /// Opens a room; when it returns, every seat can be asked.
     ///
     /// # Errors
-    /// [`Error::Seats`] above 16,777,214 seats, [`Error::Listen`] when a port is taken or may not be used.
+    /// [`Error::Seats`] above 16,777,214 seats, [`Error::Faults`] with more faults than seats,
+    /// [`Error::Listen`] when a port is taken or may not be used.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let Config {
             seats,
             seed,
+            faults,
             port,
             ports,
         } = config;
         if seats > MAX_SEATS {
             return Err(Error::Seats(seats));
         }
+        let behaviours = faults.assign(seats, seed).map_err(Error::Faults)?;
         // A room holds a connection for everybody who asks at the same time. Short of that, accepting waits.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
+
         let mut listeners = Vec::new();
+        let mut refusing = Vec::new();
         let places = if ports {
-            for _ in 0..seats {
-                listeners.push(listen(SocketAddr::from((FIRST, 0)))?);
+            let mut numbers = Vec::with_capacity(seats);
+            for behaviour in &behaviours {
+                let (socket, number) = bind((FIRST, 0).into())?;
+                numbers.push(number);
+                match ZOO[usize::from(*behaviour)].play {
+                    Play::Refuse => refusing.push(socket),
+                    _ => listeners.push(listen(socket, number)?),
+                }
             }
-            let ports = listeners.iter().map(port_of).collect::<Result<_, _>>()?;
-            Places::Ports(ports)
+            Places::Ports(numbers)
         } else {
-            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port.unwrap_or(0)));
-            let listener = listen(any)?;
-            let port = port_of(&listener)?;
-            listeners.push(listener);
-            Places::Addresses(port)
+            let any = Ipv4Addr::UNSPECIFIED;
+            let (socket, port) = bind((any, port.unwrap_or(0)).into())?;
+            listeners.push(listen(socket, port)?);
+            let (socket, unused) = bind((any, 0).into())?;
+            refusing.push(socket);
+            Places::Addresses {
+                port,
+                refusing: unused,
+            }
         };
+        let mut people = people::people(seats, seed);
+        share_ids(&mut people, &behaviours);
         let seats = Arc::new(Seats {
-            people: people::people(seats, seed),
+            people,
+            behaviours,
             places,
         });
-        let listening = tokio::spawn(accept_all(listeners, Arc::clone(&seats)));
-        Ok(Self { seats, listening })
+        let server = Server::new(serve::Config {
+            limits: Limits::unbounded(),
+            ..serve::Config::new(Arc::new(Person(Arc::clone(&seats))))
+        });
+        let room = Arc::new((Arc::clone(&seats), server.await));
+        let listening = tokio::spawn(async move {
+            // Owned by this task, so that they end with it.
+            let mut accepting: JoinSet<()> = listeners
+                .into_iter()
+                .map(|listener| accept(listener, Arc::clone(&room)))
+                .collect();
+            while accepting.join_next().await.is_some() {}
+        });
+        Ok(Self {
+            seats,
+            listening,
+            _refusing: refusing,
+        })
     }
 
     /// The endpoints, in the order of the seats.
     #[must_use]
     pub fn hosts(&self) -> Hosts {
-        let Seats { people, places } = &*self.seats;
-        (0..people.len())
-            .map(|seat| Endpoint {
-                address: places.address(seat),
-                raw: false,
+        let Seats {
+            behaviours, places, ..
+        } = &*self.seats;
+        let plays = behaviours.iter().map(|place| ZOO[usize::from(*place)].play);
+        plays
+            .enumerate()
+            .map(|(seat, play)| Endpoint {
+                address: places.address(seat, play),
+                raw: matches!(play, Play::Silent),
             })
             .collect()
     }
 
-    /// Who sits there, in the order of the seats.
+    /// Who sits there, in the order of the seats. One with the fault `duplicate` has another's id.
     #[must_use]
     pub fn people(&self) -> &[Profile] {
         &self.seats.people
+    }
+
+    /// What a survey must find at a seat below the number of seats.
+    #[must_use]
+    pub fn expected(&self, seat: usize) -> Expected<'_> {
+        Expected {
+            behaviour: self.seats.behaviour(seat),
+            person: &self.seats.people[seat],
+        }
     }
 
     /// Closes the room: every connection is cut, and nobody listens any more when it returns.
@@ -166,130 +245,144 @@ impl Drop for Room {
     }
 }
 
-impl Places {
-    fn address(&self, seat: usize) -> Address {
-        match self {
-            Self::Addresses(port) => {
-                let ip = Ipv4Addr::from_bits(FIRST.to_bits() + seat as u32);
-                Address::Ip(ip.into(), *port)
-            }
-            Self::Ports(ports) => Address::Ip(FIRST.into(), ports[seat]),
-        }
+impl Expected<'_> {
+    /// Whether an outcome is the true one: of the seat's kind, and with the seat's own person if with any.
+    #[must_use]
+    pub fn is(&self, outcome: &Outcome) -> bool {
+        let Self { behaviour, person } = self;
+        let own = outcome
+            .profile()
+            .is_none_or(|(profile, _)| profile == *person);
+        own && (behaviour.expects)(outcome)
+    }
+}
+
+impl Seats {
+    fn behaviour(&self, seat: usize) -> &'static Behaviour {
+        &ZOO[usize::from(self.behaviours[seat])]
     }
 
     /// The seat that a connection was made to; `None` for one that is not of this room.
     fn seat(&self, local: SocketAddr) -> Option<usize> {
-        match (self, local.ip()) {
-            (Self::Addresses(_), IpAddr::V4(ip)) if ip.is_loopback() => {
-                usize::try_from(ip.to_bits().checked_sub(FIRST.to_bits())?).ok()
+        let seat = match (&self.places, local.ip()) {
+            // The listener stands on every address of this machine; the room is only on loopback.
+            (Places::Addresses { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
+                ip.to_bits().checked_sub(FIRST.to_bits())? as usize
             }
-            (Self::Ports(ports), _) => ports.iter().position(|port| *port == local.port()),
-            _ => None,
+            (Places::Ports(ports), _) => ports.iter().position(|port| *port == local.port())?,
+            _ => return None,
+        };
+        (seat < self.people.len()).then_some(seat)
+    }
+}
+
+impl Places {
+    fn address(&self, seat: usize, play: Play) -> Address {
+        let (ip, port) = match self {
+            Self::Addresses { port, refusing } => (
+                Ipv4Addr::from_bits(FIRST.to_bits() + seat as u32),
+                if matches!(play, Play::Refuse) {
+                    refusing
+                } else {
+                    port
+                },
+            ),
+            Self::Ports(ports) => (FIRST, &ports[seat]),
+        };
+        Address::Ip(ip.into(), *port)
+    }
+}
+
+/// Gives each seat that shall have a duplicate id that of the next honest one.
+fn share_ids(people: &mut [Profile], behaviours: &[u8]) {
+    let play = |seat: usize| ZOO[usize::from(behaviours[seat])].play;
+    let count = people.len();
+    for seat in (0..count).filter(|seat| matches!(play(*seat), Play::Duplicate)) {
+        let mut others = (1..count).map(|step| (seat + step) % count);
+        if let Some(other) = others.find(|other| matches!(play(*other), Play::Honest)) {
+            people[seat].id = people[other].id;
         }
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+/// The servers' source: the person at the address that was connected to.
+struct Person(Arc<Seats>);
+
+impl Source for Person {
+    fn answer(&self, local: Option<SocketAddr>) -> Option<Arc<Answer>> {
+        let seat = self.0.seat(local?)?;
+        Some(Arc::new(Answer::from(&self.0.people[seat])))
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<(Socket, u16), Error> {
     let open = || {
-        let socket = TcpSocket::new_v4()?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // A room may be opened again on the port that one has just left.
         #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        // A survey arrives all at once; the system cuts this to its own limit.
-        socket.listen(4096)
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let bound = socket.local_addr()?.as_socket();
+        Ok((socket, bound.map_or(0, |bound| bound.port())))
     };
     open().map_err(|error| Error::Listen(address, error))
 }
 
-fn port_of(listener: &TcpListener) -> Result<u16, Error> {
-    match listener.local_addr() {
-        Ok(address) => Ok(address.port()),
-        Err(error) => Err(Error::Listen((FIRST, 0).into(), error)),
-    }
+fn listen(socket: Socket, port: u16) -> Result<TcpListener, Error> {
+    let open = || {
+        // A survey arrives all at once; the system cuts this to its own limit.
+        socket.listen(4096)?;
+        TcpListener::from_std(socket.into())
+    };
+    open().map_err(|error| Error::Listen((FIRST, port).into(), error))
 }
 
-async fn accept_all(listeners: Vec<TcpListener>, seats: Arc<Seats>) {
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&seats)));
-    }
-    while accepting.join_next().await.is_some() {}
-}
-
-async fn accept(listener: TcpListener, seats: Arc<Seats>) {
-    // Owned here, so that all end when accepting does.
+async fn accept(listener: TcpListener, room: Arc<(Arc<Seats>, Server)>) {
+    // Owned by this task, so that they end with it.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&seats)));
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer, Arc::clone(&room)));
                 }
                 // Out of descriptors, most likely: some will come free.
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(_) => sleep(Duration::from_millis(5)).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn connection(stream: TcpStream, seats: Arc<Seats>) {
-    let Ok(local) = stream.local_addr() else {
+async fn connection(stream: TcpStream, peer: SocketAddr, room: Arc<(Arc<Seats>, Server)>) {
+    let (seats, server) = &*room;
+    let Some(seat) = stream.local_addr().ok().and_then(|local| seats.seat(local)) else {
         return;
     };
-    // The listener stands on every address of this machine; the room is only on loopback.
-    let Some(person) = seats
-        .places
-        .seat(local)
-        .and_then(|seat| seats.people.get(seat))
-    else {
-        return;
-    };
-    honest(stream, person).await;
-}
-
-async fn honest(stream: TcpStream, person: &Profile) {
-    let server = ProfileServer::new(Seat(person.into()));
-    let service = service_fn(move |request| {
-        let mut server = server.clone();
-        async move { server.call(request).await }
-    });
-    let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    // A client that has its answer goes away without a word.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// The service of one seat.
-struct Seat(GetProfileResponse);
-
-#[tonic::async_trait]
-impl pb::profile_server::Profile for Seat {
-    async fn get_profile(
-        &self,
-        _: Request<GetProfileRequest>,
-    ) -> Result<Response<GetProfileResponse>, Status> {
-        Ok(Response::new(self.0.clone()))
+    match seats.behaviour(seat).play {
+        Play::Honest | Play::Duplicate | Play::Silent => server.connection(stream, peer).await,
+        Play::Slow(after) => {
+            sleep(after).await;
+            server.connection(stream, peer).await;
+        }
+        Play::Script(script) => play(stream, script(&seats.people[seat])).await,
+        // Nobody listens there, so nobody comes.
+        Play::Refuse => {}
     }
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Seats(seats) => write!(
                 f,
                 "{seats} seats are more than the {MAX_SEATS} addresses of 127.0.0.0/8"
             ),
+            Self::Faults(error) => error.fmt(f),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Seats(_) => None,
-            Self::Listen(_, error) => Some(error),
-        }
-    }
-}
+impl std::error::Error for Error {}

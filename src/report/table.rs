@@ -315,13 +315,8 @@ fn pairs(report: &Report, pairs: &[Pair], page: &mut Page<'_>) -> io::Result<()>
         let label = format!("{rank:>3}. {} and {}: ", a.id, b.id);
         let text = format!("distance {}, similarity {similarity:.3}", number(*distance));
         page.wrapped(HEADING, &label, 7, &text)?;
-        write!(page.out, "     ")?;
-        page.wrapped(
-            Style::new(),
-            "",
-            7,
-            &explanation(report, a, b, *distance, terms),
-        )?;
+        let explanation = explanation(report, a, b, *distance, terms);
+        page.wrapped(Style::new(), "     ", 7, &explanation)?;
     }
     Ok(())
 }

@@ -31,6 +31,9 @@ const PUSHBACK: &str = "grpc-retry-pushback-ms";
 /// How near to the deadline a server's "cancelled" is the deadline's doing.
 const LATE: Duration = Duration::from_millis(100);
 
+/// Bytes that no answer with a profile has, whatever else it carries.
+const LARGE: usize = 4 * 1024;
+
 /// What all attempts of a run share.
 pub(crate) struct Asker {
     connect_timeout: Duration,
@@ -301,6 +304,10 @@ fn http2(broken: &h2::Error, seen: &Seen, stage: Stage) -> (Outcome, Again) {
         Some(_) if broken.is_remote() => conclude(Outcome::Reset),
         // What h2 says of a header list, or of a flood, above the limits.
         Some(Reason::REFUSED_STREAM | Reason::ENHANCE_YOUR_CALM) if broken.is_library() => {
+            conclude(Outcome::TooLarge)
+        }
+        // h2 has one word for a header list above the limit and for a malformed one; the size tells.
+        Some(Reason::PROTOCOL_ERROR) if broken.is_reset() && seen.received > LARGE => {
             conclude(Outcome::TooLarge)
         }
         Some(reason) => {

@@ -216,6 +216,8 @@ impl Outcome {
         match self {
             Self::Timeout(stage) => Some(stage.to_string()),
             Self::Dns(text) | Self::Tls(text) | Self::Local(text) => Some(text.to_string()),
+            // The bytes of a TLS record say nothing to anybody.
+            Self::NotGrpc(Speaks::Tls, _) => Some(Speaks::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
             Self::Invalid(Invalid::Field(error)) => Some(error.to_string()),

@@ -98,7 +98,10 @@ impl Wire {
     pub(crate) async fn read_raw(&self, buffer: &mut Vec<u8>) -> bool {
         std::future::poll_fn(|cx| {
             let inner = &mut *self.inner();
-            buffer.append(&mut inner.opening);
+            if !inner.opening.is_empty() {
+                buffer.append(&mut inner.opening);
+                return Poll::Ready(inner.end.is_none());
+            }
             let mut chunk = [0; OPENING];
             let mut chunk = ReadBuf::new(&mut chunk);
             let more = ready!(inner.poll_fill(cx, &mut chunk));

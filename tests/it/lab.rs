@@ -1,6 +1,6 @@
 //! The simulated room, asked over real connections.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use labrpc::{
     lab::{self, Room},
@@ -60,4 +60,29 @@ async fn a_closed_room_refuses_and_can_be_opened_again_on_its_port() {
     .await
     .unwrap();
     assert_eq!(profiles(&ask(&room).await).len(), 3);
+}
+
+/// Every behaviour of the zoo some times over, and the outcome that the seed says for each.
+#[tokio::test]
+async fn the_whole_zoo_is_accounted_for() {
+    let room = Room::start(lab::Config {
+        seats: 400,
+        faults: "zoo=60%".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let config = survey::Config {
+        max_time: Duration::from_secs(3),
+        ..survey::Config::default()
+    };
+    let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+    assert_eq!(answers.len(), 400);
+    let wrong: Vec<_> = answers
+        .iter()
+        .enumerate()
+        .filter(|(seat, answer)| !room.expected(*seat).is(&answer.outcome))
+        .map(|(seat, answer)| (room.expected(seat).behaviour.name, &answer.outcome))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -5,6 +5,8 @@
 )]
 
 mod browser;
+mod commands;
+mod frames;
 mod hosts;
 mod html;
 mod lab;

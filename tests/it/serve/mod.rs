@@ -4,3 +4,6 @@ pub(crate) mod running;
 
 mod answers;
 mod drain;
+mod guards;
+mod http;
+mod operations;

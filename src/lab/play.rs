@@ -1,0 +1,89 @@
+//! What a misbehaving seat does with a connection: a few steps, played in order.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+/// How long a peer is borne with that neither speaks nor leaves.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One step of a seat's behaviour. After the last one the connection is closed in good order.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Read until the client has sent something.
+    Hear,
+    /// Send bytes.
+    Say(Vec<u8>),
+    /// Send bytes one by one, so far apart.
+    Drip(Vec<u8>, Duration),
+    /// Send bytes again and again, until the client has had enough.
+    Flood(Vec<u8>),
+    /// Say nothing for so long.
+    Pause(Duration),
+    /// Say nothing more, and wait for the client to leave.
+    Stall,
+    /// Send RST and be gone.
+    Reset,
+}
+
+/// Plays the steps on a connection. A client that leaves ends it.
+pub(crate) async fn play(mut stream: TcpStream, steps: Vec<Step>) {
+    for step in steps {
+        let done = perform(&mut stream, step).await;
+        if done.is_err() {
+            return;
+        }
+    }
+    // Closing with unread bytes would be a reset, which is another behaviour.
+    let _ = stream.shutdown().await;
+    let _ = drain(&mut stream).await;
+}
+
+async fn perform(stream: &mut TcpStream, step: Step) -> io::Result<()> {
+    match step {
+        Step::Hear => {
+            let mut byte = [0; 4096];
+            stream.read(&mut byte).await.map(drop)
+        }
+        Step::Say(bytes) => stream.write_all(&bytes).await,
+        Step::Drip(bytes, pause) => {
+            for byte in bytes {
+                stream.write_all(&[byte]).await?;
+                sleep(pause).await;
+            }
+            Ok(())
+        }
+        Step::Flood(bytes) => {
+            let many = bytes.repeat((16 * 1024 / bytes.len()).max(1));
+            loop {
+                stream.write_all(&many).await?;
+            }
+        }
+        Step::Pause(pause) => {
+            sleep(pause).await;
+            Ok(())
+        }
+        Step::Stall => {
+            drain(stream).await?;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
+        Step::Reset => {
+            // Closing a socket that lingers for no time discards what is queued and sends RST.
+            socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO))?;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
+    }
+}
+
+async fn drain(stream: &mut TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    let reading = async {
+        while stream.read(&mut buffer).await? > 0 {}
+        io::Result::Ok(())
+    };
+    timeout(PATIENCE, reading).await.unwrap_or(Ok(()))
+}
