@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use labrpc::{
     profile::Id,
-    report::{Report, csv, json, jsonl, table},
+    report::{Report, csv, html, json, jsonl, table},
     similarity::{Metric, Options, Weights},
 };
 
@@ -76,6 +76,8 @@ pub(crate) enum Format {
     Jsonl,
     /// One table after RFC 4180.
     Csv,
+    /// One page for a browser, in need of nothing else.
+    Html,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -96,6 +98,7 @@ impl Writing {
                 Format::Json => json::write(report, out),
                 Format::Jsonl => jsonl::write(report, out),
                 Format::Csv => csv::write(report, out),
+                Format::Html => html::write(report, out),
             }
         };
         self.output.write(render)

@@ -6,11 +6,14 @@
 
 pub mod csv;
 pub mod document;
+mod failures;
+pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod read;
 pub mod saved;
 pub mod table;
+mod words;
 
 use std::{collections::BTreeMap, time::SystemTime};
 

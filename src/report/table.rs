@@ -3,31 +3,25 @@
 //!
 //! Colours repeat what the words say. Nothing that differs between two runs with the same answers is printed.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     profile::Profile,
-    report::{Origin, Report, Summary, Survey},
-    similarity::{Like, Metric, Pair, Terms},
-    survey::{hosts::fold, outcome::Outcome},
+    report::{
+        Origin, Report, Summary, Survey,
+        failures::{Failure, Reason, failures},
+        words::{self, number, plural},
+    },
+    similarity::{Like, Pair, Terms},
 };
 
 const HEADING: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default();
 const FAINT: Style = Style::new().dimmed();
-
-/// Groups of failures shown of one outcome; what a hostile room sends may differ in every answer.
-const MOST_GROUPS: usize = 8;
-
-/// Characters of a folded list of endpoints; a campus can fail in a thousand ranges.
-const MOST_FOLDED: usize = 240;
 
 /// Pairs explained; beyond that the list is for `--format json` or csv.
 const MOST_PAIRS: usize = 100;
@@ -43,7 +37,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         width: width.unwrap_or(usize::MAX).max(20),
     };
     if let Origin::Survey(survey) = &report.origin {
-        failures(survey, &mut page)?;
+        failed(survey, &mut page)?;
     }
     headline(report, &summary, &mut page)?;
     twins(report, &mut page)?;
@@ -100,80 +94,49 @@ impl Page<'_> {
 }
 
 /// Endpoints without a profile, and those with somebody else's id: one line for all that failed alike.
-fn failures(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
-    let Survey { hosts, answers } = survey;
-    let mut groups: BTreeMap<(usize, Option<String>), Vec<usize>> = BTreeMap::new();
-    for (index, answer) in answers.iter().enumerate() {
-        let name = answer.outcome.name();
-        if let Outcome::Ok { .. } = answer.outcome {
+fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
+    let failures = failures(survey);
+    for Failure {
+        outcome,
+        count,
+        reason,
+    } in &failures
+    {
+        let name = outcome.name();
+        let Some(Reason {
+            endpoints,
+            detail,
+            hint,
+        }) = reason
+        else {
+            let label = format!("{count} more: ");
+            page.wrapped(BAD, &label, 4, &format!("{name}, each for another reason"))?;
             continue;
-        }
-        let order = Outcome::NAMES
-            .iter()
-            .position(|other| *other == name)
-            .unwrap_or_default();
-        groups
-            .entry((order, answer.outcome.detail()))
-            .or_default()
-            .push(index);
+        };
+        let count = match count {
+            1 => String::new(),
+            count => format!(" ({count})"),
+        };
+        let detail = match detail {
+            Some(detail) => format!(" ({detail})"),
+            None => String::new(),
+        };
+        let hint = match hint {
+            Some(hint) => format!("; {hint}"),
+            None => String::new(),
+        };
+        page.wrapped(
+            BAD,
+            &format!("{endpoints}{count}: "),
+            4,
+            &format!("{name}{detail}{hint}"),
+        )?;
     }
-    let some = !groups.is_empty();
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    // The most frequent failure of a kind first; equal ones in the order of their text.
-    groups.sort_by_key(|((order, _), members)| (*order, std::cmp::Reverse(members.len())));
-    for kind in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
-        let (shown, rest) = kind.split_at(kind.len().min(MOST_GROUPS));
-        for (_, members) in shown {
-            let outcome = &answers[members[0]].outcome;
-            let endpoints = shortened(fold(members.iter().map(|&index| hosts.get(index))));
-            let count = if members.len() > 1 {
-                format!(" ({})", members.len())
-            } else {
-                String::new()
-            };
-            let detail = outcome
-                .detail()
-                .map(|detail| format!(" ({detail})"))
-                .unwrap_or_default();
-            let hint = outcome
-                .hint()
-                .map(|hint| format!("; {hint}"))
-                .unwrap_or_default();
-            let name = outcome.name();
-            page.wrapped(
-                BAD,
-                &format!("{endpoints}{count}: "),
-                4,
-                &format!("{name}{detail}{hint}"),
-            )?;
-        }
-        if !rest.is_empty() {
-            let count: usize = rest.iter().map(|(_, members)| members.len()).sum();
-            let name = answers[rest[0].1[0]].outcome.name();
-            page.wrapped(
-                BAD,
-                &format!("{count} more: "),
-                4,
-                &format!("{name}, each for another reason"),
-            )?;
-        }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        page.blank()
     }
-    if some { page.blank() } else { Ok(()) }
-}
-
-/// Cuts a list of endpoints at a comma.
-fn shortened(mut folded: String) -> String {
-    if folded.len() > MOST_FOLDED {
-        // The grammar is ASCII but for the path of a socket.
-        let end = (0..=MOST_FOLDED)
-            .rev()
-            .find(|&at| folded.is_char_boundary(at))
-            .unwrap_or(0);
-        let end = folded[..end].rfind(',').unwrap_or(end);
-        folded.truncate(end);
-        folded.push_str(", …");
-    }
-    folded
 }
 
 fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
@@ -365,12 +328,9 @@ fn explanation(report: &Report, a: &Profile, b: &Profile, distance: f64, terms: 
         weight,
         size,
     } = *terms;
-    let share = |term: f64| match report.options.metric {
-        // A share of nothing, or of a sum with negative parts, says nothing.
-        Metric::Gower | Metric::Euclidean if distance > 0.0 && term > 0.0 => {
-            format!("{} ({:.0} %)", number(term), 100.0 * term / distance)
-        }
-        _ => number(term),
+    let share = |term: f64| match words::share(report.options.metric, distance, term) {
+        Some(share) => format!("{} ({share:.0} %)", number(term)),
+        None => number(term),
     };
     let field = |name, a: String, b: String, unit, term| {
         let values = if a == b {
@@ -398,19 +358,4 @@ fn explanation(report: &Report, a: &Profile, b: &Profile, distance: f64, terms: 
         field("size", a.size.to_string(), b.size.to_string(), "", size),
     ]
     .join(" · ")
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A distance or term: at most three decimals, none where there is nothing behind the point.
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-    if trimmed == "-0" {
-        "0".to_owned()
-    } else {
-        trimmed.to_owned()
-    }
 }

@@ -4,9 +4,11 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod browser;
 mod commands;
 mod frames;
 mod hosts;
+mod html;
 mod lab;
 mod layers;
 mod peer;

@@ -129,14 +129,19 @@ pub(crate) fn network() -> String {
 
 /// A tool of the machine. Without it the test is skipped loudly, except where all tools are required.
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|p| p.is_file());
+    let found = find(name);
     if found.is_none() {
         skip(&format!("{name} is not installed"));
     }
     found
+}
+
+/// Where a program of the machine is.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|p| p.is_file())
 }
 
 /// Says that a test does less than it could; an error where `LABRPC_REQUIRE_TOOLS` is set.
