@@ -5,6 +5,7 @@
 )]
 
 mod lab;
+mod ledger;
 mod peer;
 mod serve;
 mod survey;
