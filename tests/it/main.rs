@@ -11,6 +11,7 @@ mod hosts;
 mod html;
 mod lab;
 mod layers;
+mod ledger;
 mod peer;
 mod profile;
 mod road;
