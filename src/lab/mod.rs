@@ -21,6 +21,7 @@ use std::{
 use socket2::{Domain, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
@@ -85,6 +86,8 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Room {
     seats: Arc<Seats>,
+    /// Dropped to close the room.
+    open: oneshot::Sender<()>,
     listening: JoinHandle<()>,
     /// Bound, so that nobody else listens there, and never listened on.
     _refusing: Vec<Socket>,
@@ -185,16 +188,19 @@ impl Room {
             ..serve::Config::new(Arc::new(Person(Arc::clone(&seats))))
         });
         let room = Arc::new((Arc::clone(&seats), server.await));
+        let mut accepting: JoinSet<()> = listeners
+            .into_iter()
+            .map(|listener| accept(listener, Arc::clone(&room)))
+            .collect();
+        let (open, closed) = oneshot::channel::<()>();
         let listening = tokio::spawn(async move {
-            // Owned by this task, so that they end with it.
-            let mut accepting: JoinSet<()> = listeners
-                .into_iter()
-                .map(|listener| accept(listener, Arc::clone(&room)))
-                .collect();
-            while accepting.join_next().await.is_some() {}
+            // Ends when the room is dropped, which is an error of this channel.
+            let _ = closed.await;
+            accepting.shutdown().await;
         });
         Ok(Self {
             seats,
+            open,
             listening,
             _refusing: refusing,
         })
@@ -232,16 +238,10 @@ impl Room {
     }
 
     /// Closes the room: every connection is cut, and nobody listens any more when it returns.
-    pub async fn shutdown(mut self) {
-        self.listening.abort();
-        // The error is the abort just asked for.
-        let _ = (&mut self.listening).await;
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.listening.abort();
+    pub async fn shutdown(self) {
+        drop(self.open);
+        // An error would be a panic of accepting, which has ended then, too.
+        let _ = self.listening.await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    task::yield_now,
     time::{sleep, timeout},
 };
 
@@ -20,6 +21,8 @@ pub(crate) enum Step {
     Say(Vec<u8>),
     /// Send bytes one by one, so far apart.
     Drip(Vec<u8>, Duration),
+    /// Send bytes in pieces of this length, without a pause that a busy machine could stretch.
+    Pieces(Vec<u8>, usize),
     /// Send bytes again and again, until the client has had enough.
     Flood(Vec<u8>),
     /// Say nothing for so long.
@@ -32,6 +35,8 @@ pub(crate) enum Step {
 
 /// Plays the steps on a connection. A client that leaves ends it.
 pub(crate) async fn play(mut stream: TcpStream, steps: Vec<Step>) {
+    // An error would only let bytes travel together.
+    let _ = stream.set_nodelay(true);
     for step in steps {
         let done = perform(&mut stream, step).await;
         if done.is_err() {
@@ -54,6 +59,13 @@ async fn perform(stream: &mut TcpStream, step: Step) -> io::Result<()> {
             for byte in bytes {
                 stream.write_all(&[byte]).await?;
                 sleep(pause).await;
+            }
+            Ok(())
+        }
+        Step::Pieces(bytes, length) => {
+            for piece in bytes.chunks(length) {
+                stream.write_all(piece).await?;
+                yield_now().await;
             }
             Ok(())
         }

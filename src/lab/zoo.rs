@@ -59,9 +59,9 @@ pub(crate) static ZOO: &[Behaviour] = &[
     act("mute-trailers", |p| vec![Hear, Say(cut(p, END)), Stall], in_body),
     // One byte after another.
     act("drip-settings", |_| vec![Drip(frames::settings(), Duration::from_secs(1)), Stall], in_headers),
-    act("drip-headers", |_| vec![Say(frames::settings()), Drip(frames::response(), Duration::from_millis(300)), Stall], in_headers),
-    act("drip-body", |p| vec![Say(cut(p, 0)), Drip(frames::message(&message(p)), Duration::from_millis(300)), Stall], in_body),
-    act("dribble", |p| vec![Drip(frames::honest(p), Duration::from_millis(1))], is_grpc),
+    act("drip-headers", |_| vec![Hear, Say(frames::settings()), Drip(frames::response(), Duration::from_millis(300)), Stall], in_headers),
+    act("drip-body", |p| vec![Hear, Say(cut(p, 0)), Drip(frames::message(&message(p)), Duration::from_millis(300)), Stall], in_body),
+    act("dribble", |p| vec![Hear, Pieces(frames::honest(p), 11)], is_grpc),
     // Ended early: in good order and by RST, at every stage.
     act("close", |_| vec![], is_reset),
     act("close-settings", |_| vec![Say(frames::settings())], is_reset),
@@ -153,7 +153,7 @@ pub(crate) static ZOO: &[Behaviour] = &[
     // The original exercise's servers.
     act("raw", |p| vec![Say(json(p))], is_raw),
     act("raw-open", |p| vec![Say(json(p)), Stall], is_raw),
-    act("raw-drip", |p| vec![Say(b"\r\n ".to_vec()), Drip(json(p), Duration::from_millis(2))], is_raw),
+    act("raw-dribble", |p| vec![Say(b"\r\n ".to_vec()), Pieces(json(p), 7)], is_raw),
     act("raw-cut", |p| vec![Say(json(p)[..20].to_vec())], is_reset),
     act("raw-mute", |p| vec![Say(json(p)[..20].to_vec()), Stall], in_body),
     act("raw-endless", |_| vec![Say(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())], is_too_large),

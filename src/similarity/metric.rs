@@ -291,7 +291,7 @@ pub trait Measure: Sync {
 
 /// The smallest magnitude within `low..=high`.
 fn gap(low: i32, high: i32) -> u32 {
-    low.max(high.saturating_neg()).max(0) as u32
+    low.max(-high).max(0) as u32
 }
 
 /// The body distance in integers: Σ factor · min(|Δ|, range).

@@ -29,6 +29,14 @@ struct Task<'a> {
     nearest: &'a mut [Candidate],
 }
 
+/// Takes the better one; most are further, and are told by their key alone.
+#[inline]
+fn improve(nearest: &mut Candidate, candidate: Candidate) {
+    if candidate.0 <= nearest.0 && candidate < *nearest {
+        *nearest = candidate;
+    }
+}
+
 impl<M: Measure> Tree<M> {
     /// Everybody's number with the number and key of the nearest other, in the order of the tree; ties go to the
     /// smaller number. Nobody where there are fewer than two.
@@ -169,8 +177,8 @@ impl<M: Measure> Tree<M> {
         for (i, (point, number)) in points.iter().enumerate() {
             for (j, (other, other_number)) in points[..i].iter().enumerate() {
                 let key = self.key(*point, *other);
-                nearest[i] = nearest[i].min((key, *other_number));
-                nearest[j] = nearest[j].min((key, *number));
+                improve(&mut nearest[i], (key, *other_number));
+                improve(&mut nearest[j], (key, *number));
             }
         }
         let leaf = self.node(leaf);
@@ -208,7 +216,7 @@ impl<M: Measure> Tree<M> {
                 for place in places {
                     let key = self.key(point, self.places()[place].point);
                     if key <= nearest.0 {
-                        *nearest = (*nearest).min((key, self.group(place)[0]));
+                        improve(nearest, (key, self.group(place)[0]));
                     }
                 }
             }

@@ -12,6 +12,7 @@ mod hosts;
 mod html;
 mod lab;
 mod layers;
+mod ledger;
 mod peer;
 mod profile;
 mod road;
