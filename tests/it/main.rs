@@ -14,6 +14,7 @@ mod layers;
 mod ledger;
 mod peer;
 mod profile;
+mod readme;
 mod road;
 mod serve;
 mod similarity;
