@@ -3,6 +3,9 @@
 pub mod lab;
 pub mod pb;
 pub mod profile;
+pub mod report;
 pub mod serve;
+pub mod similarity;
 pub mod survey;
+pub mod tls;
 pub mod untrusted;

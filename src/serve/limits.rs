@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// The limits of one server.
+/// The limits of one server. Durations beyond a year are taken as a year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at the same time.
@@ -73,6 +73,22 @@ impl Limits {
             ..Self::default()
         }
     }
+
+    /// Keeps sums of a duration and a point in time within what a clock can say.
+    fn clamped(mut self) -> Self {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+        for duration in [
+            &mut self.silence,
+            &mut self.handshake,
+            &mut self.idle,
+            &mut self.age,
+            &mut self.grace,
+            &mut self.call,
+        ] {
+            *duration = (*duration).min(YEAR);
+        }
+        self
+    }
 }
 
 /// What is held at the moment: by everybody, or by one address.
@@ -112,7 +128,7 @@ pub(crate) enum Full {
 impl Gate {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            limits: limits.clamped(),
             all: Held::default(),
             addresses: Mutex::default(),
         }

@@ -156,7 +156,7 @@ struct Calls {
 
 /// All counters of one server.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     calls: [Calls; Method::COUNT],
     connections: [[AtomicU64; 2]; Dialect::COUNT],
     refusals: [AtomicU64; Refusal::COUNT],
@@ -201,7 +201,6 @@ impl Metrics {
     }
 
     /// The counters as text, with `open` connections at the moment.
-    #[must_use]
     pub(crate) fn render(&self, open: usize) -> String {
         let mut out = String::with_capacity(16 * 1024);
         let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, String)>| {

@@ -48,8 +48,12 @@ mod http;
 mod io;
 pub mod limits;
 pub mod listen;
-pub mod metrics;
+pub mod manager;
+mod metrics;
+pub mod profile_file;
 mod raw;
+pub mod reload;
+mod scrape;
 pub mod source;
 
 /// What a server does.
@@ -70,6 +74,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How much of everything there is.
     pub limits: Limits,
+    /// Where the counters are served over HTTP under `/metrics`, by [`run`] only.
+    pub metrics: Option<Listener>,
 }
 
 impl Config {
@@ -85,6 +91,7 @@ impl Config {
             reflection: true,
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),
+            metrics: None,
         }
     }
 }
@@ -193,11 +200,17 @@ pub enum End {
 /// ```
 pub async fn run(
     listeners: Vec<Listener>,
-    config: Config,
+    mut config: Config,
     shutdown: impl Future<Output = ()>,
     cut: impl Future<Output = ()>,
 ) -> End {
+    let metrics = config.metrics.take();
     let server = Server::new(config).await;
+    // Until the very end, so that the drain can be watched; dropping the set ends it.
+    let mut scrapes = tokio::task::JoinSet::new();
+    if let Some(listener) = metrics {
+        scrapes.spawn(scrape::serve(server.clone(), listener));
+    }
     let mut loops = tokio::task::JoinSet::new();
     for listener in listeners {
         loops.spawn(accept::accept(server.clone(), listener));

@@ -28,6 +28,16 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// Gives the address another port; a Unix socket has none and stays as it is.
+    pub fn set_port(&mut self, new: u16) {
+        match self {
+            Self::Ip(_, port) | Self::Name(_, port) => *port = new,
+            Self::Unix(_) => {}
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

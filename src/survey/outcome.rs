@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     profile::{self, Profile},
@@ -25,6 +25,19 @@ pub struct Answer {
     pub phases: Phases,
 }
 
+impl Answer {
+    /// The answer of an endpoint that nobody was sent to.
+    #[must_use]
+    pub fn unasked(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            phases: Phases::default(),
+        }
+    }
+}
+
 /// How long each phase of an attempt took; `None` for one that was not entered or not completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
@@ -39,13 +52,24 @@ pub struct Phases {
 }
 
 /// In which language an answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
     /// A gRPC response.
     Grpc,
     /// One bare JSON object, as the original exercise's servers send.
     Raw,
+}
+
+impl Dialect {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Raw => "raw",
+        }
+    }
 }
 
 /// What an attempt was waiting for when its time was up.
@@ -192,6 +216,8 @@ impl Outcome {
         match self {
             Self::Timeout(stage) => Some(stage.to_string()),
             Self::Dns(text) | Self::Tls(text) | Self::Local(text) => Some(text.to_string()),
+            // The bytes of a TLS record say nothing to anybody.
+            Self::NotGrpc(Speaks::Tls, _) => Some(Speaks::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
             Self::Invalid(Invalid::Field(error)) => Some(error.to_string()),

@@ -1,11 +1,22 @@
-//! The integration tests: one binary, a module for each subject.
+//! Every promise that the project makes, held against the library and the real binary.
 #![allow(
     clippy::unwrap_used,
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod browser;
+mod commands;
+mod frames;
+mod hosts;
+mod html;
 mod lab;
+mod layers;
 mod ledger;
 mod peer;
+mod profile;
+mod road;
 mod serve;
+mod similarity;
+mod support;
 mod survey;
+mod tls;

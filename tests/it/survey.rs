@@ -79,7 +79,7 @@ async fn every_line_gets_its_own_answer_in_input_order() {
             "ok",
             "not_grpc http1: HTTP/1.1 400 Bad Request",
             "not_grpc text: SSH-2.0-OpenSSH_9.2",
-            "not_grpc tls: \\u{15}\\u{3}\\u{1}\\u{0}\\u{2}\\u{2}F",
+            "not_grpc tls",
             "reset",
             "status NOT_FOUND: nobody here",
         ]

@@ -1,6 +1,9 @@
 //! The server as its callers see it.
 
-mod running;
+pub(crate) mod running;
 
 mod answers;
 mod drain;
+mod guards;
+mod http;
+mod operations;

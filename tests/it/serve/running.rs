@@ -1,7 +1,16 @@
 //! A real server for a test, on an address of its own.
 
-use std::{net::SocketAddr, path::PathBuf, process::Command, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    process::Command,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use hyper_util::rt::TokioIo;
 use labrpc::{
     pb::profile_client::ProfileClient,
     profile::Profile,
@@ -11,7 +20,8 @@ use labrpc::{
         source::Answer,
     },
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Channel;
 
 /// The profile that every test server sends.
@@ -97,8 +107,43 @@ impl Running {
         endpoint.connect().await.unwrap()
     }
 
+    /// A generated client over TLS, or the words with which the handshake failed.
+    pub(crate) async fn tls_client(
+        &self,
+        config: Arc<rustls::ClientConfig>,
+    ) -> Result<ProfileClient<Channel>, String> {
+        let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
+        let connector = TlsConnect(config, self.address);
+        match endpoint.connect_with_connector(connector).await {
+            Ok(channel) => Ok(ProfileClient::new(channel)),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
     pub(crate) async fn client(&self) -> ProfileClient<Channel> {
         ProfileClient::new(self.channel().await)
+    }
+}
+
+/// Connects to one address over TLS, whatever the URI says.
+struct TlsConnect(Arc<rustls::ClientConfig>, SocketAddr);
+
+impl tower_service::Service<http::Uri> for TlsConnect {
+    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: http::Uri) -> Self::Future {
+        let (connector, address) = (TlsConnector::from(Arc::clone(&self.0)), self.1);
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            let stream = connector.connect(address.ip().into(), stream).await?;
+            Ok(TokioIo::new(stream))
+        })
     }
 }
 

@@ -1,0 +1,32 @@
+//! `labrpc serve` without its command line.
+
+use std::{error::Error, sync::Arc};
+
+use labrpc::{
+    profile::{Profile, Size},
+    serve::{self, Config, limits::Limits, listen::Listener, source::Answer},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let profile = Profile {
+        id: "1527406014".parse()?,
+        height: 178.0.try_into()?,
+        weight: 60.0.try_into()?,
+        size: Size::Xxl,
+    };
+    let address = std::env::args().nth(1).ok_or("ours ADDRESS")?;
+    let listener = Listener::tcp(address.parse()?, false)?;
+    let config = Config {
+        // The whole load comes from one address.
+        limits: Limits {
+            connections: 20_000,
+            connections_per_address: 20_000,
+            ..Limits::default()
+        },
+        ..Config::new(Arc::new(Arc::new(Answer::from(&profile))))
+    };
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    serve::run(vec![listener], config, stop, std::future::pending()).await;
+    Ok(())
+}

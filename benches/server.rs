@@ -1,0 +1,395 @@
+//! What the server costs, side by side with its peers in one run: `cargo bench --bench server`.
+//!
+//! Peers: hyper alone sending the same bytes (the floor), tonic and grpc-go with nothing set. They take turns
+//! round by round, so that whatever else the machine does falls on all of them; reported are medians of the
+//! rounds and of each round's ratios. h2load brings the calls and is needed; grpc-go needs Go, and ghz is a
+//! second opinion where it is installed. Every answer is counted and its bytes are: nobody wins by saying less.
+//!
+//! With `--record` the report is also written to `benches/runs/`.
+
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+const ROUNDS: usize = 5;
+const CALLS: u64 = 200_000;
+const CONNECTIONS: u64 = 10_000;
+/// Connections between which the memory of one is measured.
+const IDLE: [usize; 2] = [5_000, 15_000];
+
+/// The answer as a gRPC message: five bytes of prefix and the profile.
+const ANSWER_LEN: u64 = 37;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let peers = build(root)?;
+    let mut report = Report::new(root);
+
+    let loads = [
+        ("8 connections, 32 calls open on each", vec!["-c8", "-m32"]),
+        ("64 connections, one call open on each", vec!["-c64", "-m1"]),
+    ];
+    for (title, shape) in loads {
+        report.section(&format!("Calls per CPU second, {title}"));
+        let rounds = take_turns(&peers, |peer| calls(peer, &shape))?;
+        report.table(&peers, &rounds, "calls per CPU second");
+    }
+    report.section("New connections with one call each, per CPU second");
+    let rounds = take_turns(&peers, connections)?;
+    report.table(&peers, &rounds, "connections per CPU second");
+
+    report.section("Resident memory");
+    for peer in &peers {
+        let (idle, slope) = memory(peer)?;
+        report.line(&format!(
+            "{:<12} {:>8.1} MiB with no connection, {:>6.2} KiB for each idle one ({} to {})",
+            peer.name,
+            idle / 1024.0,
+            slope,
+            IDLE[0],
+            IDLE[1],
+        ));
+    }
+    report.section("From exec to the first answer, median of 20");
+    for peer in &peers {
+        let mut times: Vec<f64> = (0..20)
+            .map(|_| first_answer(peer))
+            .collect::<Outcome<_>>()?;
+        report.line(&format!("{:<12} {:>8.1} ms", peer.name, median(&mut times)));
+    }
+    report.finish(root)
+}
+
+/// One server under test.
+struct Peer {
+    name: &'static str,
+    program: PathBuf,
+}
+
+/// Ours first; ratios are those of ours to each.
+fn build(root: &Path) -> Outcome<Vec<Peer>> {
+    let rust = root.join("benches/peers/rust");
+    run(Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet", "--manifest-path"])
+        .arg(rust.join("Cargo.toml")))?;
+    let release = rust.join("target/release");
+    let mut peers = ["ours", "bare-hyper", "bare-tonic"]
+        .map(|name| Peer {
+            name,
+            program: release.join(name),
+        })
+        .to_vec();
+    let go = root.join("benches/peers/grpc-go");
+    let program = release.join("grpc-go");
+    match run(Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(go))
+    {
+        Ok(_) => peers.push(Peer {
+            name: "grpc-go",
+            program,
+        }),
+        Err(error) => eprintln!("without grpc-go: {error}"),
+    }
+    Ok(peers)
+}
+
+impl Clone for Peer {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name,
+            program: self.program.clone(),
+        }
+    }
+}
+
+/// A running server, killed when dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(peer: &Peer) -> Outcome<Self> {
+        // Nobody else takes the port in the moment between.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let process = Command::new(&peer.program)
+            .arg(address.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", peer.program.display()))?;
+        let server = Self { process, address };
+        let patience = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = TcpStream::connect(address) {
+            if Instant::now() > patience {
+                return Err(format!("{} does not listen: {error}", peer.name).into());
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        Ok(server)
+    }
+
+    /// CPU time taken so far, user and system, in seconds.
+    fn cpu(&self) -> Outcome<f64> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+            let running = stat.split(' ').next().ok_or("an empty schedstat")?;
+            nanoseconds += running.parse::<u64>()?;
+        }
+        Ok(nanoseconds as f64 / 1e9)
+    }
+
+    /// Resident memory in KiB.
+    fn resident(&self) -> Outcome<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Measures every peer once a round, beginning with another one each round.
+fn take_turns(
+    peers: &[Peer],
+    mut measure: impl FnMut(&Peer) -> Outcome<f64>,
+) -> Outcome<Vec<Vec<f64>>> {
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        let mut figures = vec![0.0; peers.len()];
+        for turn in 0..peers.len() {
+            let index = (round + turn) % peers.len();
+            figures[index] = measure(&peers[index])?;
+        }
+        rounds.push(figures);
+    }
+    Ok(rounds)
+}
+
+/// Calls per CPU second of the server under h2load.
+fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
+    let server = Server::start(peer)?;
+    let message = env::temp_dir().join(format!("labrpc-bench-{}", std::process::id()));
+    fs::write(&message, [0; 5])?;
+    let load = |calls: u64| -> Outcome<String> {
+        run(Command::new("h2load")
+            .args(shape)
+            .arg(format!("-n{calls}"))
+            .arg("-d")
+            .arg(&message)
+            .args(["-H", "content-type: application/grpc", "-H", "te: trailers"])
+            .arg(format!("http://{}/lab.Profile/GetProfile", server.address)))
+    };
+    load(CALLS / 20)?;
+    let before = server.cpu()?;
+    let said = load(CALLS)?;
+    let cpu = server.cpu()? - before;
+    fs::remove_file(message)?;
+    // "requests: 200000 total, …, 200000 succeeded, 0 failed" and "traffic: …, 7.06MB (7400000) data"
+    for wanted in [
+        format!(" {CALLS} succeeded, 0 failed"),
+        format!("({}) data", CALLS * ANSWER_LEN),
+        format!("status codes: {CALLS} 2xx"),
+    ] {
+        if !said.contains(&wanted) {
+            return Err(format!("{}: no \"{wanted}\" in {said}", peer.name).into());
+        }
+    }
+    Ok(CALLS as f64 / cpu)
+}
+
+/// Connections per CPU second of the server, each with one call.
+fn connections(peer: &Peer) -> Outcome<f64> {
+    const CALLERS: u64 = 4;
+    let server = Server::start(peer)?;
+    let round = |count: u64| -> Outcome<()> {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let address = server.address;
+                thread::spawn(move || {
+                    for _ in 0..count / CALLERS {
+                        call(address).map_err(|error| error.to_string())?;
+                    }
+                    Ok::<(), String>(())
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.join().map_err(|_| "a caller panicked")??;
+        }
+        Ok(())
+    };
+    round(CONNECTIONS / 10)?;
+    let before = server.cpu()?;
+    round(CONNECTIONS)?;
+    Ok(CONNECTIONS as f64 / (server.cpu()? - before))
+}
+
+/// Makes a connection and one call on it, and reads the answer to its end.
+fn call(address: SocketAddr) -> Outcome<TcpStream> {
+    // Preface, empty SETTINGS, HEADERS without Huffman coding or table, one empty message.
+    let mut block = vec![0x83, 0x86];
+    for (index, name, value) in [
+        (4, "", "/lab.Profile/GetProfile"),
+        (1, "", "127.0.0.1"),
+        (0, "content-type", "application/grpc"),
+        (0, "te", "trailers"),
+    ] {
+        block.push(index);
+        for text in [name, value].iter().filter(|text| !text.is_empty()) {
+            block.push(text.len() as u8);
+            block.extend(text.as_bytes());
+        }
+    }
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    bytes.extend([0, 0, block.len() as u8, 1, 4, 0, 0, 0, 1]);
+    bytes.extend(block);
+    bytes.extend([0, 0, 5, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&bytes)?;
+
+    let mut data = 0;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload)?;
+        match (head[3], head[8]) {
+            (0, 1) => data += u64::from(length),
+            (4, 0) if head[4] == 0 => stream.write_all(b"\0\0\0\x04\x01\0\0\0\0")?,
+            (1, 1) if head[4] & 1 != 0 => break,
+            _ => {}
+        }
+    }
+    if data != ANSWER_LEN {
+        return Err(format!("an answer of {data} bytes").into());
+    }
+    Ok(stream)
+}
+
+/// Resident memory without a connection, and that of each idle one, in KiB.
+fn memory(peer: &Peer) -> Outcome<(f64, f64)> {
+    let server = Server::start(peer)?;
+    call(server.address)?;
+    let none = server.resident()?;
+    let mut open = Vec::new();
+    let mut at = Vec::new();
+    for count in IDLE {
+        while open.len() < count {
+            open.push(call(server.address)?);
+        }
+        at.push(server.resident()?);
+    }
+    Ok((none, (at[1] - at[0]) / (IDLE[1] - IDLE[0]) as f64))
+}
+
+/// Milliseconds from starting the program to having its first answer.
+fn first_answer(peer: &Peer) -> Outcome<f64> {
+    let start = Instant::now();
+    let server = Server::start(peer)?;
+    call(server.address)?;
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+fn run(command: &mut Command) -> Outcome<String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// What is printed, and kept with the circumstances that it needs to be understood.
+struct Report(String);
+
+impl Report {
+    fn new(root: &Path) -> Self {
+        let ask = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            let said = run(command.args(arguments).current_dir(root)).unwrap_or_default();
+            said.lines().next().unwrap_or("unknown").to_owned()
+        };
+        let cpus = thread::available_parallelism().map_or(0, usize::from);
+        let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = model
+            .lines()
+            .find_map(|line| line.strip_prefix("model name\t: "))
+            .unwrap_or("unknown CPU");
+        let mut report = Self(String::new());
+        for line in [
+            "cargo bench --bench server".to_owned(),
+            format!("commit  {}", ask("git", &["rev-parse", "--short", "HEAD"])),
+            format!("machine {cpus} × {model}, Linux {}", ask("uname", &["-r"])),
+            format!("rustc   {}", ask("rustc", &["--version"])),
+            format!("go      {}", ask("go", &["version"])),
+            format!("h2load  {}", ask("h2load", &["--version"])),
+        ] {
+            report.line(&line);
+        }
+        report
+    }
+
+    fn section(&mut self, title: &str) {
+        self.line("");
+        self.line(title);
+    }
+
+    fn line(&mut self, line: &str) {
+        println!("{line}");
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn table(&mut self, peers: &[Peer], rounds: &[Vec<f64>], unit: &str) {
+        for (index, peer) in peers.iter().enumerate() {
+            let mut figures: Vec<f64> = rounds.iter().map(|round| round[index]).collect();
+            let mut ratios: Vec<f64> = rounds.iter().map(|r| r[0] / r[index]).collect();
+            let figure = median(&mut figures);
+            self.line(&format!(
+                "{:<12} {figure:>9.0} {unit}; ours over it {:.2} ({:.2} to {:.2})",
+                peer.name,
+                median(&mut ratios),
+                ratios[0],
+                ratios[ratios.len() - 1],
+            ));
+        }
+    }
+
+    fn finish(self, root: &Path) -> Outcome<()> {
+        if env::args().any(|argument| argument == "--record") {
+            let folder = root.join("benches/runs");
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("server.txt"), self.0)?;
+        }
+        Ok(())
+    }
+}

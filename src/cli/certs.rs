@@ -1,0 +1,57 @@
+//! `labrpc certs`: a lab's own certificate authority, in two commands.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+use labrpc::tls::authority::{self, Files, Name};
+
+use crate::cli::{Exit, Failure};
+
+/// Make a lab's own certificate authority and its certificates.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc certs ca lab-ca
+  labrpc certs issue lab-ca lab01.example 192.168.1.1
+  labrpc serve --cert lab-ca/lab01.example.pem --key lab-ca/lab01.example.key.pem
+  labrpc survey --hosts hosts.txt --cacert lab-ca/ca.pem")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Certs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Certs {
+    /// Make a certificate authority: DIR/ca.pem, for everybody, and DIR/ca.key.pem, for nobody else.
+    Ca {
+        /// The folder; it is made if need be.
+        dir: PathBuf,
+    },
+    /// Make one certificate for all the names, signed by the authority in DIR.
+    ///
+    /// It is written to DIR/NAME.pem and DIR/NAME.key.pem after the first name, and serves a server as well as
+    /// a caller.
+    Issue {
+        /// The folder with ca.pem and ca.key.pem.
+        dir: PathBuf,
+        /// Host names and IP addresses.
+        #[arg(required = true, value_name = "NAME-OR-IP")]
+        names: Vec<Name>,
+    },
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let made = match &args.command {
+        Certs::Ca { dir } => authority::create_authority(dir),
+        Certs::Issue { dir, names } => match names.split_first() {
+            Some((first, others)) => authority::issue(dir, first, others),
+            None => return Err(Failure::usage("a certificate needs a name")),
+        },
+    };
+    let Files { cert, key } = made.map_err(|error| match error {
+        authority::Error::Exists(_) | authority::Error::NoAuthority(_) => Failure::usage(&error),
+        _ => Failure::internal(&error),
+    })?;
+    anstream::println!("{}\n{}", cert.display(), key.display());
+    Ok(Exit::Success)
+}

@@ -1,0 +1,88 @@
+//! `labrpc init`: one's own profile, by question and answer.
+
+use std::{
+    fmt::Display,
+    fs::OpenOptions,
+    io::{self, BufRead, Write as _},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use clap::Args as ClapArgs;
+use labrpc::profile::{Error, Height, Id, Profile, Size, Weight};
+
+use crate::cli::{Exit, Failure};
+
+/// Ask for the four values and write them to profile.toml, where `labrpc serve` finds them.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc init
+  labrpc init --profile ~/.config/labrpc/profile.toml")]
+pub(crate) struct Args {
+    /// The file to write; nothing is overwritten.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "profile.toml",
+        env = "LABRPC_PROFILE"
+    )]
+    profile: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    let path = &args.profile;
+    let exists = || {
+        Failure::usage(format_args!("{} is there already", path.display()))
+            .hint("edit it, or remove it first; nothing is overwritten")
+    };
+    // Better said before the questions than after them.
+    if path.exists() {
+        return Err(exists());
+    }
+    let mut answers = io::stdin().lock();
+    let profile = Profile {
+        id: ask::<Id>(&mut answers, "Student id")?,
+        height: ask::<Height>(&mut answers, "Height in cm")?,
+        weight: ask::<Weight>(&mut answers, "Weight in kg")?,
+        size: ask::<Size>(&mut answers, "Size (XXS XS S M L XL XXL XXXL)")?,
+    };
+    let text = toml::to_string(&profile).map_err(Failure::internal)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // A height and a weight are nobody else's business.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(),
+        _ => Failure::io(path.display(), &error),
+    })?;
+    anstream::eprintln!("wrote {}; `labrpc serve` finds it there", path.display());
+    Ok(Exit::Success)
+}
+
+/// Asks until the answer is a good one.
+fn ask<T: FromStr<Err = Error> + Display>(
+    answers: &mut impl BufRead,
+    question: &str,
+) -> Result<T, Failure> {
+    loop {
+        anstream::eprint!("{question}: ");
+        let mut line = String::new();
+        let read = answers
+            .read_line(&mut line)
+            .map_err(|error| Failure::io("answer", &error))?;
+        if read == 0 {
+            anstream::eprintln!();
+            return Err(Failure::usage("the answers ended before the questions")
+                .hint("give one line each: id, height, weight, size"));
+        }
+        match line.trim().parse() {
+            Ok(value) => return Ok(value),
+            Err(error) => anstream::eprintln!("  {error}"),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Whose profile `serve` serves: flags, variables, a file, or the sample of the original exercise.
+
+use std::{env, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use labrpc::{
+    profile::{Height, Id, Profile, Size, Weight},
+    serve::{
+        profile_file::Fields,
+        reload,
+        source::{self, Answer},
+    },
+};
+
+use crate::cli::Failure;
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Profile")]
+pub(crate) struct Source {
+    /// The owner's student id: 1 to 32 characters of 0-9 A-Z a-z _ -.
+    #[arg(long, value_name = "ID", env = "LABRPC_ID", hide_env_values = true)]
+    id: Option<Id>,
+    /// Height in centimetres, 50 to 272.
+    #[arg(
+        long,
+        value_name = "CM",
+        env = "LABRPC_HEIGHT",
+        hide_env_values = true,
+        allow_negative_numbers = true
+    )]
+    height: Option<Height>,
+    /// Weight in kilograms, 10 to 650.
+    #[arg(
+        long,
+        value_name = "KG",
+        env = "LABRPC_WEIGHT",
+        hide_env_values = true,
+        allow_negative_numbers = true
+    )]
+    weight: Option<Weight>,
+    /// Clothing size: XXS XS S M L XL XXL XXXL.
+    #[arg(long, value_name = "SIZE", env = "LABRPC_SIZE", hide_env_values = true)]
+    size: Option<Size>,
+    /// A TOML file with id, height, weight and size; it is read again when it changes [default: profile.toml
+    /// here, or in the user's configuration folder].
+    #[arg(long, value_name = "FILE", env = "LABRPC_PROFILE")]
+    profile: Option<PathBuf>,
+}
+
+/// The profile of the original exercise, for somebody who has not said who they are.
+const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
+
+impl Source {
+    /// Decides what is served, and says so where nobody has decided. Must be called within a runtime.
+    pub(crate) fn open(self) -> Result<Arc<dyn source::Source>, Failure> {
+        let Self {
+            id,
+            height,
+            weight,
+            size,
+            profile,
+        } = self;
+        let said = Fields {
+            id,
+            height,
+            weight,
+            size,
+        };
+        let missing = said.missing();
+        if missing.is_empty() {
+            let profile = Profile::try_from(said).map_err(Failure::usage)?;
+            return Ok(Arc::new(Arc::new(Answer::from(&profile))));
+        }
+        if let Some(path) = profile.or_else(found) {
+            return Ok(Arc::new(
+                reload::profile(path, said, reload::EVERY).map_err(Failure::usage)?,
+            ));
+        }
+        if said != Fields::default() {
+            let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
+            return Err(Failure::usage(format_args!(
+                "the profile has no {}",
+                missing.join(", no ")
+            ))
+            .hint(format_args!(
+                "add {}, or write profile.toml with `labrpc init`",
+                flags.join(" ")
+            )));
+        }
+        let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
+        anstream::eprintln!(
+            "warning: nobody said whose profile this is; serving the sample ({profile})\n\
+             hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
+        );
+        Ok(Arc::new(Arc::new(Answer::from(&profile))))
+    }
+}
+
+/// The profile file that is there: here, or in the user's configuration folder.
+fn found() -> Option<PathBuf> {
+    [
+        Some(PathBuf::new()),
+        config_folder().map(|folder| folder.join("labrpc")),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|folder| folder.join("profile.toml"))
+    .find(|path| path.is_file())
+}
+
+/// The folder after the XDG base directory specification, or the system's own.
+fn config_folder() -> Option<PathBuf> {
+    let folder = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    folder("XDG_CONFIG_HOME")
+        .or_else(|| folder("APPDATA"))
+        .or_else(|| env::home_dir().map(|home| home.join(".config")))
+}

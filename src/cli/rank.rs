@@ -1,0 +1,89 @@
+//! `labrpc rank`: the ranking of a survey, over saved runs and files.
+
+use std::{path::PathBuf, time::SystemTime};
+
+use clap::Args as ClapArgs;
+use labrpc::report::{Report, read};
+
+use crate::cli::{
+    Exit, Failure, progress,
+    ranking::{Ranking, Writing, arguments},
+};
+
+/// Rank people from saved runs, CSV or JSON Lines.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc rank run.jsonl --top 10          a saved run (survey --format jsonl -o run.jsonl)
+  labrpc rank people.csv --per-person     everybody's nearest
+  labrpc rank *.jsonl --like 1527406014 --format json
+  cat people.csv | labrpc rank - --twins")]
+pub(crate) struct Args {
+    /// Saved runs, CSV with the header id,height,weight,size, or JSON Lines of profiles; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Show everybody's nearest.
+    #[arg(long, env = "LABRPC_PER_PERSON")]
+    per_person: bool,
+    /// Show every group of identical people.
+    #[arg(long, env = "LABRPC_TWINS")]
+    twins: bool,
+    /// Stop at the first row that is no profile, instead of leaving it out.
+    #[arg(long, env = "LABRPC_STRICT")]
+    strict: bool,
+    #[command(flatten)]
+    ranking: Ranking,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Bad rows that are printed; all are counted, and in most files one explains the others.
+const SHOWN: usize = 10;
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let started = SystemTime::now();
+    let bar = progress::bytes(total(&args.files));
+    let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let people = people.map_err(|error| match &error {
+        read::Error::Io { .. } => Failure::internal(&error),
+        read::Error::Rejected(_) => {
+            Failure::usage(&error).hint("leave out --strict to go on without it")
+        }
+        _ => Failure::usage(&error),
+    })?;
+    for rejected in people.rejected.iter().take(SHOWN) {
+        anstream::eprintln!("warning: {rejected}");
+    }
+    if people.rejections > 0 {
+        anstream::eprintln!(
+            "warning: {} rows are no profile and were left out",
+            people.rejections
+        );
+    }
+    let mut options = args.ranking.options();
+    options.per_person = args.per_person;
+    options.twins = args.twins;
+    let report = Report::files(
+        started,
+        arguments(),
+        people.profiles,
+        people.rejections,
+        options,
+    );
+    args.writing.write(&report)?;
+    Ok(Exit::Success)
+}
+
+/// The bytes to read; `None` where standard input or another stream is among the files.
+fn total(files: &[PathBuf]) -> Option<u64> {
+    files
+        .iter()
+        .map(|file| {
+            file.metadata()
+                .ok()
+                .filter(|m| m.is_file())
+                .map(|m| m.len())
+        })
+        .sum()
+}

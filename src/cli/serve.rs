@@ -1,0 +1,255 @@
+//! `labrpc serve`: bind, say how to ask, serve until a signal.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, ValueEnum};
+use ipnet::IpNet;
+use labrpc::{
+    serve::{
+        self, Accept, End,
+        listen::{self, Address, Listener},
+        manager, reload,
+    },
+    tls,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Exit, Failure, duration, profile::Source, signals::Signals};
+
+/// Answer with one profile, to everyone who asks.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc serve --id 1527406014 --height 178 --weight 60 --size XXL
+  labrpc serve --profile me.toml
+  labrpc serve --listen 192.168.1.7:1024 --listen unix:/run/labrpc.sock
+  labrpc serve --allow 192.168.1.0/24 --accept grpc
+  labrpc serve --cert lab01.pem --key lab01.key.pem --plaintext")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    door: Door,
+    #[command(flatten)]
+    security: Security,
+    #[command(flatten)]
+    running: Running,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Door")]
+struct Door {
+    /// Where to listen: IP:PORT, PORT, or unix:PATH. Repeatable. [::] stands for IPv6 and IPv4.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "[::]:1024",
+        env = "LABRPC_LISTEN",
+        value_delimiter = ','
+    )]
+    listen: Vec<Address>,
+    /// Share the port with another labrpc serve, so that one can take over from the other without a gap.
+    #[arg(long, env = "LABRPC_REUSE_PORT")]
+    reuse_port: bool,
+    /// The dialects to speak: grpc (HTTP/2), http (GET / gives JSON), raw (JSON to whoever says nothing).
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "grpc,http,raw",
+        env = "LABRPC_ACCEPT"
+    )]
+    accept: Accept,
+    /// Only these networks may ask. Repeatable.
+    #[arg(long, value_name = "CIDR", env = "LABRPC_ALLOW", value_delimiter = ',')]
+    allow: Vec<IpNet>,
+    /// Do not tell clients which services there are.
+    #[arg(long, env = "LABRPC_NO_REFLECTION")]
+    no_reflection: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Security")]
+struct Security {
+    /// Serve TLS with the certificate chain in this file, and only TLS unless --plaintext is given too. It is
+    /// read again when it changes.
+    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert.
+    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
+    key: Option<PathBuf>,
+    /// Let in only callers with a certificate of this authority.
+    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
+    /// Keep plaintext beside TLS, on the same port.
+    #[arg(long, env = "LABRPC_PLAINTEXT")]
+    plaintext: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Running")]
+struct Running {
+    /// Serve counters for Prometheus at http://ADDR/metrics.
+    #[arg(long, value_name = "ADDR", env = "LABRPC_METRICS")]
+    metrics: Option<Address>,
+    /// How long calls may take to end after the first signal.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = duration::parse,
+        env = "LABRPC_DRAIN_TIMEOUT"
+    )]
+    drain_timeout: Duration,
+    /// What to log: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Never a profile.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "LABRPC_LOG"
+    )]
+    log: EnvFilter,
+    /// How to log.
+    #[arg(long, value_enum, default_value_t, env = "LABRPC_LOG_FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("runtime", &error))?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<Exit, Failure> {
+    let Args {
+        source,
+        door,
+        security,
+        running,
+    } = args;
+    running.log_format.start(running.log);
+    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+    let (tls, plaintext) = security.open()?;
+    let profile = source.open()?;
+    let listeners = door.open()?;
+    let metrics = running
+        .metrics
+        .as_ref()
+        .map(|address| Listener::bind(address, false));
+    let metrics = metrics.transpose().map_err(Failure::internal)?;
+    greet(&listeners, metrics.as_ref(), plaintext)?;
+    let config = serve::Config {
+        accept: door.accept,
+        allow: door.allow,
+        tls,
+        plaintext,
+        reflection: !door.no_reflection,
+        drain_timeout: running.drain_timeout,
+        metrics,
+        ..serve::Config::new(profile)
+    };
+
+    let (hand_over, handed_over) = tokio::sync::oneshot::channel();
+    let shutdown = async {
+        manager::ready();
+        signals.next().await;
+        manager::stopping();
+        tracing::info!("draining; a second signal cuts at once");
+        // Whoever waits for the second signal lives as long as the server.
+        let _ = hand_over.send(signals);
+    };
+    let cut = async {
+        if let Ok(mut signals) = handed_over.await {
+            signals.next().await;
+        }
+    };
+    match serve::run(listeners, config, shutdown, cut).await {
+        End::Drained => {}
+        End::Cut(connections) => tracing::warn!(connections, "cut"),
+    }
+    Ok(Exit::Success)
+}
+
+/// Says where the server listens and what a classmate has to type.
+fn greet(
+    listeners: &[Listener],
+    metrics: Option<&Listener>,
+    plaintext: bool,
+) -> Result<(), Failure> {
+    let address = |listener: &Listener| {
+        listener
+            .address()
+            .map_err(|error| Failure::io("listener", &error))
+    };
+    for listener in listeners {
+        anstream::eprintln!("listening on {}", address(listener)?);
+    }
+    if let Some(listener) = metrics {
+        anstream::eprintln!("metrics at http://{}/metrics", address(listener)?);
+    }
+    anstream::eprintln!("to ask, type");
+    for way in listen::ways(listeners, plaintext) {
+        anstream::eprintln!("  {}", way.command);
+    }
+    Ok(())
+}
+
+impl Door {
+    /// Binds what was asked for; or takes what the service manager has bound already.
+    fn open(&self) -> Result<Vec<Listener>, Failure> {
+        let passed = manager::sockets().map_err(|error| Failure::io("passed sockets", &error))?;
+        if !passed.is_empty() {
+            return Ok(passed);
+        }
+        let bind = |address| Listener::bind(address, self.reuse_port).map_err(Failure::internal);
+        self.listen.iter().map(bind).collect()
+    }
+}
+
+type ServerTls = tokio::sync::watch::Receiver<std::sync::Arc<rustls::ServerConfig>>;
+
+impl Security {
+    /// The identity, if there is one, and whether plaintext is served.
+    fn open(self) -> Result<(Option<ServerTls>, bool), Failure> {
+        let Self {
+            cert,
+            key,
+            client_ca,
+            plaintext,
+        } = self;
+        match cert.zip(key) {
+            None => Ok((None, true)),
+            Some((cert, key)) => {
+                let files = tls::Files {
+                    cert,
+                    key,
+                    client_ca,
+                };
+                let tls = reload::tls(files, reload::EVERY).map_err(Failure::usage)?;
+                Ok((Some(tls), plaintext))
+            }
+        }
+    }
+}
+
+impl LogFormat {
+    fn start(self, filter: EnvFilter) {
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr);
+        match self {
+            Self::Text => logs.with_target(false).compact().init(),
+            Self::Json => logs.json().init(),
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! `labrpc survey`: expand, ask, rank, show.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    io::{Read as _, Write as _},
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::{Duration, Instant, SystemTime},
+};
+
+use clap::Args as ClapArgs;
+use http::uri::Authority;
+use labrpc::{
+    lab,
+    report::{Origin, Report, Summary, Survey, saved},
+    survey::{
+        self,
+        endpoint::DEFAULT_PORT,
+        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, fold},
+        outcome::Answer,
+    },
+    tls,
+};
+
+use crate::cli::{
+    Exit, Failure, duration, progress,
+    ranking::{Ranking, Writing, arguments},
+    signals::Signals,
+};
+
+/// Ask all endpoints at once and show who is most alike.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc survey --demo                        a simulated room of 40
+  labrpc survey --hosts hosts.txt
+  labrpc survey 192.168.1.1-40 lab[01-20].example:2048
+  labrpc survey --hosts hosts.txt --wait 5m   until everybody is up
+  labrpc survey --hosts hosts.txt --format jsonl -o run.jsonl
+  labrpc survey --only-failed run.jsonl       ask again those that failed")]
+pub(crate) struct Args {
+    /// Endpoints: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40], 10.0.0.0/26, [v6]:PORT, unix:PATH,
+    /// raw://HOST:PORT; with commas. Without a port, 1024 is asked.
+    #[arg(value_name = "ENDPOINT")]
+    endpoints: Vec<String>,
+    /// A file of endpoints, one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
+    /// standard input. Repeatable.
+    #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS", value_delimiter = ',')]
+    hosts: Vec<PathBuf>,
+    /// Leave these out; without a port, on every port. Repeatable.
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "ENDPOINT",
+        env = "LABRPC_EXCLUDE",
+        value_delimiter = ','
+    )]
+    exclude: Vec<String>,
+    /// Refuse to expand to more endpoints than this.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]
+    max_hosts: usize,
+    /// Print the endpoints and ask nobody.
+    #[arg(long, env = "LABRPC_LIST")]
+    list: bool,
+    /// Start a simulated room of N seats in this process and survey it over real connections.
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "40",
+        env = "LABRPC_DEMO",
+        conflicts_with_all = ["endpoints", "hosts", "exclude", "only_failed"]
+    )]
+    demo: Option<NonZeroUsize>,
+    /// Ask again those that failed in a saved run, and merge.
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["endpoints", "hosts", "exclude"],
+        env = "LABRPC_ONLY_FAILED"
+    )]
+    only_failed: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
+    #[command(flatten)]
+    security: Security,
+    #[command(flatten)]
+    ranking: Ranking,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Asking")]
+struct Asking {
+    /// Endpoints asked at the same time [default: as many as open files allow, at most 2048].
+    #[arg(short, long, value_name = "N", env = "LABRPC_CONCURRENCY")]
+    concurrency: Option<NonZeroUsize>,
+    /// Longest time to connect.
+    #[arg(long, value_name = "TIME", default_value = "3.5s", value_parser = duration::parse, env = "LABRPC_CONNECT_TIMEOUT")]
+    connect_timeout: Duration,
+    /// Longest time for one attempt, from the first packet to the last byte of the answer.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse, env = "LABRPC_MAX_TIME")]
+    max_time: Duration,
+    /// Longest time for the whole run; who has not answered by then is cancelled.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_DEADLINE")]
+    deadline: Option<Duration>,
+    /// Repetitions of a call that had no effect and has hope.
+    #[arg(long, value_name = "N", default_value_t = 2, env = "LABRPC_RETRIES")]
+    retries: u32,
+    /// Keep trying those that refuse, until they are up or this time is over.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_WAIT")]
+    wait: Option<Duration>,
+    /// Start at most this many connections a second.
+    #[arg(long, value_name = "N", env = "LABRPC_RATE")]
+    rate: Option<NonZeroU32>,
+    /// How many must answer for success: a number or a percentage.
+    #[arg(
+        long,
+        value_name = "N|P%",
+        default_value = "100%",
+        env = "LABRPC_MIN_OK"
+    )]
+    min_ok: MinOk,
+    /// Survey again and again, with this pause, and say who came and who went.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_WATCH")]
+    watch: Option<Duration>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Security")]
+struct Security {
+    /// Speak without TLS. This is the default, and never what TLS falls back to.
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "insecure"], env = "LABRPC_PLAINTEXT")]
+    plaintext: bool,
+    /// Speak TLS and trust the certificate authorities in this PEM file.
+    #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
+    cacert: Option<PathBuf>,
+    /// The certificate that servers ask this client for; implies TLS.
+    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert.
+    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
+    key: Option<PathBuf>,
+    /// Speak TLS and accept any certificate. Nobody knows then who answered.
+    #[arg(long, env = "LABRPC_INSECURE")]
+    insecure: bool,
+    /// The name to expect in every server's certificate, instead of the endpoint's host.
+    #[arg(long, value_name = "NAME", env = "LABRPC_AUTHORITY")]
+    authority: Option<Authority>,
+}
+
+/// How many must have answered for the run to be a success.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum MinOk {
+    Count(u64),
+    Percent(f64),
+}
+
+impl FromStr for MinOk {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || "a number of endpoints, or a percentage from 0% to 100%".to_owned();
+        match text.strip_suffix('%') {
+            Some(percent) => match percent.parse() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Percent(percent)),
+                _ => Err(bad()),
+            },
+            None => text.parse().map(Self::Count).map_err(|_| bad()),
+        }
+    }
+}
+
+impl MinOk {
+    fn holds(self, answered: u64, asked: u64) -> bool {
+        match self {
+            Self::Count(count) => answered >= count,
+            // Exact up to 2^53 endpoints: 35 of 40 are 87.5 %.
+            Self::Percent(percent) => answered as f64 * 100.0 >= percent * asked as f64,
+        }
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("runtime", &error))?;
+    runtime.block_on(survey(&args))
+}
+
+async fn survey(args: &Args) -> Result<Exit, Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+    // The room lives as long as the survey of it.
+    let (who, _room) = who(args).await?;
+    let hosts = who.to_ask();
+    if args.list {
+        return list(&hosts);
+    }
+    if hosts.is_empty() && who.hosts().is_empty() {
+        return Err(
+            Failure::usage("nobody to ask").hint(if hosts.excluded() > 0 {
+                "every endpoint is excluded"
+            } else {
+                "give endpoints, or --hosts FILE, or try --demo"
+            }),
+        );
+    }
+    let config = args.config()?;
+    let mut present = None;
+    loop {
+        let started = SystemTime::now();
+        let (answers, end) = ask(&hosts, &config, &mut signals).await;
+        let report = Report::survey(
+            started,
+            arguments(),
+            who.clone().complete(answers),
+            args.ranking.options(),
+        );
+        args.writing.write(&report)?;
+        let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
+        let Some(pause) = args.asking.watch.filter(|_| end.is_none()) else {
+            return Ok(exit);
+        };
+        say_changes(&report, &mut present);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            end = signals.next() => return Ok(end),
+        }
+    }
+}
+
+/// Who is to be in the report, and what is known of them before anybody is asked.
+#[derive(Clone)]
+enum Who {
+    List(Hosts),
+    Rest(saved::Saved),
+}
+
+impl Who {
+    fn hosts(&self) -> &Hosts {
+        match self {
+            Self::List(hosts) | Self::Rest(saved::Saved { hosts, .. }) => hosts,
+        }
+    }
+
+    fn to_ask(&self) -> Hosts {
+        match self {
+            Self::List(hosts) => hosts.clone(),
+            Self::Rest(saved) => saved.unknown(),
+        }
+    }
+
+    fn complete(self, answers: Vec<Answer>) -> Survey {
+        match self {
+            Self::List(hosts) => Survey { hosts, answers },
+            Self::Rest(saved) => saved.merge(answers),
+        }
+    }
+}
+
+async fn who(args: &Args) -> Result<(Who, Option<lab::Room>), Failure> {
+    if let Some(seats) = args.demo {
+        let room = demo(seats).await?;
+        return Ok((Who::List(room.hosts()), Some(room)));
+    }
+    if let Some(run) = &args.only_failed {
+        return Ok((Who::Rest(saved::read(run).map_err(Failure::usage)?), None));
+    }
+    let mut builder = Builder::default().max_hosts(args.max_hosts);
+    for file in &args.hosts {
+        let contents = read(file).map_err(|error| Failure::io(file.display(), &error))?;
+        builder.read(&file.to_string_lossy(), &contents);
+    }
+    args.endpoints
+        .iter()
+        .for_each(|text| builder.argument(text));
+    args.exclude.iter().for_each(|text| builder.exclude(text));
+    Ok((Who::List(builder.build().map_err(Failure::usage)?), None))
+}
+
+/// A whole file, or standard input for `-`.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return fs::read(file);
+    }
+    let mut contents = Vec::new();
+    io::stdin().lock().read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+fn list(hosts: &Hosts) -> Result<Exit, Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = hosts
+        .iter()
+        .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("standard output", &error))
+        }
+        _ => Ok(Exit::Success),
+    }
+}
+
+/// Asks everybody. The second part is the signal that ended it, if one did.
+async fn ask(
+    hosts: &Hosts,
+    config: &survey::Config,
+    signals: &mut Signals,
+) -> (Vec<Answer>, Option<Exit>) {
+    let clock = Instant::now();
+    let bar = progress::endpoints(hosts.len());
+    let mut ok = 0_u64;
+    let mut end = None;
+    let observe = |_: usize, answer: &Answer| {
+        ok += u64::from(answer.outcome.profile().is_some());
+        bar.set_message(format!("{ok} ok"));
+        bar.inc(1);
+    };
+    let cancel = async { end = Some(signals.next().await) };
+    let answers = survey::run(hosts, config, observe, cancel).await;
+    bar.finish_and_clear();
+    anstream::eprintln!(
+        "asked {} endpoints in {:.2} s",
+        hosts.len(),
+        clock.elapsed().as_secs_f64()
+    );
+    (answers, end)
+}
+
+/// The exit status of a run that came to its end.
+fn verdict(min_ok: MinOk, summary: &Summary) -> Exit {
+    match summary.answered() {
+        0 => Exit::Nobody,
+        answered if !min_ok.holds(answered, summary.asked) => Exit::TooFew,
+        _ if summary.unusable() > 0 => Exit::BadData,
+        _ => Exit::Success,
+    }
+}
+
+/// Tells who came and who went since the last round.
+fn say_changes(report: &Report, present: &mut Option<BTreeSet<usize>>) {
+    let Origin::Survey(Survey { hosts, answers }) = &report.origin else {
+        return;
+    };
+    let now: BTreeSet<usize> = answers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, answer)| answer.outcome.profile().map(|_| index))
+        .collect();
+    if let Some(before) = present.as_ref() {
+        for (word, indices) in [("came", &now - before), ("went", before - &now)] {
+            if !indices.is_empty() {
+                let endpoints = fold(indices.iter().map(|&index| hosts.get(index)));
+                anstream::eprintln!("{word}: {endpoints} ({})", indices.len());
+            }
+        }
+    }
+    *present = Some(now);
+}
+
+/// A room of simulated people, on the port of the exercise or, where that is taken, on a free one.
+async fn demo(seats: NonZeroUsize) -> Result<lab::Room, Failure> {
+    let room = |port| {
+        lab::Room::start(lab::Config {
+            seats: seats.get(),
+            port,
+            ..lab::Config::default()
+        })
+    };
+    let opened = match room(Some(DEFAULT_PORT)).await {
+        Err(lab::Error::Listen(..)) => room(None).await,
+        opened => opened,
+    };
+    opened.map_err(|error| Failure::internal(format_args!("demo: {error}")))
+}
+
+impl Args {
+    fn config(&self) -> Result<survey::Config, Failure> {
+        let Asking {
+            concurrency,
+            connect_timeout,
+            max_time,
+            deadline,
+            retries,
+            wait,
+            rate,
+            ..
+        } = self.asking.clone();
+        let default = survey::Config::default();
+        Ok(survey::Config {
+            concurrency: concurrency.unwrap_or(default.concurrency),
+            connect_timeout,
+            max_time,
+            deadline,
+            retries,
+            wait,
+            rate,
+            tls: self.security.tls()?,
+            ..default
+        })
+    }
+}
+
+impl Security {
+    /// TLS is spoken when anything is said that only TLS can mean.
+    fn tls(&self) -> Result<Option<survey::Tls>, Failure> {
+        let Self {
+            plaintext: _,
+            cacert,
+            cert,
+            key,
+            insecure,
+            authority,
+        } = self;
+        if cacert.is_none() && cert.is_none() && !insecure {
+            return match authority {
+                Some(_) => Err(Failure::usage("--authority is a name in a certificate")
+                    .hint("give --cacert CA.pem too, to speak TLS")),
+                None => Ok(None),
+            };
+        }
+        let identity = cert.as_deref().zip(key.as_deref());
+        let config = tls::client(cacert.as_deref(), identity, *insecure).map_err(Failure::usage)?;
+        Ok(Some(survey::Tls {
+            config,
+            authority: authority.clone(),
+        }))
+    }
+}

@@ -1,0 +1,153 @@
+//! A report as CSV after RFC 4180, safe to open in a spreadsheet.
+//!
+//! CSV holds one table, so the report's main one is written: of a survey the endpoints, of a ranking
+//! everybody's nearest or the twins where these were asked for, and the closest pairs otherwise.
+
+use std::io::{self, Write};
+
+use crate::report::{
+    Origin, Report,
+    document::{
+        EndpointLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
+    },
+};
+
+/// Writes `report` to `out`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut csv = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    match &report.origin {
+        Origin::Survey(_) => {
+            csv.write_record([
+                "line",
+                "endpoint",
+                "outcome",
+                "detail",
+                "dialect",
+                "id",
+                "height",
+                "weight",
+                "size",
+                "attempts",
+                "elapsed_ms",
+            ])?;
+            endpoints(report).try_for_each(|line| csv.write_record(endpoint(&line)))?;
+        }
+        Origin::Files { .. } if report.options.per_person => {
+            csv.write_record(["id", "nearest", "distance"])?;
+            for NearestLine {
+                id,
+                nearest,
+                distance,
+            } in per_person(report)
+            {
+                csv.write_record([text(id.as_str()), text(nearest.as_str()), number(distance)])?;
+            }
+        }
+        Origin::Files { .. } if report.options.twins => {
+            csv.write_record(["count", "height", "weight", "size", "ids"])?;
+            for TwinsLine {
+                count,
+                profile,
+                ids,
+            } in twins(report)
+            {
+                let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
+                csv.write_record([
+                    number(count),
+                    number(profile.height),
+                    number(profile.weight),
+                    text(profile.size.name()),
+                    text(&ids.join(" ")),
+                ])?;
+            }
+        }
+        Origin::Files { .. } => {
+            csv.write_record([
+                "rank",
+                "a",
+                "b",
+                "distance",
+                "similarity",
+                "height",
+                "weight",
+                "size",
+            ])?;
+            for PairLine {
+                rank,
+                a,
+                b,
+                distance,
+                similarity,
+                terms,
+            } in pairs(report)
+            {
+                csv.write_record([
+                    number(rank),
+                    text(a.as_str()),
+                    text(b.as_str()),
+                    number(distance),
+                    number(similarity),
+                    number(terms.height),
+                    number(terms.weight),
+                    number(terms.size),
+                ])?;
+            }
+        }
+    }
+    csv.flush()
+}
+
+fn endpoint(line: &EndpointLine<'_>) -> [String; 11] {
+    let EndpointLine {
+        line,
+        endpoint,
+        outcome,
+        dialect,
+        profile,
+        detail,
+        attempts,
+        elapsed_ms,
+        phases_ms: _,
+    } = line;
+    let profile = profile.as_deref();
+    [
+        number(line),
+        text(endpoint),
+        text(outcome),
+        detail.as_deref().map(text).unwrap_or_default(),
+        dialect
+            .map(|dialect| text(dialect.name()))
+            .unwrap_or_default(),
+        profile
+            .map(|profile| text(profile.id.as_str()))
+            .unwrap_or_default(),
+        profile
+            .map(|profile| number(profile.height))
+            .unwrap_or_default(),
+        profile
+            .map(|profile| number(profile.weight))
+            .unwrap_or_default(),
+        profile
+            .map(|profile| text(profile.size.name()))
+            .unwrap_or_default(),
+        number(attempts),
+        number(elapsed_ms),
+    ]
+}
+
+/// A number of our own making: a minus sign before it is no formula.
+fn number(value: impl ToString) -> String {
+    value.to_string()
+}
+
+/// A text, with an apostrophe before what a spreadsheet would run as a formula.
+fn text(text: &str) -> String {
+    let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let guard = if text.starts_with(formula) { "'" } else { "" };
+    format!("{guard}{text}")
+}

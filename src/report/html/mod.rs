@@ -1,0 +1,465 @@
+//! A report for a browser: one file that needs nothing else, no network and no script.
+//!
+//! The page is made of two templates, `page.html` around `main.html`, because a live page replaces the inner one
+//! alone. What is drawn is bounded whatever the report's size, and the page says what was left out. Plots are
+//! SVG of our own rather than a plotting crate's: those write colours and sizes into every element, while here
+//! a mark is a shape and a class, so that light, dark, print and forced colours are the style sheet's business
+//! and a screen reader gets a title, a description and a table.
+
+mod pairs;
+mod plot;
+mod seats;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    time::Duration,
+};
+
+use askama::Template;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use crate::{
+    profile::{Id, Profile},
+    report::{
+        Origin, Report, Summary,
+        failures::{Reason, failures},
+        html::{
+            pairs::{Likeness, Twins},
+            plot::Plot,
+            seats::{Kind, Seats, state},
+        },
+        words::number,
+    },
+    similarity::{Metric, Weights, metric::FIELDS},
+    untrusted::Untrusted,
+};
+
+/// Rows of a table of people; a report of more is better read by a program.
+const MOST_ROWS: usize = 1000;
+
+/// Failures shown at once; further ones unfold.
+const MOST_FAILURES: usize = 12;
+
+/// Words of the command line that are shown; a thousand hosts may have been given one by one.
+const MOST_ARGUMENTS: usize = 60;
+
+/// Writes `report` to `out` as a page that never changes.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let main = main(report, &View::default())?;
+    page(report, &main, None).write_into(out)
+}
+
+/// The page around a [`main`] part.
+#[must_use]
+pub fn page<'a>(report: &Report, main: &'a str, live: Option<Live<'a>>) -> impl Template + use<'a> {
+    Page {
+        title: headline(report, &report.summary()),
+        version: env!("CARGO_PKG_VERSION"),
+        style: STYLE,
+        policy: policy(live.as_ref()),
+        main,
+        live,
+    }
+}
+
+/// The part of the page that changes when the report does.
+///
+/// # Errors
+/// None in practice: text can always be written to memory.
+pub fn main(report: &Report, view: &View<'_>) -> io::Result<String> {
+    Main::new(report, view).render().map_err(io::Error::other)
+}
+
+/// What is shown of the people.
+#[derive(Clone, Copy, Default)]
+pub struct View<'a> {
+    /// Names to show instead of the ids. With them the page holds nothing that was measured and nothing that a
+    /// peer or the command line said, since that may be an id or a height as well.
+    pub pseudonyms: Option<&'a dyn Fn(&Id) -> String>,
+    /// Whether the page is one of a series, whose first may have come before anybody was asked.
+    pub live: bool,
+}
+
+impl View<'_> {
+    fn name(&self, id: &Id) -> String {
+        match self.pseudonyms {
+            Some(pseudonym) => pseudonym(id),
+            None => id.to_string(),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pseudonyms.is_none()
+    }
+}
+
+/// What makes a page live.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    /// The script that replaces the main part.
+    pub script: &'a str,
+    /// How often a browser without scripts loads the page again.
+    pub every: Duration,
+}
+
+impl Live<'_> {
+    /// Whole seconds, as HTML wants them; at least one.
+    fn seconds(&self) -> u64 {
+        self.every.as_secs_f64().ceil().max(1.0) as u64
+    }
+}
+
+const STYLE: &str = include_str!("../../../templates/page.css");
+
+/// The Content-Security-Policy of a page: its own style, its own script if it has one, and nothing else.
+#[must_use]
+pub fn policy(live: Option<&Live<'_>>) -> String {
+    let script = match live {
+        Some(live) => format!(" script-src {}; connect-src 'self';", hash(live.script)),
+        None => String::new(),
+    };
+    let style = hash(STYLE);
+    format!(
+        "default-src 'none'; style-src {style};{script} img-src data:; base-uri 'none'; form-action 'none'"
+    )
+}
+
+/// The source expression for an inline element with this text (CSP level 3, 6.7.3.3).
+fn hash(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    title: String,
+    version: &'static str,
+    style: &'static str,
+    policy: String,
+    main: &'a str,
+    live: Option<Live<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "main.html")]
+struct Main {
+    headline: String,
+    /// Whether the report is about endpoints.
+    survey: bool,
+    live: bool,
+    notes: Vec<String>,
+    tally: Vec<Tally>,
+    likeness: Likeness,
+    seats: Option<Seats>,
+    plot: Option<Plot>,
+    twins: Option<Twins>,
+    failures: Vec<Failed>,
+    folded_failures: Vec<Failed>,
+    people: Option<People>,
+    nearest: Option<Nearest>,
+    method: Method,
+    run: Run,
+}
+
+/// How many came to one state, and its share of a bar that is 100 wide.
+struct Tally {
+    kind: Kind,
+    word: &'static str,
+    count: u64,
+    from: String,
+    width: String,
+}
+
+struct Failed {
+    kind: Kind,
+    endpoints: String,
+    count: usize,
+    what: String,
+    hint: String,
+}
+
+/// Everybody, as rows.
+struct People {
+    rows: Vec<Profile>,
+    total: usize,
+}
+
+/// Everybody's nearest, as rows.
+struct Nearest {
+    rows: Vec<[String; 3]>,
+    total: usize,
+}
+
+/// How the distance is computed.
+struct Method {
+    metric: Metric,
+    weights: Option<String>,
+    /// The closest pair's distance by hand.
+    example: Option<String>,
+}
+
+/// When and with what the report was made.
+struct Run {
+    started: String,
+    version: &'static str,
+    command: Option<String>,
+}
+
+impl Main {
+    fn new(report: &Report, view: &View<'_>) -> Self {
+        let summary = report.summary();
+        let (mut failures, mut seats) = (Vec::new(), None);
+        let survey = matches!(report.origin, Origin::Survey(_));
+        if let Origin::Survey(survey) = &report.origin {
+            failures = failed(survey, view);
+            seats = Some(Seats::new(report, survey, view));
+        }
+        let folded_failures = failures.split_off(failures.len().min(MOST_FAILURES));
+        Self {
+            headline: headline(report, &summary),
+            survey,
+            live: view.live,
+            notes: notes(report, &summary, view),
+            tally: tally(report),
+            likeness: Likeness::new(report, view),
+            seats,
+            plot: view.is_open().then(|| Plot::new(report)).flatten(),
+            twins: Twins::new(report, view),
+            failures,
+            folded_failures,
+            people: (view.is_open() && !report.people.is_empty()).then(|| People {
+                rows: report.people.iter().take(MOST_ROWS).cloned().collect(),
+                total: report.people.len(),
+            }),
+            nearest: nearest(report, view),
+            method: Method::new(report, view),
+            run: Run::new(report, view),
+        }
+    }
+}
+
+fn headline(report: &Report, summary: &Summary) -> String {
+    let Summary { asked, ok, .. } = summary;
+    match report.origin {
+        Origin::Survey(_) => format!("{ok} of {asked} answered"),
+        Origin::Files { .. } if ok == asked => format!("{ok} people"),
+        Origin::Files { .. } => format!("{ok} people in {asked} rows"),
+    }
+}
+
+/// What the headline leaves out.
+fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Origin::Survey(_), unusable @ 1..) = (&report.origin, summary.unusable()) {
+        notes.push(format!(
+            "{unusable} answered with data that cannot be used."
+        ));
+    }
+    let ids = &summary.duplicate_ids;
+    if !ids.is_empty() {
+        let names: Vec<_> = ids.iter().take(20).map(|id| view.name(id)).collect();
+        let more = if ids.len() > names.len() { ", …" } else { "" };
+        notes.push(format!(
+            "Duplicate id: {}{more}; claimed more than once, and not ranked.",
+            names.join(", ")
+        ));
+    }
+    notes
+}
+
+/// The states of all endpoints or rows, in the order of the legend.
+fn tally(report: &Report) -> Vec<Tally> {
+    let mut counts: BTreeMap<(Kind, &'static str), u64> = BTreeMap::new();
+    match &report.origin {
+        Origin::Survey(survey) => {
+            for answer in &survey.answers {
+                *counts.entry(state(&answer.outcome)).or_default() += 1;
+            }
+        }
+        Origin::Files { rejected } => {
+            let duplicates = report
+                .ranking
+                .duplicates
+                .iter()
+                .map(Vec::len)
+                .sum::<usize>();
+            counts.insert((Kind::Ok, "ok"), (report.people.len() - duplicates) as u64);
+            counts.insert((Kind::Data, "duplicate id"), duplicates as u64);
+            counts.insert((Kind::Data, "no valid profile"), *rejected);
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+    let total = counts.values().sum::<u64>().max(1) as f64;
+    let mut from = 0.0;
+    counts
+        .into_iter()
+        .map(|((kind, word), count)| {
+            let width = 100.0 * count as f64 / total;
+            from += width;
+            Tally {
+                kind,
+                word,
+                count,
+                from: format!("{:.3}", from - width),
+                width: format!("{width:.3}"),
+            }
+        })
+        .collect()
+}
+
+fn failed(survey: &crate::report::Survey, view: &View<'_>) -> Vec<Failed> {
+    let shown = failures(survey).into_iter().filter(|failure| {
+        // Before the first round of a live page is over, whoever has not answered is no failure.
+        !(view.live && state(failure.outcome).0 == Kind::Unasked)
+    });
+    shown
+        .map(|failure| {
+            let (kind, word) = state(failure.outcome);
+            let count = failure.count;
+            match failure.reason {
+                Some(Reason {
+                    endpoints,
+                    detail,
+                    hint,
+                }) => Failed {
+                    kind,
+                    endpoints,
+                    count,
+                    what: match detail.filter(|_| view.is_open()) {
+                        Some(detail) => format!("{word} ({detail})"),
+                        None => word.to_owned(),
+                    },
+                    hint: hint.unwrap_or_default().into_owned(),
+                },
+                None => Failed {
+                    kind,
+                    endpoints: format!("{count} more"),
+                    count: 1,
+                    what: format!("{word}, each for another reason"),
+                    hint: String::new(),
+                },
+            }
+        })
+        .collect()
+}
+
+fn nearest(report: &Report, view: &View<'_>) -> Option<Nearest> {
+    let everybody = report.ranking.per_person.as_ref()?;
+    let name = |person: usize| view.name(&report.people[person].id);
+    let rows = everybody.iter().take(MOST_ROWS).map(|nearest| {
+        let distance = if view.is_open() {
+            number(nearest.distance)
+        } else {
+            String::new()
+        };
+        [name(nearest.person), name(nearest.nearest), distance]
+    });
+    Some(Nearest {
+        rows: rows.collect(),
+        total: everybody.len(),
+    })
+}
+
+impl Method {
+    fn new(report: &Report, view: &View<'_>) -> Self {
+        let weights = report.options.weights;
+        let plain = weights == Weights::default();
+        let metric = report.options.metric;
+        let example = report
+            .ranking
+            .pairs
+            .first()
+            .filter(|_| view.is_open() && plain && metric == Metric::Gower)
+            .and_then(|pair| {
+                let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
+                let height = f64::from(a.height.ticks().abs_diff(b.height.ticks())) / 10.0;
+                let weight = f64::from(a.weight.ticks().abs_diff(b.weight.ticks())) / 10.0;
+                let size = a.size.step().abs_diff(b.size.step());
+                let sum = 7.0 * height + 5.0 * weight + 60.0 * f64::from(size);
+                // A term at its cap does not add up this way.
+                ((sum - pair.distance).abs() < 1e-6).then(|| {
+                    format!(
+                        "{} and {}: 7 × {} + 5 × {} + 60 × {size} = {}",
+                        a.id,
+                        b.id,
+                        number(height),
+                        number(weight),
+                        number(pair.distance)
+                    )
+                })
+            });
+        Self {
+            metric,
+            weights: (!plain).then(|| {
+                let pairs = FIELDS.iter().zip(weights.values());
+                let words: Vec<_> = pairs
+                    .map(|(field, weight)| format!("{field} {}", number(weight)))
+                    .collect();
+                words.join(", ")
+            }),
+            example,
+        }
+    }
+}
+
+impl Run {
+    fn new(report: &Report, view: &View<'_>) -> Self {
+        let command = view.is_open().then(|| {
+            let mut words = vec!["labrpc".to_owned()];
+            let arguments = report.arguments.iter();
+            words.extend(arguments.take(MOST_ARGUMENTS).map(|word| quoted(word)));
+            match report.arguments.len().saturating_sub(MOST_ARGUMENTS) {
+                0 => {}
+                more => words.push(format!("… and {more} more")),
+            }
+            words.join(" ")
+        });
+        Self {
+            started: humantime::format_rfc3339_seconds(report.started).to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+        }
+    }
+}
+
+/// A word of the command line as a shell would need it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+[]".contains(c);
+    let shown = Untrusted::new(word).to_string();
+    if !word.is_empty() && word.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_command_line_are_quoted_and_sanitised() {
+        assert_eq!(quoted("--hosts"), "--hosts");
+        assert_eq!(quoted("192.168.1.[1-40]"), "192.168.1.[1-40]");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("a\x1b[2J"), r"'a\u{1b}[2J'");
+    }
+
+    #[test]
+    fn the_policy_names_the_style_by_its_digest() {
+        // Of an independent tool: printf '' | openssl dgst -sha256 -binary | base64
+        assert_eq!(
+            hash(""),
+            "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+        );
+        let policy = policy(None);
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+        assert!(!policy.contains("script-src"), "{policy}");
+    }
+}

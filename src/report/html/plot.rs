@@ -1,0 +1,322 @@
+//! Height and weight as a scatter plot, sizes as shapes, the most alike joined.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::{
+    profile::{Profile, Size},
+    report::{Report, words::number},
+};
+
+/// Width and height of the drawing; the page scales it.
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 600.0;
+
+/// Where the axes are.
+const LEFT: f64 = 74.0;
+const RIGHT: f64 = WIDTH - 24.0;
+const TOP: f64 = 20.0;
+const BOTTOM: f64 = HEIGHT - 66.0;
+
+/// Marks drawn; more would cover each other.
+const MOST_MARKS: usize = 2000;
+
+/// Pairs joined, and of how many their names are written.
+const MOST_JOINS: usize = 50;
+const MOST_LABELS: usize = 3;
+
+/// Ids named at a mark.
+const MOST_IDS: usize = 5;
+
+pub(super) struct Plot {
+    pub(super) marks: Vec<Mark>,
+    pub(super) joins: Vec<Join>,
+    pub(super) x: Vec<Tick>,
+    pub(super) y: Vec<Tick>,
+    pub(super) sizes: Vec<(Size, usize)>,
+    pub(super) summary: String,
+    /// Positions with somebody at them, where not all are drawn.
+    pub(super) positions: Option<usize>,
+}
+
+/// Everybody with the same three values.
+pub(super) struct Mark {
+    pub(super) x: String,
+    pub(super) y: String,
+    pub(super) size: Size,
+    pub(super) title: String,
+    pub(super) count: usize,
+}
+
+/// A pair that is most alike: a line, or, in the same position, a ring.
+pub(super) struct Join {
+    pub(super) from: [String; 2],
+    pub(super) to: [String; 2],
+    pub(super) ring: bool,
+    pub(super) title: String,
+    /// The names and where they stand.
+    pub(super) label: Option<([String; 2], &'static str)>,
+}
+
+pub(super) struct Tick {
+    pub(super) at: String,
+    pub(super) text: String,
+}
+
+impl Plot {
+    /// A plot of the people, if there are any.
+    pub(super) fn new(report: &Report) -> Option<Self> {
+        let people = &report.people;
+        let (x, y) = (
+            Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
+            Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
+        );
+        let position = |p: &Profile| [x.place(p.height.value()), y.place(p.weight.value())];
+
+        let mut positions: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut sizes = Size::ALL.map(|size| (size, 0));
+        for (index, person) in people.iter().enumerate() {
+            let key = (
+                person.height.ticks(),
+                person.weight.ticks(),
+                person.size.step(),
+            );
+            positions.entry(key).or_default().push(index);
+            sizes[usize::from(person.size.step()) - 1].1 += 1;
+        }
+        let closest: Vec<_> = report
+            .ranking
+            .pairs
+            .iter()
+            .filter(|pair| pair.rank == 1)
+            .take(MOST_JOINS)
+            .collect();
+        let joined: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
+        let every = positions.len().div_ceil(MOST_MARKS).max(1);
+        let drawn = positions.values().enumerate().filter(|(place, here)| {
+            place % every == 0 || here.iter().any(|person| joined.contains(person))
+        });
+        let places: Vec<[f64; 2]> = positions
+            .values()
+            .map(|here| &people[here[0]])
+            .map(|p| [x.at(p.height.value()), y.at(p.weight.value())])
+            .collect();
+        let marks = drawn.map(|(_, here)| {
+            let first = &people[here[0]];
+            let [x, y] = position(first);
+            Mark {
+                x,
+                y,
+                size: first.size,
+                title: title(people, here),
+                count: here.len(),
+            }
+        });
+
+        let mut rings = HashSet::new();
+        let joins = closest.iter().enumerate().filter_map(|(number, pair)| {
+            let (a, b) = (&people[pair.a], &people[pair.b]);
+            let (from, to) = (position(a), position(b));
+            let ring = from == to;
+            // A group of three has three pairs and one ring.
+            if ring && !rings.insert(from.clone()) {
+                return None;
+            }
+            let title = format!("{} and {}", a.id, b.id);
+            let named = number < MOST_LABELS && closest.len() <= 2 * MOST_LABELS;
+            let label = named.then(|| {
+                let at = |p: &Profile| [x.at(p.height.value()), y.at(p.weight.value())];
+                free_place(&title, at(a), at(b), &places)
+            });
+            Some(Join {
+                from,
+                to,
+                ring,
+                title,
+                label,
+            })
+        });
+
+        let range = |values: &Axis, unit| {
+            format!("{} to {} {unit}", number(values.least), number(values.most))
+        };
+        Some(Self {
+            joins: joins.collect(),
+            summary: format!(
+                "{} by height ({}) and weight ({}).",
+                if people.len() == 1 {
+                    "One person".to_owned()
+                } else {
+                    format!("{} people", people.len())
+                },
+                range(&x, "cm"),
+                range(&y, "kg")
+            ),
+            sizes: sizes.into_iter().filter(|(_, count)| *count > 0).collect(),
+            positions: (every > 1).then_some(positions.len()),
+            marks: marks.collect(),
+            x: x.ticks(),
+            y: y.ticks(),
+        })
+    }
+}
+
+fn title(people: &[Profile], here: &[usize]) -> String {
+    let first = &people[here[0]];
+    let ids: Vec<_> = here
+        .iter()
+        .take(MOST_IDS)
+        .map(|&person| people[person].id.as_str())
+        .collect();
+    let more = match here.len() - ids.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{}{more}: {} cm, {} kg, {}",
+        ids.join(", "),
+        first.height,
+        first.weight,
+        first.size
+    )
+}
+
+/// Where a text beside two places covers the fewest marks, and how it is anchored there.
+fn free_place(
+    text: &str,
+    a: [f64; 2],
+    b: [f64; 2],
+    marks: &[[f64; 2]],
+) -> ([String; 2], &'static str) {
+    // Ids are digits mostly, half as wide as high.
+    let (width, height) = (text.chars().count() as f64 * 10.0, 22.0);
+    let middle = (a[0] + b[0]) / 2.0;
+    let (left, right) = (a[0].min(b[0]), a[0].max(b[0]));
+    let (top, bottom) = (a[1].min(b[1]), a[1].max(b[1]));
+    let level = (top + bottom) / 2.0 + 6.0;
+    let candidates = [
+        (middle, top - 24.0, "middle"),
+        (middle, bottom + 38.0, "middle"),
+        (right + 34.0, level, "start"),
+        (left - 26.0, level, "end"),
+        (right + 20.0, top - 34.0, "start"),
+        (right + 20.0, bottom + 44.0, "start"),
+        (left - 20.0, top - 34.0, "end"),
+        (left - 20.0, bottom + 44.0, "end"),
+    ];
+    let cost = |&(x, y, anchor): &(f64, f64, &str)| {
+        let left = match anchor {
+            "start" => x,
+            "end" => x - width,
+            _ => x - width / 2.0,
+        };
+        let covered = |mark: &&[f64; 2]| {
+            (left - 12.0..left + width + 12.0).contains(&mark[0])
+                && (y - height - 4.0..y + 12.0).contains(&mark[1])
+        };
+        let inside = left > LEFT && left + width < WIDTH && y - height > TOP && y < BOTTOM;
+        marks.iter().filter(covered).count() + if inside { 0 } else { marks.len() + 1 }
+    };
+    let (x, y, anchor) = candidates
+        .into_iter()
+        .min_by_key(cost)
+        .unwrap_or(candidates[0]);
+    ([format!("{x:.1}"), format!("{y:.1}")], anchor)
+}
+
+/// A linear scale between two places of the drawing.
+struct Axis {
+    least: f64,
+    most: f64,
+    /// The scale's ends, which are ticks.
+    from: f64,
+    to: f64,
+    step: f64,
+    start: f64,
+    end: f64,
+}
+
+impl Axis {
+    /// A scale for `values`, if there are any, from `start` to `end`.
+    fn new(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Option<Self> {
+        let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| {
+            (least.min(v), most.max(v))
+        });
+        if least > most {
+            return None;
+        }
+        // About eight ticks, at 1, 2 or 5 times a power of ten.
+        let rough = ((most - least) / 8.0).max(0.5);
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .map(|factor| factor * power)
+            .into_iter()
+            .find(|step| *step >= rough)
+            .unwrap_or(rough);
+        let mut from = (least / step).floor() * step;
+        let mut to = (most / step).ceil() * step;
+        // Nobody stands on an axis.
+        if least - from < step / 4.0 {
+            from -= step;
+        }
+        if to - most < step / 4.0 {
+            to += step;
+        }
+        Some(Self {
+            least,
+            most,
+            from,
+            to,
+            step,
+            start,
+            end,
+        })
+    }
+
+    /// 0 at the scale's start, 1 at its end.
+    fn share(&self, value: f64) -> f64 {
+        (value - self.from) / (self.to - self.from)
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        self.start + self.share(value) * (self.end - self.start)
+    }
+
+    fn place(&self, value: f64) -> String {
+        format!("{:.1}", self.at(value))
+    }
+
+    fn ticks(&self) -> Vec<Tick> {
+        let count = ((self.to - self.from) / self.step).round() as u32;
+        (0..=count)
+            .map(|number_of| self.from + f64::from(number_of) * self.step)
+            .map(|value| Tick {
+                at: self.place(value),
+                text: number(value),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_numbers_around_all_values() {
+        let texts = |values: &[f64]| {
+            let axis = Axis::new(values.iter().copied(), 0.0, 100.0).unwrap();
+            let ticks: Vec<_> = axis.ticks().into_iter().map(|tick| tick.text).collect();
+            for value in values {
+                assert!(axis.from < *value && *value < axis.to, "{value}: {ticks:?}");
+            }
+            ticks.join(" ")
+        };
+        assert_eq!(
+            texts(&[150.0, 190.0]),
+            "145 150 155 160 165 170 175 180 185 190 195"
+        );
+        assert_eq!(texts(&[178.0]), "177.5 178 178.5");
+        assert_eq!(texts(&[50.0, 272.0]), "0 50 100 150 200 250 300");
+        assert!(Axis::new([].into_iter(), 0.0, 1.0).is_none());
+    }
+}

@@ -1,0 +1,364 @@
+//! The room as a map: every endpoint in the order of the addresses, with its state.
+
+use std::{collections::HashSet, net::IpAddr, path::PathBuf};
+
+use crate::{
+    report::{Report, Survey, html::View},
+    survey::{
+        endpoint::{Address, DEFAULT_PORT, Endpoint},
+        outcome::Outcome,
+    },
+    untrusted::Untrusted,
+};
+
+/// Seats drawn one by one; more become blocks of consecutive addresses.
+const MOST_SEATS: usize = 1000;
+
+/// Blocks of a larger map.
+const BLOCKS: usize = 240;
+
+/// What an outcome means to somebody who looks for the machines that need a visit. Each has its own shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// As it should be.
+    Ok,
+    /// Answers, but the data cannot be used.
+    Data,
+    /// Answers, but not with a profile.
+    Wrong,
+    /// Does not answer in time.
+    Silent,
+    /// Is not there.
+    Absent,
+    /// Was not asked, or not to the end.
+    Unasked,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Data,
+        Self::Wrong,
+        Self::Silent,
+        Self::Absent,
+        Self::Unasked,
+    ];
+
+    /// Its name in the style sheet and among the shapes.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Data => "data",
+            Self::Wrong => "wrong",
+            Self::Silent => "silent",
+            Self::Absent => "absent",
+            Self::Unasked => "unasked",
+        }
+    }
+}
+
+/// An outcome's kind, and its word.
+pub(super) fn state(outcome: &Outcome) -> (Kind, &'static str) {
+    match outcome {
+        Outcome::Ok { .. } => (Kind::Ok, "ok"),
+        Outcome::DuplicateId { .. } => (Kind::Data, "duplicate id"),
+        Outcome::Invalid(_) => (Kind::Data, "invalid data"),
+        Outcome::Status { .. } => (Kind::Wrong, "gRPC error"),
+        Outcome::NotGrpc(..) => (Kind::Wrong, "not gRPC"),
+        Outcome::TooLarge => (Kind::Wrong, "too large"),
+        Outcome::Tls(_) => (Kind::Wrong, "TLS failed"),
+        Outcome::Reset => (Kind::Wrong, "connection reset"),
+        Outcome::Timeout(_) => (Kind::Silent, "timed out"),
+        Outcome::Refused => (Kind::Absent, "refused"),
+        Outcome::Unreachable => (Kind::Absent, "unreachable"),
+        Outcome::Dns(_) => (Kind::Absent, "name not found"),
+        Outcome::Local(_) => (Kind::Unasked, "local limit"),
+        Outcome::Cancelled => (Kind::Unasked, "not asked yet"),
+        Outcome::DuplicateLine { .. } => (Kind::Unasked, "listed twice"),
+    }
+}
+
+/// The map.
+pub(super) struct Seats {
+    pub(super) seats: Vec<Seat>,
+    /// Instead of seats where there are too many.
+    pub(super) blocks: Vec<Block>,
+    pub(super) total: usize,
+    /// The port that all of them have, where it is not written at each.
+    pub(super) port: Option<u16>,
+}
+
+/// One endpoint.
+pub(super) struct Seat {
+    /// Its line in the host list, from 1.
+    pub(super) line: usize,
+    pub(super) kind: Kind,
+    pub(super) word: &'static str,
+    /// The address before its last number, that number, and what follows.
+    pub(super) address: [String; 3],
+    pub(super) name: Option<String>,
+    pub(super) build: Option<[String; 3]>,
+    /// Whether it belongs to a most alike pair.
+    pub(super) alike: bool,
+}
+
+/// Consecutive endpoints.
+pub(super) struct Block {
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) ok: usize,
+    pub(super) total: usize,
+    /// Kind, start and width of each part of a bar that is 100 wide.
+    pub(super) parts: Vec<(Kind, String, String)>,
+}
+
+impl Seats {
+    pub(super) fn new(report: &Report, survey: &Survey, view: &View<'_>) -> Self {
+        let Survey { hosts, answers } = survey;
+        let mut places: Vec<(Place, usize)> = (0..answers.len())
+            // The earlier line is the seat.
+            .filter(|&index| hosts.duplicate_of(index).is_none())
+            .map(|index| (Place::from(hosts.get(index)), index))
+            .collect();
+        places.sort_unstable();
+        let port = common_port(&places);
+        let label = |place: &Place| place.label(port);
+        let total = places.len();
+        if total > MOST_SEATS {
+            let blocks = places.chunks(total.div_ceil(BLOCKS)).map(|block| {
+                let kinds = block
+                    .iter()
+                    .map(|(_, index)| state(&answers[*index].outcome).0);
+                Block::new(
+                    kinds,
+                    label(&block[0].0).concat(),
+                    label(&block[block.len() - 1].0).concat(),
+                )
+            });
+            return Self {
+                seats: Vec::new(),
+                blocks: blocks.collect(),
+                total,
+                port,
+            };
+        }
+
+        let alike: HashSet<usize> = report
+            .ranking
+            .pairs
+            .iter()
+            .filter(|pair| pair.rank == 1)
+            .flat_map(|pair| [pair.a, pair.b])
+            .collect();
+        // People are numbered in the order of the answers that hold one.
+        let mut person = 0;
+        let persons: Vec<Option<usize>> = answers
+            .iter()
+            .map(|answer| {
+                answer.outcome.profile().map(|_| {
+                    person += 1;
+                    person - 1
+                })
+            })
+            .collect();
+        let seats = places.iter().map(|(place, index)| {
+            let (kind, word) = state(&answers[*index].outcome);
+            let profile = answers[*index].outcome.profile();
+            Seat {
+                line: index + 1,
+                kind,
+                word,
+                address: label(place),
+                name: profile.map(|(profile, _)| view.name(&profile.id)),
+                build: profile.filter(|_| view.is_open()).map(|(profile, _)| {
+                    [
+                        format!("{} cm", profile.height),
+                        format!("{} kg", profile.weight),
+                        profile.size.to_string(),
+                    ]
+                }),
+                alike: persons[*index].is_some_and(|person| alike.contains(&person)),
+            }
+        });
+        Self {
+            seats: seats.collect(),
+            blocks: Vec::new(),
+            total,
+            port,
+        }
+    }
+}
+
+impl Block {
+    fn new(kinds: impl Iterator<Item = Kind> + Clone, first: String, last: String) -> Self {
+        let count = |wanted: Kind| kinds.clone().filter(|kind| *kind == wanted).count();
+        let total = kinds.clone().count();
+        let mut before = 0;
+        let parts = Kind::ALL.into_iter().filter_map(|kind| {
+            let (from, count) = (before, count(kind));
+            before += count;
+            let scaled = |count: usize| format!("{:.2}", 100.0 * count as f64 / total as f64);
+            (count > 0).then(|| (kind, scaled(from), scaled(count)))
+        });
+        Self {
+            parts: parts.collect(),
+            ok: count(Kind::Ok),
+            total,
+            first,
+            last,
+        }
+    }
+}
+
+/// An endpoint in the order in which a room is walked: by number, not by text.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Ip(IpAddr, u16, bool),
+    /// A name as texts and the numbers behind them.
+    Name(Vec<(String, u64)>, String, u16, bool),
+    Unix(PathBuf),
+}
+
+impl From<Endpoint> for Place {
+    fn from(endpoint: Endpoint) -> Self {
+        match endpoint.address {
+            Address::Ip(ip, port) => Self::Ip(ip, port, endpoint.raw),
+            Address::Name(name, port) => {
+                Self::Name(natural(&name), name.into(), port, endpoint.raw)
+            }
+            Address::Unix(path) => Self::Unix(path),
+        }
+    }
+}
+
+impl Place {
+    fn port(&self) -> Option<u16> {
+        match self {
+            Self::Ip(_, port, _) | Self::Name(_, _, port, _) => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// What stands before the number that tells neighbours apart, that number, and the rest.
+    fn label(&self, common_port: Option<u16>) -> [String; 3] {
+        let (host, port, raw) = match self {
+            Self::Ip(IpAddr::V4(ip), port, raw) => (ip.to_string(), port, raw),
+            Self::Ip(IpAddr::V6(ip), port, raw) => (format!("[{ip}]"), port, raw),
+            Self::Name(_, name, port, raw) => (name.clone(), port, raw),
+            Self::Unix(path) => {
+                let path = Untrusted::new(&path.to_string_lossy()).to_string();
+                return ["unix:".to_owned(), path, String::new()];
+            }
+        };
+        let port = match Some(*port) == common_port {
+            true => String::new(),
+            false => format!(":{port}"),
+        };
+        let scheme = if *raw { "raw://" } else { "" };
+        // The number nearest to the end of a name's first label, or of an IPv4 address.
+        let end = match self {
+            Self::Name(..) => host.find('.').unwrap_or(host.len()),
+            _ => host.len(),
+        };
+        let digits = host[..end].trim_end_matches(|c: char| !c.is_ascii_digit());
+        let start = digits.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let v6 = host.starts_with('[');
+        if v6 || start == digits.len() {
+            return [scheme.to_owned(), host, port];
+        }
+        [
+            format!("{scheme}{}", &host[..start]),
+            host[start..digits.len()].to_owned(),
+            format!("{}{port}", &host[digits.len()..]),
+        ]
+    }
+}
+
+/// The port that need not be written: the one that all have, or else the default.
+fn common_port(places: &[(Place, usize)]) -> Option<u16> {
+    let first = places.first().and_then(|(place, _)| place.port())?;
+    let all = places.iter().all(|(place, _)| place.port() == Some(first));
+    Some(if all { first } else { DEFAULT_PORT })
+}
+
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digit = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (text, behind) = rest.split_at(digit);
+        let end = behind
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(behind.len());
+        parts.push((text.to_owned(), behind[..end].parse().unwrap_or(u64::MAX)));
+        rest = &behind[end..];
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::survey::hosts::Builder;
+
+    fn places(text: &str) -> Vec<(Place, usize)> {
+        let mut builder = Builder::default();
+        builder.argument(text);
+        let hosts = builder.build().unwrap();
+        let mut places: Vec<_> = hosts.iter().map(Place::from).zip(0..).collect();
+        places.sort_unstable();
+        places
+    }
+
+    fn labels(text: &str) -> Vec<String> {
+        let places = places(text);
+        let port = common_port(&places);
+        let label = |(place, _): &(Place, usize)| place.label(port).join("|");
+        places.iter().map(label).collect()
+    }
+
+    #[test]
+    fn seats_stand_in_the_order_of_their_numbers() {
+        assert_eq!(
+            labels("10.0.0.10,10.0.0.9,lab10.example,lab9.example,unix:/run/a.sock,[2001:db8::1]"),
+            [
+                "10.0.0.|9|",
+                "10.0.0.|10|",
+                "|[2001:db8::1]|",
+                "lab|9|.example",
+                "lab|10|.example",
+                "unix:|/run/a.sock|",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_port_is_written_where_it_tells_seats_apart() {
+        assert_eq!(
+            labels("10.0.0.1:2048,10.0.0.2:2048"),
+            ["10.0.0.|1|", "10.0.0.|2|"]
+        );
+        assert_eq!(
+            labels("127.0.0.1:1024,127.0.0.1:1025"),
+            ["127.0.0.|1|", "127.0.0.|1|:1025"]
+        );
+    }
+
+    #[test]
+    fn a_block_says_how_many_of_it_are_in_which_state() {
+        let kinds = [Kind::Ok, Kind::Absent, Kind::Ok, Kind::Silent];
+        let block = Block::new(kinds.into_iter(), "a".into(), "b".into());
+        assert_eq!((block.ok, block.total), (2, 4));
+        let part = |kind, from: &str, width: &str| (kind, from.to_owned(), width.to_owned());
+        assert_eq!(
+            block.parts,
+            [
+                part(Kind::Ok, "0.00", "50.00"),
+                part(Kind::Silent, "50.00", "25.00"),
+                part(Kind::Absent, "75.00", "25.00"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! A report as JSON Lines: the saved run, which can be asked again and ranked again.
+//!
+//! A header, one line an endpoint, one line a pair, what else was asked for, and the summary.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::report::{
+    Report,
+    document::{
+        Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person, twins,
+    },
+};
+
+/// A line whose object would not say by itself what it is.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Tagged {
+    Like(LikeLine),
+    Twins(TwinsLine),
+    PerPerson(NearestLine),
+    Summary(SummaryLine),
+}
+
+/// Writes `report` to `out`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    line(out, &Header::new(report))?;
+    endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
+    pairs(report).try_for_each(|pair| line(out, &pair))?;
+    if let Some(like) = LikeLine::new(report) {
+        line(out, &Tagged::Like(like))?;
+    }
+    if report.options.twins {
+        twins(report).try_for_each(|twins| line(out, &Tagged::Twins(twins)))?;
+    }
+    per_person(report).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))?;
+    line(out, &Tagged::Summary(SummaryLine::new(report)))
+}
+
+fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}

@@ -1,0 +1,637 @@
+//! Reads people from files: CSV with a header, JSON Lines of profiles, and saved runs.
+//!
+//! The three are told apart by how the file begins. Reading is streamed: memory holds the people and one line.
+//! A row that is no profile is counted and described, and everything around it is still read. Given up for it:
+//! other separators than commas, other encodings than UTF-8, and JSON that is spread over several lines.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{
+    profile::{self, Height, Profile, Size, Weight},
+    untrusted::Untrusted,
+};
+
+/// The longest line that is read, in bytes; the longest line of a saved run is far below.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// How many rejected rows are kept to be shown; all are counted.
+pub const MOST_REJECTED: usize = 1000;
+
+/// What [`read`] found, of all files together.
+#[derive(Debug, Default)]
+pub struct People {
+    /// The profiles in the order of the files and their lines.
+    pub profiles: Vec<Profile>,
+    /// The first [`MOST_REJECTED`] rows that are no profile.
+    pub rejected: Vec<Rejected>,
+    /// How many rows are no profile.
+    pub rejections: u64,
+}
+
+/// A row that is no profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejected {
+    /// The file, `-` for standard input.
+    pub file: PathBuf,
+    /// The line that the row begins on, from 1.
+    pub line: u64,
+    /// Why it is none.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, reason } = self;
+        write!(f, "{}:{line}: {reason}", file.display())
+    }
+}
+
+/// Why a row is no profile.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// A field is missing, unreadable or out of range.
+    Field(profile::Error),
+    /// The line is longer than [`MAX_LINE`].
+    TooLong,
+    /// A quoted cell is not closed within [`MAX_LINE`], or text follows its closing quote.
+    Quote,
+    /// The line is no JSON object of a profile's or a saved run's shape; what the parser says.
+    Json(Untrusted),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(error) => error.fmt(f),
+            Self::TooLong => write!(f, "the line is longer than {MAX_LINE} bytes"),
+            Self::Quote => {
+                f.write_str("a cell's quotes are not closed; write \"\" for a quote within quotes")
+            }
+            Self::Json(error) => write!(f, "no JSON object of a profile: {error}"),
+        }
+    }
+}
+
+/// Why reading stopped.
+#[derive(Debug)]
+pub enum Error {
+    /// A file could not be opened or read.
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A file has nothing in it.
+    Empty(PathBuf),
+    /// The file begins neither with a JSON object nor with a CSV header that names the four columns.
+    Header {
+        /// The file.
+        file: PathBuf,
+        /// The first line.
+        found: Untrusted,
+    },
+    /// The CSV header names a column twice.
+    TwoColumns {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: &'static str,
+    },
+    /// The file is one JSON document instead of JSON Lines.
+    Document(PathBuf),
+    /// Reading was strict and a row is no profile.
+    Rejected(Rejected),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Empty(file) => write!(
+                f,
+                "{}: the file is empty; give CSV (id,height,weight,size), JSON Lines or a saved run",
+                file.display()
+            ),
+            Self::Header { file, found } => write!(
+                f,
+                "{}: \"{found}\" is no CSV header with id,height,weight,size, and no JSON object; \
+                 give CSV with commas in UTF-8, JSON Lines or a saved run",
+                file.display()
+            ),
+            Self::TwoColumns { file, column } => write!(
+                f,
+                "{}: the header names {column} twice; rename one of the columns",
+                file.display()
+            ),
+            Self::Document(file) => write!(
+                f,
+                "{}: the file is one JSON document; save the run with --format jsonl, one line an endpoint",
+                file.display()
+            ),
+            Self::Rejected(rejected) => rejected.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Reads every file in turn; `-` is standard input.
+///
+/// With `strict`, the first row that is no profile ends the reading. `progress` is told how many bytes were read
+/// since it was told last.
+///
+/// # Errors
+/// [`Error`] when a file cannot be read or is none of the three formats; rows alone are errors only if `strict`.
+pub fn read(
+    files: &[PathBuf],
+    strict: bool,
+    mut progress: impl FnMut(u64),
+) -> Result<People, Error> {
+    let mut people = People::default();
+    for file in files {
+        let io = |error| Error::Io {
+            file: file.clone(),
+            error,
+        };
+        if file.as_os_str() == "-" {
+            people.read_from(io::stdin().lock(), file, strict, &mut progress)?;
+        } else {
+            people.read_from(File::open(file).map_err(io)?, file, strict, &mut progress)?;
+        }
+    }
+    Ok(people)
+}
+
+impl People {
+    /// Reads one file's content and adds what it holds.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read_from(
+        &mut self,
+        input: impl Read,
+        file: &Path,
+        strict: bool,
+        progress: impl FnMut(u64),
+    ) -> Result<(), Error> {
+        let mut lines = Lines::new(input, progress);
+        let mut format = None;
+        loop {
+            let quoted = matches!(format, Some(Format::Csv(_)));
+            let next = lines.next(quoted).map_err(|error| Error::Io {
+                file: file.to_owned(),
+                error,
+            })?;
+            let Some(line) = next else { break };
+            if line.broken.is_none() && line.bytes.trim_ascii().is_empty() {
+                continue;
+            }
+            let format = match &mut format {
+                Some(format) => &*format,
+                none => match none.insert(Format::of(&line, file)?) {
+                    Format::Csv(_) => continue,
+                    format => format,
+                },
+            };
+            let row = match line.broken {
+                Some(reason) => Err(reason),
+                None => format.profile(line.bytes),
+            };
+            match row {
+                Ok(profile) => self.profiles.extend(profile),
+                Err(reason) => {
+                    let rejected = Rejected {
+                        file: file.to_owned(),
+                        line: line.number,
+                        reason,
+                    };
+                    self.reject(rejected, strict)?;
+                }
+            }
+        }
+        format.map_or_else(|| Err(Error::Empty(file.to_owned())), |_| Ok(()))
+    }
+
+    fn reject(&mut self, rejected: Rejected, strict: bool) -> Result<(), Error> {
+        if strict {
+            return Err(Error::Rejected(rejected));
+        }
+        self.rejections += 1;
+        if self.rejected.len() < MOST_REJECTED {
+            self.rejected.push(rejected);
+        }
+        Ok(())
+    }
+}
+
+/// What a file's rows look like.
+enum Format {
+    Csv(Columns),
+    /// Each line is a profile.
+    Profiles,
+    /// Each line is a part of a saved run.
+    Run,
+}
+
+impl Format {
+    fn of(first: &Line<'_>, file: &Path) -> Result<Self, Error> {
+        let text = first.bytes.trim_ascii();
+        match text {
+            // A document's first line where it is printed over several, or all of it.
+            b"{" | b"[" | [b'[', ..] => Err(Error::Document(file.to_owned())),
+            [b'{', ..] if !contains(text, b"\"labrpc_run\"") => Ok(Self::Profiles),
+            [b'{', ..] if contains(text, b"\"endpoints\"") => Err(Error::Document(file.to_owned())),
+            [b'{', ..] => Ok(Self::Run),
+            _ => Ok(Self::Csv(Columns::parse(first.bytes, file)?)),
+        }
+    }
+
+    /// The profile in a row; `None` for a row that is not meant to hold one.
+    fn profile(&self, row: &[u8]) -> Result<Option<Profile>, Reason> {
+        let json = |error: serde_json::Error| Reason::Json(Untrusted::new(&error.to_string()));
+        match self {
+            Self::Csv(columns) => columns.profile(row).map(Some),
+            Self::Profiles => {
+                let fields: Fields<'_> = serde_json::from_slice(row).map_err(json)?;
+                fields.profile().map(Some)
+            }
+            Self::Run => {
+                let part: Part<'_> = serde_json::from_slice(row).map_err(json)?;
+                match part.outcome.as_deref() {
+                    Some("ok" | "duplicate_id") => {
+                        part.profile.unwrap_or_default().profile().map(Some)
+                    }
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// A profile in JSON, before its values are judged: so a wrong one is reported as such, by field.
+#[derive(Default, Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    height: Option<f64>,
+    weight: Option<f64>,
+    #[serde(borrow)]
+    size: Option<Cow<'a, str>>,
+}
+
+/// A line of a saved run; what matters here of any kind of it.
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow)]
+    outcome: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    profile: Option<Fields<'a>>,
+}
+
+impl Fields<'_> {
+    fn profile(self) -> Result<Profile, Reason> {
+        let parse = || {
+            let missing = profile::Error::Missing;
+            Ok(Profile {
+                id: self.id.ok_or(missing("id"))?.parse()?,
+                height: self.height.ok_or(missing("height"))?.try_into()?,
+                weight: self.weight.ok_or(missing("weight"))?.try_into()?,
+                size: self.size.ok_or(missing("size"))?.parse()?,
+            })
+        };
+        parse().map_err(Reason::Field)
+    }
+}
+
+/// The columns of a CSV file: for each, which of the four fields it holds.
+struct Columns {
+    fields: Vec<Option<usize>>,
+}
+
+impl Columns {
+    const NAMES: [&str; 4] = ["id", "height", "weight", "size"];
+
+    fn parse(header: &[u8], file: &Path) -> Result<Self, Error> {
+        let bad = || Error::Header {
+            file: file.to_owned(),
+            found: Untrusted::from_bytes(header),
+        };
+        let mut fields = Vec::new();
+        for cell in cells(header).map_err(|_| bad())? {
+            let field = Self::NAMES
+                .iter()
+                .position(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()));
+            if let Some(field) = field
+                && fields.contains(&Some(field))
+            {
+                return Err(Error::TwoColumns {
+                    file: file.to_owned(),
+                    column: Self::NAMES[field],
+                });
+            }
+            fields.push(field);
+        }
+        if (0..4).all(|field| fields.contains(&Some(field))) {
+            Ok(Self { fields })
+        } else {
+            Err(bad())
+        }
+    }
+
+    fn profile(&self, row: &[u8]) -> Result<Profile, Reason> {
+        let mut values: [&[u8]; 4] = [b""; 4];
+        // Few files quote anything, and then nothing needs to be copied.
+        let unquoted;
+        if row.contains(&b'"') {
+            unquoted = cells(row)?;
+            for (field, cell) in self.fields.iter().zip(&unquoted) {
+                if let Some(field) = field {
+                    values[*field] = cell;
+                }
+            }
+        } else {
+            for (field, cell) in self.fields.iter().zip(row.split(|b| *b == b',')) {
+                if let Some(field) = field {
+                    values[*field] = cell;
+                }
+            }
+        }
+        profile(values).map_err(Reason::Field)
+    }
+}
+
+/// The cells of a record, after RFC 4180.
+fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
+    let mut cells = Vec::new();
+    let mut rest = record;
+    loop {
+        let cell = if let Some(quoted) = rest.strip_prefix(b"\"") {
+            let mut text = Vec::new();
+            rest = quoted;
+            loop {
+                let end = rest.iter().position(|b| *b == b'"').ok_or(Reason::Quote)?;
+                text.extend_from_slice(&rest[..end]);
+                rest = &rest[end + 1..];
+                match rest.strip_prefix(b"\"") {
+                    Some(after) => rest = after,
+                    None => break,
+                }
+                text.push(b'"');
+            }
+            Cow::Owned(text)
+        } else {
+            let end = rest.iter().position(|b| *b == b',').unwrap_or(rest.len());
+            let (cell, after) = rest.split_at(end);
+            rest = after;
+            Cow::Borrowed(cell)
+        };
+        cells.push(cell);
+        match rest {
+            [] => return Ok(cells),
+            [b',', after @ ..] => rest = after,
+            _ => return Err(Reason::Quote),
+        }
+    }
+}
+
+fn profile([id, height, weight, size]: [&[u8]; 4]) -> Result<Profile, profile::Error> {
+    let present = |field, text: &'_ [u8]| {
+        if text.is_empty() {
+            Err(profile::Error::Missing(field))
+        } else {
+            Ok(())
+        }
+    };
+    present("id", id)?;
+    present("height", height)?;
+    present("weight", weight)?;
+    present("size", size)?;
+    Ok(Profile {
+        id: match str::from_utf8(id) {
+            Ok(id) => id.parse()?,
+            Err(_) => return Err(profile::Error::Id(Untrusted::from_bytes(id))),
+        },
+        height: match ticks(height) {
+            Some(ticks) => Height::from_ticks(ticks)?,
+            None => String::from_utf8_lossy(height).parse()?,
+        },
+        weight: match ticks(weight) {
+            Some(ticks) => Weight::from_ticks(ticks)?,
+            None => String::from_utf8_lossy(weight).parse()?,
+        },
+        size: match size {
+            b"XXS" => Size::Xxs,
+            b"XS" => Size::Xs,
+            b"S" => Size::S,
+            b"M" => Size::M,
+            b"L" => Size::L,
+            b"XL" => Size::Xl,
+            b"XXL" => Size::Xxl,
+            b"XXXL" => Size::Xxxl,
+            _ => String::from_utf8_lossy(size).parse()?,
+        },
+    })
+}
+
+/// Reads a plain decimal straight into ticks; `None` leaves the text to the parser of the field.
+///
+/// It agrees with that parser wherever it answers. So it does not answer near a half tick, where the parser
+/// sees the float next to the decimal and not the decimal.
+fn ticks(text: &[u8]) -> Option<u16> {
+    let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
+    let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
+    let (whole, decimals) = (&text[..point], text.get(point + 1..).unwrap_or_default());
+    if whole.is_empty() || whole.len() > 3 {
+        return None;
+    }
+    let mut ticks = 0;
+    for b in whole {
+        ticks = ticks * 10 + digit(*b)?;
+    }
+    ticks *= 10;
+    match decimals {
+        [] => Some(ticks),
+        [tenth] => Some(ticks + digit(*tenth)?),
+        [tenth, hundredth] => match hundredth {
+            b'0'..=b'4' => Some(ticks + digit(*tenth)?),
+            b'6'..=b'9' => Some(ticks + digit(*tenth)? + 1),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// One line, or one CSV record over several.
+#[derive(Clone)]
+struct Line<'a> {
+    /// The number of its first line, from 1.
+    number: u64,
+    /// What it holds, without the line end; of a broken one the beginning.
+    bytes: &'a [u8],
+    /// Why it is not whole.
+    broken: Option<Reason>,
+}
+
+/// The lines of a file, read through one buffer that never grows.
+struct Lines<R, P> {
+    input: R,
+    progress: P,
+    buffer: Vec<u8>,
+    /// What is read and not yet given out.
+    start: usize,
+    end: usize,
+    at_end: bool,
+    /// The number of the line that `start` is on.
+    number: u64,
+    /// Whether `start` is within a line that was too long and is to be skipped.
+    skip: bool,
+}
+
+impl<R: Read, P: FnMut(u64)> Lines<R, P> {
+    /// Large enough that reading costs few system calls, small enough to stay in the cache.
+    const BUFFER: usize = 4 * MAX_LINE;
+
+    fn new(input: R, progress: P) -> Self {
+        Self {
+            input,
+            progress,
+            buffer: vec![0; Self::BUFFER],
+            start: 0,
+            end: 0,
+            at_end: false,
+            number: 1,
+            skip: false,
+        }
+    }
+
+    /// Takes the next line; with `quoted`, a line end within a quoted cell does not end it.
+    fn next(&mut self, quoted: bool) -> io::Result<Option<Line<'_>>> {
+        self.skip_line()?;
+        // Bytes searched, where the last of the lines among them began, their number, and whether a cell is open.
+        let (mut seen, mut last, mut more, mut open) = (0, 0, 0, false);
+        let (length, end, broken) = loop {
+            let text = &self.buffer[self.start..self.end];
+            let end = text[seen..].iter().position(|b| *b == b'\n');
+            seen = end.map_or(text.len(), |end| seen + end);
+            if seen > MAX_LINE {
+                break (
+                    MAX_LINE,
+                    0,
+                    Some(if open { Reason::Quote } else { Reason::TooLong }),
+                );
+            }
+            if end.is_some() || self.at_end {
+                open = quoted && is_open(&text[last..seen], open);
+                match (end, open) {
+                    (None, _) if text.is_empty() => return Ok(None),
+                    (_, false) => break (seen, seen + 1, None),
+                    (None, true) => break (seen, 0, Some(Reason::Quote)),
+                    (Some(_), true) => {
+                        seen += 1;
+                        last = seen;
+                        more += 1;
+                    }
+                }
+            } else {
+                self.fill()?;
+            }
+        };
+        let (number, start) = (self.number, self.start);
+        if broken.is_some() {
+            // Of a record that is not closed only its first line is lost; what follows is read on its own.
+            self.skip = true;
+        } else {
+            self.start = (start + end).min(self.end);
+            self.number += 1 + more;
+        }
+        let mut bytes = &self.buffer[start..start + length];
+        bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        if number == 1 {
+            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        }
+        Ok(Some(Line {
+            number,
+            bytes,
+            broken,
+        }))
+    }
+
+    /// Goes behind the line at `start` if it is to be skipped, however long it is.
+    fn skip_line(&mut self) -> io::Result<()> {
+        while self.skip {
+            let text = &self.buffer[self.start..self.end];
+            match text.iter().position(|b| *b == b'\n') {
+                Some(end) => {
+                    self.start += end + 1;
+                    self.number += 1;
+                    self.skip = false;
+                }
+                None => {
+                    self.start = self.end;
+                    self.skip = !self.at_end;
+                    if self.skip {
+                        self.fill()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once, to behind what is there.
+    fn fill(&mut self) -> io::Result<()> {
+        if self.end + MAX_LINE > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let count = loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.at_end = count == 0;
+        self.end += count;
+        (self.progress)(count as u64);
+        Ok(())
+    }
+}
+
+/// Whether a quoted cell is open at the end of a line, if one was at its start or not.
+fn is_open(line: &[u8], mut open: bool) -> bool {
+    if !open && !line.contains(&b'"') {
+        return false;
+    }
+    let (mut cell_start, mut quoted) = (!open, open);
+    for b in line {
+        match b {
+            // Within a quoted cell a doubled quote closes and opens again.
+            b'"' if cell_start || quoted => (open, quoted) = (!open, true),
+            b',' if !open => quoted = false,
+            _ => {}
+        }
+        cell_start = *b == b',' && !open;
+    }
+    open
+}

@@ -1,0 +1,361 @@
+//! A report for people: what failed, folded, and then the answer, which is what the last lines of a screen are
+//! for.
+//!
+//! Colours repeat what the words say. Nothing that differs between two runs with the same answers is printed.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::{
+    profile::Profile,
+    report::{
+        Origin, Report, Summary, Survey,
+        failures::{Failure, Reason, failures},
+        words::{self, number, plural},
+    },
+    similarity::{Like, Pair, Terms},
+};
+
+const HEADING: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// Pairs explained; beyond that the list is for `--format json` or csv.
+const MOST_PAIRS: usize = 100;
+
+/// Writes `report` to `out` for lines of `width` columns; `None` never breaks a line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let summary = report.summary();
+    let mut page = Page {
+        out,
+        width: width.unwrap_or(usize::MAX).max(20),
+    };
+    if let Origin::Survey(survey) = &report.origin {
+        failed(survey, &mut page)?;
+    }
+    headline(report, &summary, &mut page)?;
+    twins(report, &mut page)?;
+    if let Some(like) = &report.ranking.like {
+        nearest_to(report, like, &mut page)?;
+    } else {
+        closest(report, &mut page)?;
+    }
+    everybody(report, &mut page)
+}
+
+/// Where the text goes, and how wide it may be.
+struct Page<'a> {
+    out: &'a mut dyn Write,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn line(&mut self, style: Style, text: &str) -> io::Result<()> {
+        self.wrapped(style, "", 0, text)
+    }
+
+    /// Writes `label` in `style` and then `text`, broken at spaces; further lines begin at `indent`.
+    fn wrapped(&mut self, style: Style, label: &str, indent: usize, text: &str) -> io::Result<()> {
+        let (label_style, text_style) = if label.is_empty() {
+            (Style::new(), style)
+        } else {
+            (style, Style::new())
+        };
+        let mut line = String::new();
+        let mut used = label.width();
+        write!(self.out, "{label_style}{label}{label_style:#}")?;
+        for word in text.split(' ') {
+            let gap = usize::from(!line.is_empty());
+            if used + gap + word.width() > self.width && !line.is_empty() {
+                writeln!(self.out, "{text_style}{line}{text_style:#}")?;
+                write!(self.out, "{:indent$}", "")?;
+                line.clear();
+                used = indent;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += word.width();
+        }
+        writeln!(self.out, "{text_style}{line}{text_style:#}")
+    }
+
+    fn blank(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+}
+
+/// Endpoints without a profile, and those with somebody else's id: one line for all that failed alike.
+fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
+    let failures = failures(survey);
+    for Failure {
+        outcome,
+        count,
+        reason,
+    } in &failures
+    {
+        let name = outcome.name();
+        let Some(Reason {
+            endpoints,
+            detail,
+            hint,
+        }) = reason
+        else {
+            let label = format!("{count} more: ");
+            page.wrapped(BAD, &label, 4, &format!("{name}, each for another reason"))?;
+            continue;
+        };
+        let count = match count {
+            1 => String::new(),
+            count => format!(" ({count})"),
+        };
+        let detail = match detail {
+            Some(detail) => format!(" ({detail})"),
+            None => String::new(),
+        };
+        let hint = match hint {
+            Some(hint) => format!("; {hint}"),
+            None => String::new(),
+        };
+        page.wrapped(
+            BAD,
+            &format!("{endpoints}{count}: "),
+            4,
+            &format!("{name}{detail}{hint}"),
+        )?;
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        page.blank()
+    }
+}
+
+fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
+    let Summary {
+        asked,
+        ok,
+        outcomes: _,
+        duplicate_ids,
+    } = summary;
+    let style = if ok == asked { GOOD } else { HEADING };
+    let text = match report.origin {
+        Origin::Survey(_) => format!("{ok} of {asked} answered"),
+        Origin::Files { .. } if ok == asked => format!("{ok} people"),
+        Origin::Files { .. } => format!("{ok} people in {asked} rows"),
+    };
+    page.line(style, &text)?;
+    if let Origin::Survey(_) = report.origin
+        && summary.unusable() > 0
+    {
+        page.line(
+            Style::new(),
+            &format!(
+                "{} answered with data that cannot be used",
+                summary.unusable()
+            ),
+        )?;
+    }
+    if !duplicate_ids.is_empty() {
+        let ids: Vec<_> = duplicate_ids
+            .iter()
+            .take(20)
+            .map(|id| id.as_str())
+            .collect();
+        let more = if duplicate_ids.len() > 20 {
+            ", …"
+        } else {
+            ""
+        };
+        page.wrapped(
+            BAD,
+            "duplicate id: ",
+            4,
+            &format!(
+                "{}{more}; claimed more than once, and not ranked",
+                ids.join(", ")
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+/// Groups of identical people, where a list of their pairs would say less.
+fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let ranking = &report.ranking;
+    let large = ranking.twins.iter().any(|twins| twins.count > 2);
+    if !(report.options.twins || large) {
+        return Ok(());
+    }
+    page.blank()?;
+    page.line(
+        HEADING,
+        &format!("Identical people: {}", plural(ranking.twin_groups, "group")),
+    )?;
+    for twins in &ranking.twins {
+        let ids: Vec<_> = twins
+            .people
+            .iter()
+            .map(|&person| report.people[person].id.as_str())
+            .collect();
+        let more = if ids.len() < twins.count { ", …" } else { "" };
+        let label = format!(
+            "{:>4} × {} cm, {} kg, {}: ",
+            twins.count, twins.height, twins.weight, twins.size
+        );
+        page.wrapped(
+            Style::new(),
+            &label,
+            7,
+            &format!("{}{more}", ids.join(", ")),
+        )?;
+    }
+    match ranking.twin_groups - ranking.twins.len() {
+        0 => Ok(()),
+        more => page.line(
+            FAINT,
+            &format!("       and {}", plural(more, "smaller group")),
+        ),
+    }
+}
+
+fn closest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let ranking = &report.ranking;
+    let Some(smallest) = ranking.smallest else {
+        page.blank()?;
+        return page.line(Style::new(), "It takes two people to be alike.");
+    };
+    page.blank()?;
+    let tied = if ranking.tied == 1 {
+        "one pair".to_owned()
+    } else {
+        format!("{} pairs", ranking.tied)
+    };
+    let margin = match ranking.margin {
+        Some(margin) => format!("; the next is {} further apart", number(margin)),
+        None => String::new(),
+    };
+    page.line(
+        HEADING,
+        &format!(
+            "Most alike: {tied} at distance {}{margin}",
+            number(smallest)
+        ),
+    )?;
+    pairs(report, &ranking.pairs, page)?;
+    match ranking
+        .tied
+        .saturating_sub(ranking.pairs.len().min(MOST_PAIRS) as u64)
+    {
+        0 => Ok(()),
+        more => page.line(
+            FAINT,
+            &format!("and {more} more pairs at the same distance"),
+        ),
+    }
+}
+
+fn nearest_to(report: &Report, like: &Like, page: &mut Page<'_>) -> io::Result<()> {
+    page.blank()?;
+    match like {
+        Like::Unknown(id) => page.line(BAD, &format!("Nobody with the id {id} has answered.")),
+        Like::Duplicate(id) => page.line(
+            BAD,
+            &format!("The id {id} is claimed more than once, so nobody is compared with it."),
+        ),
+        Like::Found { person, nearest } => {
+            page.line(HEADING, &format!("Most like {}", report.people[*person]))?;
+            pairs(report, nearest, page)
+        }
+    }
+}
+
+fn everybody(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(everybody) = &report.ranking.per_person else {
+        return Ok(());
+    };
+    page.blank()?;
+    page.line(HEADING, "Everybody's nearest")?;
+    let id = |person: usize| report.people[person].id;
+    let width = everybody
+        .iter()
+        .map(|nearest| id(nearest.person).as_str().len())
+        .max()
+        .unwrap_or(0);
+    for nearest in everybody {
+        let (person, other) = (id(nearest.person), id(nearest.nearest));
+        writeln!(
+            page.out,
+            "{person:width$}  {other:width$}  {}",
+            number(nearest.distance)
+        )?;
+    }
+    Ok(())
+}
+
+fn pairs(report: &Report, pairs: &[Pair], page: &mut Page<'_>) -> io::Result<()> {
+    for pair in pairs.iter().take(MOST_PAIRS) {
+        let Pair {
+            rank,
+            a,
+            b,
+            distance,
+            similarity,
+            terms,
+        } = pair;
+        let (a, b) = (&report.people[*a], &report.people[*b]);
+        let label = format!("{rank:>3}. {} and {}: ", a.id, b.id);
+        let text = format!("distance {}, similarity {similarity:.3}", number(*distance));
+        page.wrapped(HEADING, &label, 7, &text)?;
+        let explanation = explanation(report, a, b, *distance, terms);
+        page.wrapped(Style::new(), "     ", 7, &explanation)?;
+    }
+    Ok(())
+}
+
+/// What each field contributes, so that the distance can be checked by hand.
+fn explanation(report: &Report, a: &Profile, b: &Profile, distance: f64, terms: &Terms) -> String {
+    let Terms {
+        height,
+        weight,
+        size,
+    } = *terms;
+    let share = |term: f64| match words::share(report.options.metric, distance, term) {
+        Some(share) => format!("{} ({share:.0} %)", number(term)),
+        None => number(term),
+    };
+    let field = |name, a: String, b: String, unit, term| {
+        let values = if a == b {
+            format!("both {a}{unit}")
+        } else {
+            format!("{a} and {b}{unit}")
+        };
+        format!("{name} {values}: {}", share(term))
+    };
+    [
+        field(
+            "height",
+            a.height.to_string(),
+            b.height.to_string(),
+            " cm",
+            height,
+        ),
+        field(
+            "weight",
+            a.weight.to_string(),
+            b.weight.to_string(),
+            " kg",
+            weight,
+        ),
+        field("size", a.size.to_string(), b.size.to_string(), "", size),
+    ]
+    .join(" · ")
+}

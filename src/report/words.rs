@@ -1,0 +1,26 @@
+//! Numbers and words that every report for people writes alike.
+
+use crate::similarity::Metric;
+
+/// A distance or term: at most three decimals, none where there is nothing behind the point.
+pub(crate) fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    let trimmed = text.trim_end_matches('0').trim_end_matches('.');
+    if trimmed == "-0" {
+        "0".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
+/// A count and its noun.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How many per cent of a distance one field makes up; `None` where that says nothing: a share of nothing, or
+/// of a sum that has negative parts.
+pub(crate) fn share(metric: Metric, distance: f64, term: f64) -> Option<f64> {
+    let parts = matches!(metric, Metric::Gower | Metric::Euclidean);
+    (parts && distance > 0.0 && term > 0.0).then(|| 100.0 * term / distance)
+}

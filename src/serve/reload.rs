@@ -1,0 +1,152 @@
+//! Files that are read again while the server runs: the profile, the certificate and its companions.
+//!
+//! They are looked at once a second and on SIGHUP. Asking the system for changes would save that look, but
+//! misses them on network file systems, where a class's home folders are. A bad new file is reported, and what
+//! was read before stays.
+
+use std::{fs, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::sleep};
+
+use crate::{
+    serve::{
+        profile_file::{self, Fields},
+        source::Answer,
+    },
+    tls,
+};
+
+/// How often files are looked at.
+pub const EVERY: Duration = Duration::from_secs(1);
+
+/// Reads a profile file now and again whenever it changes, for as long as somebody holds the receiver. What was
+/// `said` elsewhere stands before the file.
+///
+/// Must be called within a tokio runtime.
+///
+/// # Errors
+/// When the file holds no profile now.
+pub fn profile(
+    path: PathBuf,
+    said: Fields,
+    every: Duration,
+) -> Result<watch::Receiver<Arc<Answer>>, profile_file::Error> {
+    let paths = vec![path.clone()];
+    let load =
+        move || profile_file::read(&path, said).map(|profile| Arc::new(Answer::from(&profile)));
+    follow("profile", paths, every, load, profile_file::Error::for_log)
+}
+
+/// Reads the files of a server's TLS identity now and again whenever one of them changes, likewise.
+///
+/// Connections that are open keep the identity with which they began.
+///
+/// # Errors
+/// When the files make no identity now.
+pub fn tls(
+    files: tls::Files,
+    every: Duration,
+) -> Result<watch::Receiver<Arc<rustls::ServerConfig>>, tls::Error> {
+    let paths = files.paths().map(Into::into).collect();
+    let load = move || tls::server(&files);
+    follow("certificate", paths, every, load, ToString::to_string)
+}
+
+fn follow<T, E>(
+    what: &'static str,
+    paths: Vec<PathBuf>,
+    every: Duration,
+    load: impl Fn() -> Result<T, E> + Send + Sync + 'static,
+    for_log: fn(&E) -> String,
+) -> Result<watch::Receiver<T>, E>
+where
+    T: Send + Sync + 'static,
+    E: Send + 'static,
+{
+    // Looked at before it is read: a change in between is then seen as one.
+    let mut seen = contents(&paths);
+    let (sender, receiver) = watch::channel(load()?);
+    let load = Arc::new(load);
+    let paths: Arc<[PathBuf]> = paths.into();
+    tokio::spawn(async move {
+        let mut hangup = Hangup::new();
+        loop {
+            let asked = tokio::select! {
+                () = sender.closed() => return,
+                () = hangup.received() => true,
+                () = sleep(every) => false,
+            };
+            // A file system that hangs must not hang the server with it.
+            let (looked_at, load) = (Arc::clone(&paths), Arc::clone(&load));
+            let before = seen.clone();
+            let look = tokio::task::spawn_blocking(move || {
+                let now = contents(&looked_at);
+                (asked || now != before).then(|| (now, load()))
+            });
+            let Ok(Some((now, loaded))) = look.await else {
+                continue;
+            };
+            seen = now;
+            match loaded {
+                Ok(new) => {
+                    sender.send_replace(new);
+                    tracing::info!("the {what} was read again");
+                }
+                Err(error) => {
+                    let error = for_log(&error);
+                    tracing::error!("the new {what} is not good, the old one stays: {error}");
+                }
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// What stands in the files, as far as it matters; `None` for one that cannot be read.
+///
+/// Whole contents rather than times and sizes: the files are small, and a clock's tick is long enough for two
+/// changes.
+fn contents(paths: &[PathBuf]) -> Vec<Option<Vec<u8>>> {
+    let read = |path: &PathBuf| {
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).ok()?;
+        file.take(1024 * 1024).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The signal that by custom means "read your files again".
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup())
+            .inspect_err(|error| tracing::warn!(%error, "SIGHUP will not be noticed"))
+            .ok();
+        Self { signal }
+    }
+
+    #[cfg(unix)]
+    async fn received(&mut self) {
+        match &mut self.signal {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn received(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,72 @@
+//! The counters over HTTP, on a listener of their own: whoever may scrape is not whoever may ask.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::Semaphore;
+
+use crate::serve::{Server, accept, io::Io, listen::Listener};
+
+/// A scraper needs one connection.
+const CONNECTIONS: usize = 16;
+
+/// How long a scraper may take to send a request; between two it may wait longer than any scrape interval.
+const REQUEST: Duration = Duration::from_secs(90);
+
+/// Serves `GET /metrics` until dropped.
+pub(crate) async fn serve(server: Server, listener: Listener) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = tokio::task::JoinSet::new();
+    let mut pause = accept::Pause::default();
+    loop {
+        let transport = match listener.accept().await {
+            Ok((transport, _)) => transport,
+            Err(error) => {
+                pause.after(&error).await;
+                continue;
+            }
+        };
+        pause.reset();
+        while connections.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else {
+            continue;
+        };
+        let server = server.clone();
+        connections.spawn(async move {
+            let _permit = permit;
+            let service = service_fn(|request| {
+                let response = respond(&server, &request);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let io = TokioIo::new(Io::new(transport, Bytes::new()));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST)
+                .max_buf_size(16 * 1024)
+                .serve_connection(io, service);
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a scraper's connection ended");
+            }
+        });
+    }
+}
+
+fn respond(server: &Server, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, server.metrics()),
+        (_, "/metrics") => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET is answered here\n".to_owned(),
+        ),
+        _ => (StatusCode::NOT_FOUND, "try /metrics\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

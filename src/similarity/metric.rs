@@ -1,0 +1,581 @@
+//! How far apart two people are: the metrics, their weights, and the arithmetic that a tree can prune with.
+//!
+//! Coordinates are whole ticks (tenths of a centimetre, tenths of a kilogram, size steps) and stay so: scale and
+//! weights live here. Scaling the coordinates first would turn one centimetre into several different floats,
+//! and ties would break.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{
+    profile::{Profile, TICKS},
+    untrusted::Untrusted,
+};
+
+/// Height in tenths of a centimetre, weight in tenths of a kilogram, size in steps.
+pub type Point = [i32; 3];
+
+/// The fields that a distance is made of, in the order of a [`Point`]'s axes.
+pub const FIELDS: [&str; 3] = ["height", "weight", "size"];
+
+/// The largest value of one unweighted term of the body distance.
+const FULL_TERM: u32 = 420;
+
+/// The fixed ranges of the body distance in ticks: 60 cm, 84 kg, 7 size steps.
+const RANGES: [u32; 3] = [60 * TICKS as u32, 84 * TICKS as u32, 7];
+
+/// Where a person stands.
+#[must_use]
+pub fn point(person: &Profile) -> Point {
+    [
+        i32::from(person.height.ticks()),
+        i32::from(person.weight.ticks()),
+        i32::from(person.size.step()),
+    ]
+}
+
+/// Which distance two people are compared by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The body distance: Gower's coefficient with fixed ranges, exact in integers.
+    ///
+    /// 7 a centimetre, 5 a kilogram and 60 a size step, each term at most 420. The distance of two people depends
+    /// on those two alone.
+    #[default]
+    Gower,
+    /// Euclidean distance after dividing each field by its standard deviation (z-scores).
+    ///
+    /// The deviations are those of the people ranked: one typing error, or a few absent machines, moves
+    /// everybody's distances.
+    Euclidean,
+    /// Mahalanobis distance: Euclidean after removing the correlation of the fields as well.
+    ///
+    /// As with [`Metric::Euclidean`], everybody's distances depend on everybody.
+    Mahalanobis,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Self; 3] = [Self::Gower, Self::Euclidean, Self::Mahalanobis];
+
+    /// The metric's name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gower => "gower",
+            Self::Euclidean => "euclidean",
+            Self::Mahalanobis => "mahalanobis",
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = UnknownMetric;
+
+    /// # Errors
+    /// [`UnknownMetric`] for a text that is no metric's name, in either case.
+    fn from_str(text: &str) -> Result<Self, UnknownMetric> {
+        Self::ALL
+            .into_iter()
+            .find(|metric| metric.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownMetric(Untrusted::new(text)))
+    }
+}
+
+/// A text that names no metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownMetric(pub Untrusted);
+
+impl fmt::Display for UnknownMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c] = Metric::ALL;
+        write!(f, "metric \"{}\" is none of {a}, {b}, {c}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownMetric {}
+
+/// How much each field counts, 0 to 1,000,000 in exact thousandths; 1 each by default.
+///
+/// Gower multiplies a field's term by its weight, the other metrics its squared difference.
+///
+/// ```
+/// use labrpc::similarity::Weights;
+///
+/// let weights: Weights = "weight=2,size=0.5".parse()?;
+/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1,"weight":2,"size":0.5}"#);
+/// assert_eq!(weights.to_string(), "height=1,weight=2,size=0.5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    thousandths: [u32; 3],
+}
+
+impl Weights {
+    /// The largest weight; it keeps every distance a whole number that an `f64` holds exactly.
+    pub const MAX: u32 = 1_000_000;
+
+    /// The weights of height, weight and size, in thousandths.
+    #[must_use]
+    pub fn thousandths(&self) -> [u32; 3] {
+        self.thousandths
+    }
+
+    /// The weights of height, weight and size.
+    #[must_use]
+    pub fn values(&self) -> [f64; 3] {
+        self.thousandths.map(|weight| f64::from(weight) / 1000.0)
+    }
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            thousandths: [1000; 3],
+        }
+    }
+}
+
+impl FromStr for Weights {
+    type Err = WeightsError;
+
+    /// Reads `field=number` separated by commas; a field that is left out weighs 1.
+    ///
+    /// # Errors
+    /// [`WeightsError`] for an unknown or repeated field, a number that is not 0 to 1,000,000 with at most three
+    /// decimals, and when every weight is 0.
+    fn from_str(text: &str) -> Result<Self, WeightsError> {
+        let mut thousandths = [None; 3];
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| WeightsError::NoEquals(Untrusted::new(part.trim())))?;
+            let axis = FIELDS
+                .iter()
+                .position(|field| *field == key.trim())
+                .ok_or_else(|| WeightsError::Field(Untrusted::new(key.trim())))?;
+            let weight = parse_thousandths(value.trim()).ok_or_else(|| WeightsError::Value {
+                field: FIELDS[axis],
+                value: Untrusted::new(value.trim()),
+            })?;
+            if thousandths[axis].replace(weight).is_some() {
+                return Err(WeightsError::Twice(FIELDS[axis]));
+            }
+        }
+        let thousandths = thousandths.map(|weight| weight.unwrap_or(1000));
+        if thousandths == [0; 3] {
+            return Err(WeightsError::AllZero);
+        }
+        Ok(Self { thousandths })
+    }
+}
+
+/// Reads `12`, `0.5` or `.5` exactly; a float would round on the way.
+fn parse_thousandths(text: &str) -> Option<u32> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.len() + decimals.len() == 0
+        || decimals.len() > 3
+        || !digits(whole)
+        || !digits(decimals)
+    {
+        return None;
+    }
+    format!("{whole}{decimals:0<3}")
+        .parse()
+        .ok()
+        .filter(|weight| *weight <= Weights::MAX * 1000)
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [height, weight, size] = self.values();
+        write!(f, "height={height},weight={weight},size={size}")
+    }
+}
+
+impl Serialize for Weights {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Weights", FIELDS.len())?;
+        for (field, weight) in FIELDS.into_iter().zip(self.thousandths) {
+            match weight % 1000 {
+                0 => object.serialize_field(field, &(weight / 1000))?,
+                _ => object.serialize_field(field, &(f64::from(weight) / 1000.0))?,
+            }
+        }
+        object.end()
+    }
+}
+
+/// Why a text gives no weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightsError {
+    /// A part is not of the form `field=number`.
+    NoEquals(Untrusted),
+    /// There is no such field.
+    Field(Untrusted),
+    /// The value is not a number in range, or is finer than a thousandth.
+    Value {
+        /// The field it was meant for.
+        field: &'static str,
+        /// What stood there.
+        value: Untrusted,
+    },
+    /// The field was given twice.
+    Twice(&'static str),
+    /// Nothing would count.
+    AllZero,
+}
+
+impl fmt::Display for WeightsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEquals(part) => {
+                write!(f, "weight \"{part}\" is not of the form height=2")
+            }
+            Self::Field(key) => {
+                write!(
+                    f,
+                    "weight of \"{key}\": the fields are height, weight, size"
+                )
+            }
+            Self::Value { field, value } => write!(
+                f,
+                "weight of {field} \"{value}\" is not a number from 0 to {} with at most three decimals, such as 0.5",
+                Weights::MAX
+            ),
+            Self::Twice(field) => write!(f, "the weight of {field} is given twice; give it once"),
+            Self::AllZero => {
+                f.write_str("every weight is 0; give at least one field a weight above 0")
+            }
+        }
+    }
+}
+
+impl std::error::Error for WeightsError {}
+
+/// A distance that can be computed between points and bounded between boxes.
+///
+/// Distances are compared as `u64` keys: the same order and the same equality, whether the metric counts in
+/// integers or in floats (the bits of floats that are not negative are ordered as the floats are). A key is of
+/// the distance and not of its square: two squares may have one root, and these pairs tie.
+pub trait Measure: Sync {
+    /// The key of two points that are `delta` apart. The same for `delta` and `-delta`.
+    fn key(&self, delta: Point) -> u64;
+
+    /// A lower bound of [`Self::key`] over every `delta` with `low <= delta <= high` on each axis.
+    ///
+    /// It needs no tolerance: floating-point operations round monotonically.
+    fn bound(&self, low: Point, high: Point) -> u64;
+
+    /// The distance that a key stands for.
+    fn distance(&self, key: u64) -> f64;
+
+    /// What each field contributes; the three sum up to the distance.
+    fn terms(&self, delta: Point) -> [f64; 3];
+
+    /// 1 for no distance, falling towards 0 with the distance.
+    fn similarity(&self, distance: f64) -> f64 {
+        1.0 / (1.0 + distance)
+    }
+}
+
+/// The smallest magnitude within `low..=high`.
+fn gap(low: i32, high: i32) -> u32 {
+    low.max(-high).max(0) as u32
+}
+
+/// The body distance in integers: Σ factor · min(|Δ|, range).
+#[derive(Clone, Copy, Debug)]
+pub struct Gower {
+    range: [u32; 3],
+    factor: [u64; 3],
+    /// Keys in one unit of the distance.
+    unit: f64,
+    /// The distance at which nothing is alike, in units.
+    full: f64,
+}
+
+impl Gower {
+    /// The distance of people, in units of 1/10,000: tenths of a unit by tick, thousandths by weight.
+    #[must_use]
+    pub fn new(weights: &Weights) -> Self {
+        let thousandths = weights.thousandths().map(u64::from);
+        let full = thousandths.iter().sum::<u64>() as f64 * f64::from(FULL_TERM) / 1000.0;
+        Self::with_ranges(RANGES, thousandths, 10_000.0, full)
+    }
+
+    /// The same distance over coordinates `finer` times as fine, unweighted: for data that are not people's.
+    #[must_use]
+    pub fn finer(finer: u32) -> Self {
+        let full = 3.0 * f64::from(FULL_TERM);
+        Self::with_ranges(
+            RANGES.map(|range| range * finer),
+            [1; 3],
+            10.0 * f64::from(finer),
+            full,
+        )
+    }
+
+    fn with_ranges(range: [u32; 3], weight: [u64; 3], unit: f64, full: f64) -> Self {
+        // A full term is 4,200 tenths, over 600, 840 and 7 ticks: 7, 5 and 600 a tick, all whole.
+        let factor = [0, 1, 2].map(|axis| u64::from(FULL_TERM * 10 / RANGES[axis]) * weight[axis]);
+        Self {
+            range,
+            factor,
+            unit,
+            full,
+        }
+    }
+
+    fn term(&self, axis: usize, gap: u32) -> u64 {
+        u64::from(gap.min(self.range[axis])) * self.factor[axis]
+    }
+
+    fn sum(&self, gaps: [u32; 3]) -> u64 {
+        self.term(0, gaps[0]) + self.term(1, gaps[1]) + self.term(2, gaps[2])
+    }
+}
+
+impl Measure for Gower {
+    #[inline]
+    fn key(&self, delta: Point) -> u64 {
+        self.sum(delta.map(i32::unsigned_abs))
+    }
+
+    #[inline]
+    fn bound(&self, low: Point, high: Point) -> u64 {
+        self.sum([0, 1, 2].map(|axis| gap(low[axis], high[axis])))
+    }
+
+    fn distance(&self, key: u64) -> f64 {
+        key as f64 / self.unit
+    }
+
+    fn terms(&self, delta: Point) -> [f64; 3] {
+        [0, 1, 2].map(|axis| self.distance(self.term(axis, delta[axis].unsigned_abs())))
+    }
+
+    fn similarity(&self, distance: f64) -> f64 {
+        1.0 - distance / self.full
+    }
+}
+
+/// Euclidean distance over fields divided by their standard deviation.
+#[derive(Clone, Copy, Debug)]
+pub struct Standardised {
+    scale: [f64; 3],
+}
+
+impl Standardised {
+    /// Takes the deviations from `people`; a field in which nobody differs counts nothing.
+    pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
+        let covariance = covariance(people);
+        let weights = weights.values();
+        Self {
+            scale: [0, 1, 2].map(|axis| {
+                let variance = covariance[axis][axis];
+                if variance > 0.0 {
+                    (weights[axis] / variance).sqrt()
+                } else {
+                    0.0
+                }
+            }),
+        }
+    }
+
+    fn squares(&self, delta: [f64; 3]) -> [f64; 3] {
+        [0, 1, 2].map(|axis| {
+            let scaled = self.scale[axis] * delta[axis];
+            scaled * scaled
+        })
+    }
+}
+
+impl Measure for Standardised {
+    #[inline]
+    fn key(&self, delta: Point) -> u64 {
+        let [a, b, c] = self.squares(delta.map(|d| f64::from(d.unsigned_abs())));
+        (a + b + c).sqrt().to_bits()
+    }
+
+    #[inline]
+    fn bound(&self, low: Point, high: Point) -> u64 {
+        let [a, b, c] = self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis]))));
+        (a + b + c).sqrt().to_bits()
+    }
+
+    fn distance(&self, key: u64) -> f64 {
+        f64::from_bits(key)
+    }
+
+    fn terms(&self, delta: Point) -> [f64; 3] {
+        shares(
+            self.distance(self.key(delta)),
+            self.squares(delta.map(f64::from)),
+        )
+    }
+}
+
+/// Mahalanobis distance: Euclidean after a lower triangular map that whitens the fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Whitened {
+    rows: [[f64; 3]; 3],
+}
+
+impl Whitened {
+    /// The share of a field's variance below which it counts as determined by the fields before it.
+    const SINGULAR: f64 = 1e-12;
+
+    /// Takes the covariance from `people`.
+    ///
+    /// A field that is constant, or follows exactly from the others, adds no row of its own: on such data that is
+    /// the distance by any generalised inverse of the covariance.
+    pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
+        let covariance = covariance(people);
+        let deviation = [0, 1, 2].map(|axis: usize| covariance[axis][axis].sqrt());
+        // Row by row, the Gram-Schmidt process on z-scores: what a field has that no earlier row explains.
+        let mut rows = [[0.0; 3]; 3];
+        for axis in 0..3 {
+            if deviation[axis] == 0.0 {
+                continue;
+            }
+            let mut row = [0.0; 3];
+            row[axis] = 1.0 / deviation[axis];
+            for earlier in &rows[..axis] {
+                let explained = product(&covariance, *earlier, row);
+                for column in 0..3 {
+                    row[column] -= explained * earlier[column];
+                }
+            }
+            let variance = product(&covariance, row, row);
+            if variance > Self::SINGULAR {
+                rows[axis] = row.map(|x| x / variance.sqrt());
+            }
+        }
+        let roots = weights.values().map(f64::sqrt);
+        Self {
+            rows: rows.map(|row| [0, 1, 2].map(|axis| row[axis] * roots[axis])),
+        }
+    }
+
+    /// One row's value; the same order of operations for points and for bounds.
+    fn row(&self, row: usize, delta: [f64; 3]) -> f64 {
+        let [a, b, c] = self.rows[row];
+        match row {
+            0 => a * delta[0],
+            1 => a * delta[0] + b * delta[1],
+            _ => a * delta[0] + b * delta[1] + c * delta[2],
+        }
+    }
+}
+
+impl Measure for Whitened {
+    #[inline]
+    fn key(&self, delta: Point) -> u64 {
+        let delta = delta.map(f64::from);
+        let [a, b, c] = [0, 1, 2].map(|row| {
+            let value = self.row(row, delta);
+            value * value
+        });
+        (a + b + c).sqrt().to_bits()
+    }
+
+    #[inline]
+    fn bound(&self, low: Point, high: Point) -> u64 {
+        let [a, b, c] = [0, 1, 2].map(|row| {
+            // The corner at which this row is smallest, and the one at which it is largest.
+            let corner = |positive: Point, negative: Point| {
+                [0, 1, 2].map(|axis| {
+                    f64::from(if self.rows[row][axis] >= 0.0 {
+                        positive[axis]
+                    } else {
+                        negative[axis]
+                    })
+                })
+            };
+            let least = self.row(row, corner(low, high));
+            let most = self.row(row, corner(high, low));
+            let gap = least.max(-most).max(0.0);
+            gap * gap
+        });
+        (a + b + c).sqrt().to_bits()
+    }
+
+    fn distance(&self, key: u64) -> f64 {
+        f64::from_bits(key)
+    }
+
+    /// A field that pulls against the correlation contributes a negative term.
+    fn terms(&self, delta: Point) -> [f64; 3] {
+        let float = delta.map(f64::from);
+        let values = [0, 1, 2].map(|row| self.row(row, float));
+        // Δᵀ·S⁻¹·Δ, split by the component of the left Δ.
+        let parts = [0, 1, 2].map(|axis: usize| {
+            float[axis]
+                * (0..3)
+                    .map(|row| self.rows[row][axis] * values[row])
+                    .sum::<f64>()
+        });
+        shares(self.distance(self.key(delta)), parts)
+    }
+}
+
+/// Splits a distance in proportion to the parts of its square.
+fn shares(distance: f64, parts: [f64; 3]) -> [f64; 3] {
+    let sum: f64 = parts.iter().sum();
+    parts.map(|part| {
+        if sum > 0.0 {
+            distance * part / sum
+        } else {
+            0.0
+        }
+    })
+}
+
+/// u · S · v.
+fn product(covariance: &[[f64; 3]; 3], u: [f64; 3], v: [f64; 3]) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..3 {
+        for j in 0..3 {
+            sum += u[i] * covariance[i][j] * v[j];
+        }
+    }
+    sum
+}
+
+/// The sample covariance, from exact integer sums: no order of the people can change it.
+fn covariance(people: impl Iterator<Item = Point>) -> [[f64; 3]; 3] {
+    let mut count: i128 = 0;
+    let mut sums = [0_i128; 3];
+    let mut products = [[0_i128; 3]; 3];
+    for point in people {
+        let point = point.map(i128::from);
+        count += 1;
+        for i in 0..3 {
+            sums[i] += point[i];
+            for j in 0..=i {
+                products[i][j] += point[i] * point[j];
+            }
+        }
+    }
+    let mut covariance = [[0.0; 3]; 3];
+    for i in 0..3 {
+        for j in 0..=i {
+            let numerator = count * products[i][j] - sums[i] * sums[j];
+            let value = numerator as f64 / (count * (count - 1).max(1)).max(1) as f64;
+            covariance[i][j] = value;
+            covariance[j][i] = value;
+        }
+    }
+    covariance
+}

@@ -1,0 +1,282 @@
+//! Everybody's nearest, and the nearest of one.
+//!
+//! For everybody, leaf by leaf: the places of one leaf give each other a first bound, then come the sibling
+//! subtrees from the nearest ancestor up, nearer children first. As with pairs, only what is *further* than the
+//! best so far is skipped: at equal distance a smaller number wins.
+
+use std::{
+    collections::BinaryHeap,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use crate::similarity::{
+    metric::{Measure, Point},
+    tree::{Content, LEAF, Tree},
+};
+
+/// A key and a number: the nearest so far. Compared in this order.
+type Candidate = (u64, u32);
+
+/// Stands for nobody; no person has this number.
+const NOBODY: u32 = u32::MAX;
+
+/// A subtree, the siblings on the way to it from the root down, and where the answers for its places go.
+struct Task<'a> {
+    node: usize,
+    path: Vec<usize>,
+    nearest: &'a mut [Candidate],
+}
+
+/// Takes the better one; most are further, and are told by their key alone.
+#[inline]
+fn improve(nearest: &mut Candidate, candidate: Candidate) {
+    if candidate.0 <= nearest.0 && candidate < *nearest {
+        *nearest = candidate;
+    }
+}
+
+impl<M: Measure> Tree<M> {
+    /// Everybody's number with the number and key of the nearest other, in the order of the tree; ties go to the
+    /// smaller number. Nobody where there are fewer than two.
+    pub fn nearest_of_each(&self, threads: NonZeroUsize) -> impl Iterator<Item = (u32, u32, u64)> {
+        let nearest = self.nearest_of_places(threads);
+        let places = nearest.into_iter().enumerate();
+        places.flat_map(|(place, elsewhere)| {
+            let group = self.group(place);
+            group.iter().filter_map(move |&number| {
+                let twin = group.iter().find(|twin| **twin != number);
+                let (key, nearest) = twin.map_or(elsewhere, |&twin| elsewhere.min((0, twin)));
+                (nearest != NOBODY).then_some((number, nearest, key))
+            })
+        })
+    }
+
+    /// For each place the nearest person at another one; for one with twins only if that is at no distance.
+    fn nearest_of_places(&self, threads: NonZeroUsize) -> Vec<Candidate> {
+        let mut nearest = vec![(u64::MAX, NOBODY); self.places().len()];
+        if self.is_empty() {
+            return nearest;
+        }
+        // Some tasks for each thread, as they are not equally long.
+        let depth = match threads.get() {
+            1 => 0,
+            threads => threads.ilog2() + 4,
+        };
+        let mut tasks = Vec::new();
+        self.subtrees(0, depth, &mut Vec::new(), &mut |node, path| {
+            tasks.push((node, path))
+        });
+        let mut rest = nearest.as_mut_slice();
+        let tasks: Vec<Task<'_>> = tasks
+            .into_iter()
+            .map(|(node, path)| {
+                let (nearest, behind) = std::mem::take(&mut rest).split_at_mut(self.size(node));
+                rest = behind;
+                Task {
+                    node,
+                    path,
+                    nearest,
+                }
+            })
+            .collect();
+        let tasks = Mutex::new(tasks);
+        let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let work = || {
+            while let Some(Task {
+                node,
+                mut path,
+                nearest,
+            }) = next()
+            {
+                let first = self.first(node);
+                self.visit(node, &mut path, first, nearest);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads.get() {
+                scope.spawn(work);
+            }
+            work();
+        });
+        nearest
+    }
+
+    fn subtrees(
+        &self,
+        node: usize,
+        depth: u32,
+        path: &mut Vec<usize>,
+        task: &mut impl FnMut(usize, Vec<usize>),
+    ) {
+        match self.content(node) {
+            Content::Inner(left, right) if depth > 0 => {
+                for (child, sibling) in [(left, right), (right, left)] {
+                    path.push(sibling);
+                    self.subtrees(child, depth - 1, path, task);
+                    path.pop();
+                }
+            }
+            _ => task(node, path.clone()),
+        }
+    }
+
+    /// The index of a subtree's first place.
+    fn first(&self, mut node: usize) -> usize {
+        loop {
+            match self.content(node) {
+                Content::Inner(left, _) => node = left,
+                Content::Leaf(places) => return places.start,
+            }
+        }
+    }
+
+    /// How many places a subtree has.
+    fn size(&self, node: usize) -> usize {
+        let first = self.first(node);
+        let mut last = node;
+        loop {
+            match self.content(last) {
+                Content::Inner(_, right) => last = right,
+                Content::Leaf(places) => return places.end - first,
+            }
+        }
+    }
+
+    /// Answers for every place below a node; `nearest` begins with the place `first`.
+    fn visit(&self, node: usize, path: &mut Vec<usize>, first: usize, nearest: &mut [Candidate]) {
+        match self.content(node) {
+            Content::Inner(left, right) => {
+                for (child, sibling) in [(left, right), (right, left)] {
+                    path.push(sibling);
+                    self.visit(child, path, first, nearest);
+                    path.pop();
+                }
+            }
+            Content::Leaf(places) => {
+                let nearest = &mut nearest[places.start - first..places.end - first];
+                self.answer(node, places.start, path, nearest);
+            }
+        }
+    }
+
+    /// Answers for the places of one leaf, of which the first is `start`.
+    fn answer(&self, leaf: usize, start: usize, path: &[usize], nearest: &mut [Candidate]) {
+        let places = &self.places()[start..start + nearest.len()];
+        let mut points = [([0; 3], NOBODY); LEAF];
+        for (i, place) in places.iter().enumerate() {
+            let group = self.group(start + i);
+            points[i] = (place.point, group[0]);
+            if group.len() > 1 {
+                // A twin is nearer than anybody who is at a distance.
+                nearest[i].0 = 0;
+            }
+        }
+        let points = &points[..places.len()];
+        for (i, (point, number)) in points.iter().enumerate() {
+            for (j, (other, other_number)) in points[..i].iter().enumerate() {
+                let key = self.key(*point, *other);
+                improve(&mut nearest[i], (key, *other_number));
+                improve(&mut nearest[j], (key, *number));
+            }
+        }
+        let leaf = self.node(leaf);
+        for sibling in path.iter().rev() {
+            let there = self.node(*sibling);
+            let furthest = nearest.iter().map(|(key, _)| *key).max().unwrap_or(0);
+            if self.bound((leaf.low, leaf.high), there) > furthest {
+                continue;
+            }
+            for ((point, _), nearest) in points.iter().zip(nearest.iter_mut()) {
+                if self.bound((*point, *point), there) <= nearest.0 {
+                    self.search(*sibling, *point, nearest);
+                }
+            }
+        }
+    }
+
+    /// Improves one point's nearest by what is below a node.
+    fn search(&self, node: usize, point: Point, nearest: &mut Candidate) {
+        match self.content(node) {
+            Content::Inner(left, right) => {
+                let bound = |node| self.bound((point, point), self.node(node));
+                let mut near = (bound(left), left);
+                let mut far = (bound(right), right);
+                if far.0 < near.0 {
+                    (near, far) = (far, near);
+                }
+                for (bound, child) in [near, far] {
+                    if bound <= nearest.0 {
+                        self.search(child, point, nearest);
+                    }
+                }
+            }
+            Content::Leaf(places) => {
+                for place in places {
+                    let key = self.key(point, self.places()[place].point);
+                    if key <= nearest.0 {
+                        improve(nearest, (key, self.group(place)[0]));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The keys and numbers of the `count` people nearest to one, in order, without that one.
+    #[must_use]
+    pub fn nearest_to(&self, number: u32, count: usize) -> Vec<(u64, u32)> {
+        let mut best = BinaryHeap::new();
+        if let Some(place) = self.place_of(number)
+            && count > 0
+        {
+            self.search_some(0, self.places()[place].point, number, count, &mut best);
+        }
+        best.into_sorted_vec()
+    }
+
+    fn search_some(
+        &self,
+        node: usize,
+        point: Point,
+        myself: u32,
+        count: usize,
+        best: &mut BinaryHeap<Candidate>,
+    ) {
+        let full = |best: &BinaryHeap<Candidate>| best.len() == count;
+        let worst = |best: &BinaryHeap<Candidate>| match best.peek() {
+            Some(worst) if full(best) => *worst,
+            _ => (u64::MAX, NOBODY),
+        };
+        match self.content(node) {
+            Content::Inner(left, right) => {
+                let bound = |node| (self.bound((point, point), self.node(node)), node);
+                let mut children = [bound(left), bound(right)];
+                children.sort_unstable();
+                for (bound, child) in children {
+                    if bound <= worst(best).0 {
+                        self.search_some(child, point, myself, count, best);
+                    }
+                }
+            }
+            Content::Leaf(places) => {
+                for place in places {
+                    let key = self.key(point, self.places()[place].point);
+                    for &number in self.group(place) {
+                        // They ascend: behind one that is too far no other matters.
+                        if (key, number) >= worst(best) {
+                            break;
+                        }
+                        if number == myself {
+                            continue;
+                        }
+                        if full(best) {
+                            best.pop();
+                        }
+                        best.push((key, number));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The closest pairs of all, every tie counted.
+//!
+//! A depth-first join of the tree with itself: first within the children, which soon yields a tight bound, then
+//! across them. Two nodes are skipped only where even the nearest corners of their boxes are *further* apart than
+//! the bound: at equal distance there may be a pair that ties, and counts, or has smaller ids.
+
+use std::{
+    collections::BinaryHeap,
+    num::NonZeroUsize,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    thread,
+};
+
+use crate::similarity::{
+    metric::Measure,
+    tree::{Content, Tree},
+};
+
+/// Two numbers, `a < b`, and the key of their distance. Ordered by key, `a`, `b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "described above")]
+pub struct Close {
+    pub key: u64,
+    pub a: u32,
+    pub b: u32,
+}
+
+impl Close {
+    fn new(key: u64, a: u32, b: u32) -> Self {
+        let (a, b) = (a.min(b), a.max(b));
+        Self { key, a, b }
+    }
+}
+
+/// What [`Tree::closest_pairs`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closest {
+    /// The closest pairs in order.
+    pub pairs: Vec<Close>,
+    /// The smallest key.
+    pub smallest: Option<u64>,
+    /// The smallest key above that.
+    pub second: Option<u64>,
+    /// How many pairs have the smallest key.
+    pub tied: u64,
+}
+
+/// A part of the join.
+#[derive(Clone, Copy)]
+enum Task {
+    Within(usize),
+    Across(usize, usize),
+}
+
+impl<M: Measure> Tree<M> {
+    /// The `top` closest pairs; where more than that tie for the smallest distance, up to `most_tied` of these.
+    #[must_use]
+    pub fn closest_pairs(&self, top: usize, most_tied: usize, threads: NonZeroUsize) -> Closest {
+        let shared = AtomicU64::new(u64::MAX);
+        if self.is_empty() {
+            return Collector::new(top, most_tied, &shared).finish();
+        }
+        let mut tasks = Vec::new();
+        // Some tasks for each thread, as they are not equally long.
+        let depth = match threads.get() {
+            1 => 0,
+            threads => threads.ilog2() + 4,
+        };
+        self.join(0, depth, &mut tasks);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut collector = Collector::new(top, most_tied, &shared);
+            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match *task {
+                    Task::Within(node) => self.within(node, &mut collector),
+                    Task::Across(a, b) => self.across(a, b, &mut collector),
+                }
+            }
+            collector
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.get()).map(|_| scope.spawn(work)).collect();
+            let mut collector = work();
+            for other in others {
+                // A thread that panicked has nothing to hand over; its panic goes on here.
+                match other.join() {
+                    Ok(other) => collector.merge(other),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            collector.finish()
+        })
+    }
+
+    /// Splits the join of a node with itself, what yields a bound soonest first.
+    fn join(&self, node: usize, depth: u32, tasks: &mut Vec<Task>) {
+        match self.content(node) {
+            Content::Inner(left, right) if depth > 0 => {
+                self.join(left, depth - 1, tasks);
+                self.join(right, depth - 1, tasks);
+                tasks.push(Task::Across(left, right));
+            }
+            _ => tasks.push(Task::Within(node)),
+        }
+    }
+
+    fn within(&self, node: usize, collector: &mut Collector<'_>) {
+        match self.content(node) {
+            Content::Inner(left, right) => {
+                self.within(left, collector);
+                self.within(right, collector);
+                self.across(left, right, collector);
+            }
+            Content::Leaf(places) => {
+                for a in places.clone() {
+                    collector.offer_twins(self.group(a));
+                    self.scan(a, a + 1..places.end, collector);
+                }
+            }
+        }
+    }
+
+    fn across(&self, a: usize, b: usize, collector: &mut Collector<'_>) {
+        let (left, right) = (self.node(a), self.node(b));
+        if self.bound((left.low, left.high), right) > collector.bound() {
+            return;
+        }
+        match (self.content(a), self.content(b)) {
+            (Content::Inner(a, c), Content::Inner(b, d)) => {
+                // The halves that face each other are among these; the bound sorts out the rest.
+                self.across(a, b, collector);
+                self.across(c, b, collector);
+                self.across(a, d, collector);
+                self.across(c, d, collector);
+            }
+            (Content::Inner(a, c), Content::Leaf(_)) => {
+                self.across(a, b, collector);
+                self.across(c, b, collector);
+            }
+            (Content::Leaf(_), Content::Inner(b, d)) => {
+                self.across(a, b, collector);
+                self.across(a, d, collector);
+            }
+            (Content::Leaf(ours), Content::Leaf(theirs)) => {
+                for place in ours {
+                    let point = self.places()[place].point;
+                    if self.bound((point, point), right) <= collector.bound {
+                        self.scan(place, theirs.clone(), collector);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compares a place with others.
+    fn scan(&self, place: usize, others: std::ops::Range<usize>, collector: &mut Collector<'_>) {
+        let places = self.places();
+        let point = places[place].point;
+        for (other, there) in others.clone().zip(&places[others]) {
+            let key = self.key(point, there.point);
+            if key <= collector.bound {
+                collector.offer(key, self.group(place), self.group(other));
+            }
+        }
+    }
+}
+
+/// The best pairs so far.
+struct Collector<'a> {
+    top: usize,
+    most_tied: usize,
+    /// The `top` best.
+    best: BinaryHeap<Close>,
+    /// The `most_tied` first of those at the smallest key.
+    tied: BinaryHeap<Close>,
+    smallest: Option<u64>,
+    second: Option<u64>,
+    count: u64,
+    /// Pairs with larger keys change nothing any more.
+    bound: u64,
+    /// The smallest bound of any thread: its pairs alone rule out what lies above.
+    shared: &'a AtomicU64,
+}
+
+impl<'a> Collector<'a> {
+    fn new(top: usize, most_tied: usize, shared: &'a AtomicU64) -> Self {
+        Self {
+            top,
+            most_tied: most_tied.max(top),
+            best: BinaryHeap::new(),
+            tied: BinaryHeap::new(),
+            smallest: None,
+            second: None,
+            count: 0,
+            bound: u64::MAX,
+            shared,
+        }
+    }
+
+    fn bound(&mut self) -> u64 {
+        self.bound = self.bound.min(self.shared.load(Ordering::Relaxed));
+        self.bound
+    }
+
+    /// Takes all pairs of two places' people.
+    fn offer(&mut self, key: u64, ours: &[u32], theirs: &[u32]) {
+        self.count(key, ours.len() as u64 * theirs.len() as u64);
+        // For one of ours, pairs come in ascending order, and so do the first pairs of ours.
+        for a in ours {
+            for (place, b) in theirs.iter().enumerate() {
+                if !self.keep(Close::new(key, *a, *b)) {
+                    if place == 0 {
+                        return self.tighten();
+                    }
+                    break;
+                }
+            }
+        }
+        self.tighten();
+    }
+
+    /// Takes all pairs of the people at one place.
+    fn offer_twins(&mut self, group: &[u32]) {
+        let [_, _, ..] = group else { return };
+        let people = group.len() as u64;
+        self.count(0, people * (people - 1) / 2);
+        for (place, a) in group.iter().enumerate() {
+            for (other, b) in group[place + 1..].iter().enumerate() {
+                if !self.keep(Close::new(0, *a, *b)) {
+                    if other == 0 {
+                        return self.tighten();
+                    }
+                    break;
+                }
+            }
+        }
+        self.tighten();
+    }
+
+    fn count(&mut self, key: u64, pairs: u64) {
+        match self.smallest {
+            Some(smallest) if key > smallest => {
+                if self.second.is_none_or(|second| key < second) {
+                    self.second = Some(key);
+                }
+            }
+            Some(smallest) if key == smallest => self.count += pairs,
+            smaller => {
+                self.second = smaller;
+                self.smallest = Some(key);
+                self.count = pairs;
+                self.tied.clear();
+            }
+        }
+    }
+
+    /// Whether the pair is among the best so far or those tied.
+    fn keep(&mut self, pair: Close) -> bool {
+        let best = keep(&mut self.best, self.top, pair);
+        let tied = Some(pair.key) == self.smallest && keep(&mut self.tied, self.most_tied, pair);
+        best || tied
+    }
+
+    fn tighten(&mut self) {
+        // While fewer than `top` pairs, or no second key, are known, every pair matters.
+        let Some(second) = self.second.filter(|_| self.best.len() == self.top) else {
+            return;
+        };
+        let bound = self
+            .best
+            .peek()
+            .map_or(second, |worst| worst.key.max(second));
+        if bound < self.bound {
+            self.bound = bound;
+            self.shared.fetch_min(bound, Ordering::Relaxed);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        if let Some(smallest) = other.smallest {
+            self.count(smallest, other.count);
+        }
+        if let Some(second) = other.second {
+            self.count(second, 0);
+        }
+        for pair in other.best {
+            keep(&mut self.best, self.top, pair);
+        }
+        for pair in other.tied {
+            if Some(pair.key) == self.smallest {
+                keep(&mut self.tied, self.most_tied, pair);
+            }
+        }
+    }
+
+    fn finish(self) -> Closest {
+        let pairs = if self.tied.len() >= self.best.len() {
+            self.tied
+        } else {
+            self.best
+        };
+        Closest {
+            pairs: pairs.into_sorted_vec(),
+            smallest: self.smallest,
+            second: self.second,
+            tied: self.count,
+        }
+    }
+}
+
+/// Keeps the `limit` smallest, and says whether this is one of them.
+fn keep(heap: &mut BinaryHeap<Close>, limit: usize, pair: Close) -> bool {
+    if heap.len() < limit {
+        heap.push(pair);
+        return true;
+    }
+    match heap.peek_mut() {
+        Some(mut worst) if pair < *worst => {
+            *worst = pair;
+            true
+        }
+        _ => false,
+    }
+}

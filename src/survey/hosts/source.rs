@@ -1,0 +1,197 @@
+//! From bytes to the texts of single expressions, each with its place in the file.
+
+use std::{borrow::Cow, fmt};
+
+use serde::Deserialize;
+
+use crate::{survey::hosts::expression::Problem, untrusted::Untrusted};
+
+/// Where an expression stands. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The file's name, `-`, `argument`, or empty for the list as a whole.
+    pub file: String,
+    /// `None` where the source has no lines, as an argument.
+    pub line_column: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line_column } = self;
+        match line_column {
+            // A single argument needs no coordinates, and neither does an error about the whole list.
+            _ if file.is_empty() => f.write_str("host list"),
+            Some((line, column)) if file != "argument" && file != "--exclude" => {
+                write!(f, "{file}:{line}:{column}")
+            }
+            _ => f.write_str(file),
+        }
+    }
+}
+
+/// One bad expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error {
+    /// Where it stands.
+    pub position: Position,
+    /// The expression, where the fault lies in one.
+    pub text: Option<Untrusted>,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+impl Error {
+    pub(super) fn new(position: Position, text: &str, problem: Problem) -> Self {
+        Self {
+            position,
+            text: Some(Untrusted::new(text)),
+            problem,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            position,
+            text,
+            problem,
+        } = self;
+        match text {
+            Some(text) => write!(f, "{position}: \"{text}\": {problem}"),
+            None => write!(f, "{position}: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+type Item = Result<(Position, String), Error>;
+
+/// The expressions in a file's contents, in order.
+pub(super) fn items(name: &str, contents: &[u8]) -> Vec<Item> {
+    let at = |line_column| Position {
+        file: name.to_owned(),
+        line_column,
+    };
+    let text = match decode(contents) {
+        Ok(text) => text,
+        Err((position, problem)) => {
+            return vec![Err(Error {
+                position: at(position),
+                text: None,
+                problem,
+            })];
+        }
+    };
+    if is_file_sd(&text) {
+        return file_sd(&text, at);
+    }
+    let mut items = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for (column, text) in split(without_comment(line)) {
+            items.push(Ok((at(Some((number + 1, column))), text.to_owned())));
+        }
+    }
+    items
+}
+
+type Undecodable = (Option<(usize, usize)>, Problem);
+
+/// Reads UTF-8, and UTF-16 with a byte order mark.
+fn decode(contents: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        match text {
+            Ok(text) if bytes.len().is_multiple_of(2) => Ok(Cow::Owned(text)),
+            _ => Err((None, Problem::NotUtf16)),
+        }
+    };
+    match contents {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
+        _ => utf8(contents),
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
+    if bytes.contains(&0) {
+        return Err((None, Problem::Nul));
+    }
+    str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = good.matches('\n').count() + 1;
+        let column = good
+            .rsplit('\n')
+            .next()
+            .map_or(0, |tail| tail.chars().count())
+            + 1;
+        (
+            Some((line, column)),
+            Problem::NotUtf8(bytes[error.valid_up_to()]),
+        )
+    })
+}
+
+/// Cuts at a `#` that begins the line or follows white space: a socket's path may hold one.
+fn without_comment(line: &str) -> &str {
+    let comment = line.char_indices().find(|&(at, c)| {
+        c == '#'
+            && line[..at]
+                .chars()
+                .next_back()
+                .is_none_or(char::is_whitespace)
+    });
+    comment.map_or(line, |(at, _)| &line[..at])
+}
+
+/// Splits at the commas outside brackets; each part comes trimmed, with the column where it begins.
+fn split(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut depth = 0_u32;
+    line.split(move |c| {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+    .filter(|part| !part.trim().is_empty())
+    .map(move |part| {
+        let text = part.trim();
+        // Both are parts of `line`, so the distance is where the text begins in it.
+        let start = text.as_ptr() as usize - line.as_ptr() as usize;
+        (line[..start].chars().count() + 1, text)
+    })
+}
+
+/// A JSON array of objects; `[::1]:1024` begins with a bracket too.
+fn is_file_sd(text: &str) -> bool {
+    let mut rest = text.chars().filter(|c| !c.is_whitespace());
+    rest.next() == Some('[') && matches!(rest.next(), Some('{' | ']'))
+}
+
+/// Prometheus' file-based service discovery: `[{"targets": ["host:port", …], "labels": {…}}, …]`.
+fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<Item> {
+    #[derive(Deserialize)]
+    struct Group {
+        targets: Vec<String>,
+    }
+    match serde_json::from_str::<Vec<Group>>(text) {
+        Ok(groups) => groups
+            .into_iter()
+            .flat_map(|group| group.targets)
+            .map(|target| Ok((at(None), target)))
+            .collect(),
+        Err(error) => {
+            let problem = Problem::FileSd(Untrusted::new(&error.to_string()));
+            vec![Err(Error {
+                position: at(Some((error.line(), error.column()))),
+                text: None,
+                problem,
+            })]
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! What the commands promise at a terminal and in a script.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::Shutdown,
+    process::Stdio,
+};
+
+use serde_json::Value;
+
+use crate::support::{self, Output, Running, file, labrpc, network, output, run};
+
+fn person(id: &str) -> Running {
+    Running::serve([
+        "--listen",
+        "127.0.0.1:0",
+        "--id",
+        id,
+        "--height",
+        "178",
+        "--weight",
+        "60",
+        "--size",
+        "XXL",
+    ])
+}
+
+/// An address where nobody listens.
+fn nobody() -> String {
+    format!("{}1:1024", network())
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn exit_statuses_of_a_survey() {
+    let (a, b, twin) = (person("1"), person("2"), person("1"));
+    let (a, b, twin) = (a.address(), b.address(), twin.address());
+    let dead = nobody();
+    let table: &[(&[&str], i32)] = &[
+        (&[a, b], 0),
+        (&[a, b, &dead], 3),
+        (&[a, b, &dead, "--min-ok", "2"], 0),
+        (&[a, b, &dead, "--min-ok", "66%"], 0),
+        (&[a, b, &dead, "--min-ok", "67%"], 3),
+        (&[&dead], 4),
+        (&[&dead, "--min-ok", "0"], 4),
+        (&[a, b, twin], 5),
+        (&[a, b, twin, &dead], 3),
+        (&[], 2),
+        (&[a, "-x", a], 2),
+        (&["300.1.1.1"], 2),
+        (&["--hosts", "/nonexistent/hosts.txt"], 1),
+        (&[a, "--min-ok", "101%"], 2),
+        (&[a, "--max-time", "1 fortnight"], 2),
+        (&[a, "--weights", "shoes=2"], 2),
+        (&[a, "-o", "/nonexistent/report"], 1),
+        (&[a, "--cacert", "/nonexistent/ca.pem"], 2),
+        (&[a, "--authority", "x"], 2),
+        (&[a, "--plaintext", "--insecure"], 2),
+        (&["--only-failed", "/dev/null"], 2),
+    ];
+    for (arguments, status) in table {
+        let output = run(["survey"].iter().chain(*arguments));
+        assert_eq!(output.status, *status, "{arguments:?} {output:?}");
+        if *status == 1 || *status == 2 {
+            assert!(output.stderr.contains("error: "), "{output:?}");
+            assert_eq!(output.stdout, "", "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_duplicate_id_is_a_conflict_and_not_a_pair() {
+    let (a, twin, other) = (person("7"), person("7"), person("8"));
+    let output = run(["survey", a.address(), twin.address(), other.address()]);
+    assert_eq!(output.status, 5);
+    assert!(
+        output
+            .stdout
+            .contains("duplicate id: 7; claimed more than once"),
+        "{}",
+        output.stdout
+    );
+    assert!(
+        output.stdout.contains("1 of 3 answered"),
+        "{}",
+        output.stdout
+    );
+    assert!(
+        output.stdout.contains("It takes two people to be alike."),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
+fn a_bad_list_is_told_whole_and_nobody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = file(
+        folder.path(),
+        "hosts.txt",
+        "127.0.0.1\n127.0.0.300\nlab[3-1]\n",
+    );
+    let output = output(labrpc().args(["survey", "--hosts"]).arg(&hosts));
+    let name = hosts.display();
+    assert_eq!(output.status, 2);
+    assert_eq!(
+        output.stderr,
+        format!(
+            "error: {name}:2:1: \"127.0.0.300\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros\n\
+             error: {name}:3:1: \"lab[3-1]\": the range runs backwards; write 1-3\n"
+        )
+    );
+}
+
+#[test]
+fn a_list_is_printed_and_nobody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = file(
+        folder.path(),
+        "hosts.txt",
+        "192.0.2.1-3 # documentation\n[2001:db8::1],192.0.2.2",
+    );
+    let output = output(
+        labrpc()
+            .args(["survey", "--list", "-x", "192.0.2.3", "--hosts"])
+            .arg(&hosts),
+    );
+    assert_eq!(output.status, 0);
+    assert_eq!(
+        output.stdout,
+        "192.0.2.1:1024\n192.0.2.2:1024\n[2001:db8::1]:1024\n192.0.2.2:1024\n"
+    );
+}
+
+#[test]
+fn a_report_file_is_whole_or_as_it_was() {
+    let server = person("1");
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "report.json", "the old one");
+    let failed = output(labrpc().args(["survey", "300.1.1.1", "-o"]).arg(&path));
+    assert_eq!(failed.status, 2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "the old one");
+
+    let output = output(
+        labrpc()
+            .args(["survey", server.address(), "--format", "json", "-o"])
+            .arg(&path),
+    );
+    assert_eq!(
+        (output.status, output.stdout.as_str()),
+        (0, ""),
+        "{output:?}"
+    );
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(report["summary"]["ok"], 1);
+    // Nothing is left beside it.
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let server = person("1");
+    for arguments in [
+        vec!["survey", server.address()],
+        vec!["man"],
+        vec!["completions", "bash"],
+    ] {
+        let mut child = labrpc()
+            .args(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?} {output:?}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_those_who_ask() {
+    let server = person("1");
+    let coloured = |variables: &[(&str, &str)]| {
+        let mut command = labrpc();
+        command
+            .args(["survey", server.address()])
+            .envs(variables.iter().copied());
+        output(&mut command).stdout.contains('\x1b')
+    };
+    assert!(!coloured(&[]), "a pipe is no terminal");
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[("NO_COLOR", "1")]));
+}
+
+#[test]
+fn lines_fit_the_columns() {
+    let dead = network();
+    for columns in [60, 80, 200] {
+        let mut command = labrpc();
+        command
+            .args(["survey", "--demo", "3", "--top", "3"])
+            .env("COLUMNS", columns.to_string());
+        let demo = output(&mut command).stdout;
+        let mut command = labrpc();
+        command
+            .args(["survey", &format!("{dead}1-40")])
+            .env("COLUMNS", columns.to_string());
+        let failed = output(&mut command).stdout;
+        for line in demo.lines().chain(failed.lines()) {
+            assert!(line.chars().count() <= columns, "{columns}: {line}");
+        }
+        assert!(
+            failed.starts_with(&format!("{dead}[1-40] (40): refused;")),
+            "{failed}"
+        );
+    }
+}
+
+#[test]
+fn those_that_failed_are_asked_again_and_merged() {
+    let network = network();
+    let at = |seat: usize| format!("{network}{seat}:1024");
+    let seat = |seat: usize, weight: &str| {
+        Running::serve([
+            "--listen",
+            &at(seat),
+            "--id",
+            &format!("{seat}"),
+            "--height",
+            "178",
+            "--weight",
+            weight,
+            "--size",
+            "M",
+        ])
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("run.jsonl");
+    let first = seat(1, "60");
+    let run = output(
+        labrpc()
+            .args([
+                "survey",
+                &format!("{network}1-3,{network}1"),
+                "--format",
+                "jsonl",
+                "-o",
+            ])
+            .arg(&saved),
+    );
+    assert_eq!(run.status, 3, "{run:?}");
+    // The one that had answered is not asked again, and its answer is kept.
+    drop(first);
+    let _second = seat(2, "62");
+    let run = output(
+        labrpc()
+            .args(["survey", "--format", "json", "--only-failed"])
+            .arg(&saved),
+    );
+    assert_eq!(run.status, 3, "{run:?}");
+    let report = json(&run);
+    let outcomes: Vec<_> = report["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["ok", "ok", "refused", "duplicate_line"]);
+    assert_eq!(report["summary"]["smallest"], 10.0);
+    assert_eq!(report["summary"]["asked"], 3);
+
+    let ranked = output(labrpc().args(["rank", "--format", "json"]).arg(&saved));
+    assert_eq!(json(&ranked)["summary"]["ok"], 1);
+    let damaged = std::fs::read_to_string(&saved)
+        .unwrap()
+        .replace("\"line\":2", "\"line\":two");
+    let damaged = file(folder.path(), "damaged.jsonl", damaged);
+    let run = output(labrpc().args(["survey", "--only-failed"]).arg(&damaged));
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr.contains("damaged.jsonl:3: expected ident"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_survey_waits_for_those_who_are_not_up_yet() {
+    let at = nobody();
+    let mut survey = labrpc();
+    survey
+        .args(["survey", &at, "--wait", "60", "--format", "json"])
+        .stdout(Stdio::piped());
+    let survey = survey.spawn().unwrap();
+    let _late = Running::serve(["--listen", &at]);
+    let output = survey.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_watch_says_who_came_and_who_went() {
+    let at = nobody();
+    let mut command = labrpc();
+    command
+        .args(["survey", &at, "--watch", "100ms"])
+        .stdout(Stdio::null());
+    let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let mut until = |text: &str| {
+        while !said
+            .next()
+            .expect("the watch goes on")
+            .unwrap()
+            .starts_with(text)
+        {}
+    };
+    until("asked ");
+    let server = Running::serve(["--listen", &at]);
+    until("came: ");
+    drop(server);
+    until("went: ");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn an_interrupted_survey_reports_what_there_is() {
+    let quick = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = |listener: &std::net::TcpListener| listener.local_addr().unwrap().to_string();
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let mut command = labrpc();
+        command.args([
+            "survey",
+            &address(&quick),
+            &address(&mute),
+            "--max-time",
+            "60",
+        ]);
+        command
+            .args(["--format", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let (held, _) = mute.accept().unwrap();
+        let (mut answering, _) = quick.accept().unwrap();
+        let person = br#"{"id":"1","height":178,"weight":60,"size":"L"}"#;
+        answering.write_all(person).unwrap();
+        answering.shutdown(Shutdown::Write).unwrap();
+        // It hangs up when it has understood: only the signal can end the run now.
+        let _ = answering.read_to_end(&mut Vec::new());
+        let pid = child.id().to_string();
+        support::output(std::process::Command::new("kill").args(["-s", signal, &pid]));
+        let output = child.wait_with_output().unwrap();
+        drop(held);
+        assert_eq!(output.status.code(), Some(status));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let outcome = |index: usize| &report["endpoints"][index]["outcome"];
+        assert_eq!(
+            (outcome(0), outcome(1)),
+            (&"ok".into(), &"cancelled".into())
+        );
+    }
+}
+
+#[test]
+fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let me = "id = \"file\"\nheight = 170\nweight = 60\nsize = \"M\"\n";
+    file(folder.path(), "profile.toml", me);
+    let mut command = labrpc();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--size", "xl"])
+        .current_dir(folder.path());
+    command.envs([("LABRPC_SIZE", "S"), ("LABRPC_WEIGHT", "61.5")]);
+    let server = Running::start(&mut command, |line| line.contains("grpcurl "));
+    let report = json(&run(["survey", server.address(), "--format", "json"]));
+    assert_eq!(
+        report["endpoints"][0]["profile"].to_string(),
+        r#"{"height":170,"id":"file","size":"XL","weight":61.5}"#
+    );
+}
+
+#[test]
+fn bad_profiles_are_refused_before_a_port_is_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = |name: &str, text: &str| file(folder.path(), name, text).display().to_string();
+    let table: Vec<(Vec<String>, &str)> = vec![
+        (
+            vec!["--id".into(), "1".into()],
+            "the profile has no height, no weight, no size",
+        ),
+        (vec!["--height".into(), "1.78".into()], "is that in metres?"),
+        (
+            vec!["--weight".into(), "-60".into()],
+            "weight -60 is not within 10 to 650 kg",
+        ),
+        (
+            vec!["--size".into(), "huge".into()],
+            "size \"huge\" is none of XXS",
+        ),
+        (
+            vec!["--profile".into(), "/nonexistent".into()],
+            "/nonexistent: ",
+        ),
+        (
+            vec!["--profile".into(), bad("a", "id = \"1\"\nheight = 178\n")],
+            "a: weight is missing",
+        ),
+        (
+            vec!["--profile".into(), bad("b", "id = \"1\"\nheigth = 178\n")],
+            "b: the key \"heigth\" is unknown",
+        ),
+        (
+            vec!["--profile".into(), bad("c", "id = 1\n")],
+            "c: id must be text in quotes",
+        ),
+        (vec!["--profile".into(), bad("d", "id \x1b[2J")], "d:1: "),
+        (
+            vec!["--listen".into(), "nowhere:1024".into()],
+            "is no address to listen on",
+        ),
+        (
+            vec!["--listen".into(), "192.0.2.1:1024".into()],
+            "cannot listen on 192.0.2.1:1024",
+        ),
+        (
+            vec!["--accept".into(), "telnet".into()],
+            "\"telnet\" is no dialect",
+        ),
+        (vec!["--allow".into(), "10.0.0.0/33".into()], "10.0.0.0/33"),
+    ];
+    for (arguments, expected) in table {
+        let output = output(
+            labrpc()
+                .arg("serve")
+                .args(&arguments)
+                .current_dir(folder.path()),
+        );
+        assert!([1, 2].contains(&output.status), "{arguments:?} {output:?}");
+        assert!(output.stderr.contains(expected), "{arguments:?} {output:?}");
+        assert!(!output.stderr.contains('\x1b'), "{output:?}");
+    }
+}
+
+#[test]
+fn the_sample_is_served_with_a_warning() {
+    let server = Running::serve(["--listen", "127.0.0.1:0"]);
+    assert!(
+        server.said[0].starts_with("warning: nobody said whose profile this is"),
+        "{:?}",
+        server.said
+    );
+    assert!(
+        server.said[1].starts_with("hint: labrpc serve --id "),
+        "{:?}",
+        server.said
+    );
+}
+
+#[test]
+fn a_profile_is_written_by_question_and_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = file(
+        folder.path(),
+        "answers",
+        "张三\n1001\n1.78\n178\n60.5\nhuge\nxl\n",
+    );
+    let init = || {
+        output(
+            labrpc()
+                .arg("init")
+                .current_dir(folder.path())
+                .stdin(std::fs::File::open(&answers).unwrap()),
+        )
+    };
+    let first = init();
+    assert_eq!(first.status, 0, "{first:?}");
+    assert!(
+        first.stderr.contains("is that in metres? send centimetres"),
+        "{first:?}"
+    );
+    let written = folder.path().join("profile.toml");
+    assert_eq!(
+        std::fs::read_to_string(&written).unwrap(),
+        "id = \"1001\"\nheight = 178\nweight = 60.5\nsize = \"XL\"\n"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(
+            written.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    assert_eq!(init().status, 2, "nothing is overwritten");
+    let mut serve = labrpc();
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path());
+    let server = Running::start(&mut serve, |line| line.contains("grpcurl "));
+    let report = json(&run(["survey", server.address(), "--format", "json"]));
+    assert_eq!(report["endpoints"][0]["profile"]["id"], "1001");
+
+    std::fs::remove_file(&written).unwrap();
+    file(folder.path(), "answers", "1001\n");
+    assert_eq!(init().status, 2, "the answers end too early");
+    assert!(!written.exists());
+}
+
+#[test]
+fn a_signal_ends_a_server_with_success() {
+    for signal in ["INT", "TERM"] {
+        let mut server = person("1");
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn long_flags_have_two_dashes_and_are_spelled_right() {
+    let output = run(["survey", "-max-time=3", "127.0.0.1"]);
+    assert_eq!(output.status, 2);
+    assert!(
+        output
+            .stderr
+            .contains("hint: long flags have two dashes: --max-time=3"),
+        "{output:?}"
+    );
+    let output = run(["survey", "--max-tme", "3"]);
+    assert!(output.stderr.contains("'--max-time'"), "{output:?}");
+}

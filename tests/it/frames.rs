@@ -1,0 +1,178 @@
+//! A client that writes HTTP/2 frame by frame, and so can say what no library would.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// Frame types (RFC 9113, section 6).
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
+
+// Flags; END_STREAM and ACK share a bit.
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
+
+/// One frame as bytes.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = length[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// A header block of literals without indexing and without Huffman coding (RFC 7541, section 6.2.2).
+pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in headers {
+        bytes.push(0);
+        for text in [name, value] {
+            // Lengths below 127 fit into the first byte, longer ones follow in groups of seven bits.
+            match u8::try_from(text.len()) {
+                Ok(len) if len < 127 => bytes.push(len),
+                _ => {
+                    bytes.push(127);
+                    let mut rest = text.len() - 127;
+                    while rest >= 128 {
+                        bytes.push((rest % 128) as u8 | 128);
+                        rest /= 128;
+                    }
+                    bytes.push(rest as u8);
+                }
+            }
+            bytes.extend(text.as_bytes());
+        }
+    }
+    bytes
+}
+
+/// The headers of a good call, and those to add.
+pub(crate) fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
+    let mut headers = vec![
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/lab.Profile/GetProfile"),
+        (":authority", "127.0.0.1"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
+    headers.extend(more);
+    block(&headers)
+}
+
+/// The one message of a good call: empty, uncompressed.
+pub(crate) const EMPTY_MESSAGE: &[u8] = &[0; 5];
+
+/// One frame as it was received.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Frame {
+    /// Whether its sender has nothing more to say on its stream.
+    pub(crate) fn ends_stream(&self) -> bool {
+        matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
+    }
+}
+
+/// A connection that was opened properly: preface, SETTINGS, and the server's acknowledged.
+pub(crate) struct Raw {
+    pub(crate) stream: TcpStream,
+}
+
+impl Raw {
+    /// Connects and says nothing yet.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream }
+    }
+
+    /// Connects and sends the preface with these settings.
+    pub(crate) async fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
+        let mut raw = Self::connect(address).await;
+        let mut payload = Vec::new();
+        for (id, value) in settings {
+            payload.extend(id.to_be_bytes());
+            payload.extend(value.to_be_bytes());
+        }
+        raw.send(&[PREFACE, &frame(SETTINGS, 0, 0, &payload)].concat())
+            .await;
+        raw.until(|frame| frame.kind == SETTINGS && frame.flags & ACK == 0)
+            .await;
+        raw.send(&frame(SETTINGS, ACK, 0, &[])).await;
+        raw
+    }
+
+    /// Sends bytes; a peer that has closed already is found out when reading.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// Sends a whole good call with more headers.
+    pub(crate) async fn call(&mut self, stream: u32, more: &[(&str, &str)]) {
+        let headers = frame(HEADERS, END_HEADERS, stream, &call_headers(more));
+        let data = frame(DATA, END_STREAM, stream, EMPTY_MESSAGE);
+        self.send(&[headers, data].concat()).await;
+    }
+
+    /// The next frame; `None` when the server has closed.
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        self.stream.read_exact(&mut payload).await.ok()?;
+        Some(Frame {
+            kind: head[3],
+            flags: head[4],
+            stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+            payload,
+        })
+    }
+
+    /// Reads up to the first frame that is wanted; `None` when the server closed before.
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
+        loop {
+            let frame = self.next().await?;
+            if wanted(&frame) {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// Reads until the server closes, and returns every frame up to there.
+    pub(crate) async fn rest(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.next().await {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+/// Waits for a condition that another process or thread makes true, without a fixed number of sleeps.
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < patience, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,385 @@
+//! The host grammar: what it accepts, what it refuses and in which words, and the way back.
+
+use labrpc::survey::hosts::{Builder, fold};
+use proptest::prelude::*;
+
+fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
+    let mut builder = Builder::default();
+    builder.read("hosts.txt", contents);
+    let hosts = builder.build().map_err(|errors| errors.to_string())?;
+    Ok(hosts.iter().map(|endpoint| endpoint.to_string()).collect())
+}
+
+#[test]
+fn good_lists() {
+    let utf16 = |text: &str, le: bool| {
+        let bytes = |unit: u16| {
+            if le {
+                unit.to_le_bytes()
+            } else {
+                unit.to_be_bytes()
+            }
+        };
+        std::iter::once(0xfeff)
+            .chain(text.encode_utf16())
+            .flat_map(bytes)
+            .collect::<Vec<u8>>()
+    };
+    let table: &[(&[u8], &str)] = &[
+        (b"", ""),
+        (b"# nobody\n\n   \n", ""),
+        (b"192.168.1.7", "192.168.1.7:1024"),
+        (b"192.168.1.7:80\r\n", "192.168.1.7:80"),
+        (b"a, b ,c # three\nd", "a:1024 b:1024 c:1024 d:1024"),
+        (b"Lab01.Example.", "lab01.example.:1024"),
+        (b"under_score:1", "under_score:1"),
+        (b"::1", "[::1]:1024"),
+        (b"[::1]:7,[2001:db8::A]", "[::1]:7 [2001:db8::a]:1024"),
+        (b"unix:/run/lab#1.sock # a comment", "unix:/run/lab#1.sock"),
+        (b"raw://127.0.0.1", "raw://127.0.0.1:1024"),
+        (b"RAW://lab[1-2]:9", "raw://lab1:9 raw://lab2:9"),
+        (
+            b"192.168.1.9-11",
+            "192.168.1.9:1024 192.168.1.10:1024 192.168.1.11:1024",
+        ),
+        (
+            b"192.168.1.9-192.168.1.10:5",
+            "192.168.1.9:5 192.168.1.10:5",
+        ),
+        (
+            b"10.0.0-1.1-2",
+            "10.0.0.1:1024 10.0.0.2:1024 10.0.1.1:1024 10.0.1.2:1024",
+        ),
+        (
+            b"192.168.1.[3,7-8]",
+            "192.168.1.3:1024 192.168.1.7:1024 192.168.1.8:1024",
+        ),
+        (
+            b"lab[09-10].example",
+            "lab09.example:1024 lab10.example:1024",
+        ),
+        (b"lab[9-10]", "lab9:1024 lab10:1024"),
+        (b"r[1-2]s[1-2]", "r1s1:1024 r1s2:1024 r2s1:1024 r2s2:1024"),
+        (
+            b"localhost:[1024-1026]",
+            "localhost:1024 localhost:1025 localhost:1026",
+        ),
+        (b"[::1]:[5-6]", "[::1]:5 [::1]:6"),
+        (
+            b"10.0.0.0/30",
+            "10.0.0.0:1024 10.0.0.1:1024 10.0.0.2:1024 10.0.0.3:1024",
+        ),
+        (b"10.0.0.4/32:99", "10.0.0.4:99"),
+        (b"[2001:db8::/127]:5", "[2001:db8::]:5 [2001:db8::1]:5"),
+        (
+            b"255.255.255.254/31",
+            "255.255.255.254:1024 255.255.255.255:1024",
+        ),
+        (
+            b"raw://10.0.0.0/31",
+            "raw://10.0.0.0:1024 raw://10.0.0.1:1024",
+        ),
+        (b"\xef\xbb\xbfa", "a:1024"),
+        (&utf16("lab[1-2]\r\n", true), "lab1:1024 lab2:1024"),
+        (&utf16("# \u{6559}\u{5ba4}\na", false), "a:1024"),
+        (b"[]", ""),
+        (
+            br#" [ {"targets": ["a:5", "10.0.0.1-2"], "labels": {"room": "B"}}, {"targets": []} ]"#,
+            "a:5 10.0.0.1:1024 10.0.0.2:1024",
+        ),
+    ];
+    for (contents, expected) in table {
+        let expected: Vec<&str> = expected.split_whitespace().collect();
+        let text = String::from_utf8_lossy(contents);
+        assert_eq!(
+            expand(contents).as_deref(),
+            Ok(expected.as_slice())
+                .map(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .as_deref(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn bad_lists_are_refused_with_file_line_column_and_the_way_out() {
+    let table: &[(&[u8], &str)] = &[
+        (
+            b"a\n192.168.1.256",
+            "hosts.txt:2:1: \"192.168.1.256\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            b"  192.168.1",
+            "hosts.txt:1:3: \"192.168.1\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            b"192.168.1.[01-40]",
+            "hosts.txt:1:1: \"192.168.1.[01-40]\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            b"192.168.1.250-256",
+            "hosts.txt:1:1: \"192.168.1.250-256\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            b"192.168.1.1-192.168.2.40",
+            "hosts.txt:1:1: \"192.168.1.1-192.168.2.40\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            b"a, 192.168.1.40-1",
+            "hosts.txt:1:4: \"192.168.1.40-1\": the range runs backwards; write 1-40",
+        ),
+        (
+            b"lab[40-1]",
+            "hosts.txt:1:1: \"lab[40-1]\": the range runs backwards; write 1-40",
+        ),
+        (
+            b"lab[1-40",
+            "hosts.txt:1:1: \"lab[1-40\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
+            b"lab1-40]",
+            "hosts.txt:1:1: \"lab1-40]\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
+            b"lab[a-z]",
+            "hosts.txt:1:1: \"lab[a-z]\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
+            b"lab[]",
+            "hosts.txt:1:1: \"lab[]\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
+            b"lab01:0",
+            "hosts.txt:1:1: \"lab01:0\": a port is a number from 1 to 65535",
+        ),
+        (
+            b"lab01:65536",
+            "hosts.txt:1:1: \"lab01:65536\": a port is a number from 1 to 65535",
+        ),
+        (
+            b"lab01:",
+            "hosts.txt:1:1: \"lab01:\": a port is a number from 1 to 65535",
+        ),
+        (
+            b"lab:[65530-65540]",
+            "hosts.txt:1:1: \"lab:[65530-65540]\": a port is a number from 1 to 65535",
+        ),
+        (
+            b":1024",
+            "hosts.txt:1:1: \":1024\": there is no host before the port",
+        ),
+        (
+            b"lab 01",
+            "hosts.txt:1:1: \"lab 01\": a space inside; separate endpoints by commas or lines",
+        ),
+        (
+            b"http://lab01/",
+            "hosts.txt:1:1: \"http://lab01/\": only raw:// may stand before a host; leave the scheme out",
+        ),
+        (
+            b"unix:",
+            "hosts.txt:1:1: \"unix:\": a path must follow, as in unix:/run/labrpc.sock",
+        ),
+        (
+            b"raw://unix:/a",
+            "hosts.txt:1:1: \"raw://unix:/a\": raw:// needs host:port; a socket is written unix:PATH",
+        ),
+        (
+            b"fe80::1%eth0",
+            "hosts.txt:1:1: \"fe80::1%eth0\": IPv6 zones (%eth0) are not supported; use a global address",
+        ),
+        (
+            b"1::2::3",
+            "hosts.txt:1:1: \"1::2::3\": not an IPv6 address; with a port it is written [2001:db8::1]:1024",
+        ),
+        (
+            b"[::1]1024",
+            "hosts.txt:1:1: \"[::1]1024\": not an IPv6 address; with a port it is written [2001:db8::1]:1024",
+        ),
+        (
+            b"10.0.0.5/26",
+            "hosts.txt:1:1: \"10.0.0.5/26\": the address has bits behind its prefix; the network is 10.0.0.0/26",
+        ),
+        (
+            b"10.0.0.0/33",
+            "hosts.txt:1:1: \"10.0.0.0/33\": a prefix length must follow the slash, as in 10.0.0.0/26",
+        ),
+        (
+            b"lab-.example",
+            "hosts.txt:1:1: \"lab-.example\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+        ),
+        (
+            "a\n教室, 老师".as_bytes(),
+            "hosts.txt:2:1: \"教室\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all\nhosts.txt:2:5: \"老师\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+        ),
+        (
+            b"a\x1b[2Jb",
+            "hosts.txt:1:1: \"a\\u{1b}[2Jb\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
+            b"ok\nb\xffd",
+            "hosts.txt:2:2: byte 0xff is not UTF-8; save the file as UTF-8 text",
+        ),
+        (
+            b"a\0b\0",
+            "hosts.txt: NUL bytes, so not text (or UTF-16 without its mark); save it as UTF-8",
+        ),
+        (
+            b"\xff\xfea",
+            "hosts.txt: damaged UTF-16; save the file as UTF-8 text",
+        ),
+        (
+            b"[{\"targets\": 5}]",
+            "hosts.txt:1:14: not a file_sd array, [{\"targets\": [\"host:port\"]}]: invalid type: integer `5`, expected a sequence at line 1 column 14",
+        ),
+        (
+            b"10.0.0.0/8",
+            "host list: 16777216 endpoints are more than 1000000; say --max-hosts 16777216 if that is meant",
+        ),
+        (
+            b"::/0",
+            "host list: 340282366920938463463374607431768211455 endpoints are more than 1000000; say --max-hosts 340282366920938463463374607431768211455 if that is meant",
+        ),
+        (
+            b"a[0-18446744073709551615][0-18446744073709551615][0-9]",
+            "host list: 340282366920938463463374607431768211455 endpoints are more than 1000000; say --max-hosts 340282366920938463463374607431768211455 if that is meant",
+        ),
+    ];
+    for (contents, expected) in table {
+        let text = String::from_utf8_lossy(contents);
+        assert_eq!(
+            expand(contents).as_ref().map_err(String::as_str),
+            Err(*expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn many_errors_are_counted_not_repeated() {
+    let errors = expand("-\n".repeat(1000).as_bytes()).unwrap_err();
+    assert_eq!(errors.lines().count(), 11);
+    assert!(
+        errors.ends_with("\nand 990 more bad expressions"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn duplicates_are_found_however_they_are_written() {
+    let mut builder = Builder::default();
+    builder.read("a", b"127.0.0.1-3\nLAB,[::1]\nraw://127.0.0.1");
+    builder.argument("127.0.0.2:1024,lab:1024,0:0::1,127.0.0.3:99");
+    let hosts = builder.build().unwrap();
+    let duplicates: Vec<_> = (0..hosts.len())
+        .map(|index| hosts.duplicate_of(index))
+        .collect();
+    assert_eq!(
+        duplicates,
+        [
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            Some(1),
+            Some(3),
+            Some(4),
+            None
+        ]
+    );
+}
+
+#[test]
+fn exclusions_name_a_port_or_stand_for_all() {
+    let mut builder = Builder::default();
+    builder.read(
+        "a",
+        b"10.0.0.0/29,10.0.0.1:7,10.0.0.2:7,lab[1-3],lab2:5,unix:/a,[2001:db8::/126]",
+    );
+    for text in [
+        "10.0.0.1",
+        "10.0.0.2:7",
+        "10.0.0.4/30",
+        "lab[2-3]",
+        "unix:/a",
+        "[2001:db8::/127]:1024",
+    ] {
+        builder.exclude(text);
+    }
+    let hosts = builder.build().unwrap();
+    let left: Vec<_> = hosts.iter().map(|endpoint| endpoint.to_string()).collect();
+    assert_eq!(
+        left.join(" "),
+        "10.0.0.0:1024 10.0.0.2:1024 10.0.0.3:1024 lab1:1024 [2001:db8::2]:1024 [2001:db8::3]:1024"
+    );
+    assert_eq!(hosts.excluded(), 13);
+
+    let mut builder = Builder::default();
+    builder.exclude("lab[1-2");
+    assert_eq!(
+        builder.build().unwrap_err().to_string(),
+        "--exclude: \"lab[1-2\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]"
+    );
+}
+
+#[test]
+fn folding_is_short() {
+    let folded = |text: &str| {
+        let mut builder = Builder::default();
+        builder.argument(text);
+        fold(builder.build().unwrap().iter())
+    };
+    assert_eq!(
+        folded("192.168.1.12,192.168.1.3,192.168.1.7"),
+        "192.168.1.[3,7,12]"
+    );
+    assert_eq!(folded("192.168.1.3"), "192.168.1.3");
+    assert_eq!(folded("192.168.1.1-40"), "192.168.1.[1-40]");
+    assert_eq!(folded("lab[08-11].example:99"), "lab[08-11].example:99");
+    assert_eq!(folded("[::1],unix:/a1,lab"), "[::1], unix:/a1, lab");
+    assert_eq!(folded("raw://10.0.0.1-2"), "raw://10.0.0.[1-2]");
+}
+
+proptest! {
+    /// Whatever is folded can be read again and names the same endpoints.
+    #[test]
+    fn folding_is_reversible(texts in prop::collection::vec(
+        "(raw://)?((10\\.0\\.[0-3]\\.[1-9][0-9]?)|(lab[0-9]{1,3}(\\.x[0-9])?)|(\\[::[1-9]\\]))(:[1-9][0-9]{0,3})?", 1..60)
+    ) {
+        let endpoints = |text: &str| {
+            let mut builder = Builder::default();
+            builder.argument(text);
+            let hosts = builder.build().unwrap();
+            let mut all: Vec<_> = hosts.iter().map(|endpoint| endpoint.to_string()).collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        let text = texts.join(",");
+        let mut builder = Builder::default();
+        builder.argument(&text);
+        let folded = fold(builder.build().unwrap().iter());
+        prop_assert_eq!(endpoints(&folded), endpoints(&text), "{} from {}", folded, text);
+    }
+
+    /// No text makes the reader panic, and whatever it accepts can be expanded to the last endpoint.
+    #[test]
+    fn any_bytes_end_in_a_list_or_an_error(contents in prop::collection::vec(any::<u8>(), 0..80)) {
+        let _ = expand(&contents);
+    }
+
+    #[test]
+    fn any_near_miss_ends_in_a_list_or_an_error(text in "[-0-9a-c\\[\\]:./,# ]{0,24}") {
+        let mut builder = Builder::default().max_hosts(5000);
+        builder.argument(&text);
+        if let Ok(hosts) = builder.build() {
+            for endpoint in hosts.iter() {
+                let text = endpoint.to_string();
+                let again = expand(text.as_bytes());
+                prop_assert_eq!(again, Ok(vec![text]));
+            }
+        }
+    }
+}

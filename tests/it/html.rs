@@ -1,0 +1,291 @@
+//! The report in a browser: what a teacher projects, and what a hostile peer cannot do to it.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use labrpc::{
+    lab,
+    profile::Profile,
+    report::{Report, Survey, html},
+    similarity::Options,
+    survey::{
+        endpoint::Endpoint,
+        hosts::{Builder, Hosts},
+        outcome::{Answer, Dialect, Outcome, Speaks, Stage},
+    },
+    untrusted::Untrusted,
+};
+
+use crate::browser::{Browser, Page};
+
+/// Text that wants to be more than text.
+const HOSTILE: &str = "<script>window.pwned=1</script>\"><img src=x onerror=window.pwned=2>'\x1b[2J\u{202e}=1+1 &amp;";
+
+fn hosts(text: &str) -> Hosts {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    builder.build().unwrap()
+}
+
+fn answer(outcome: Outcome) -> Answer {
+    Answer {
+        attempts: 1,
+        elapsed: Duration::from_millis(2),
+        ..Answer::unasked(outcome)
+    }
+}
+
+/// A report of so many seats of a simulated room, in which `spoil` says who failed.
+fn report(hosts: Hosts, people: Vec<Profile>, spoil: impl Fn(usize) -> Option<Outcome>) -> Report {
+    let answers = people
+        .into_iter()
+        .enumerate()
+        .map(|(seat, profile)| {
+            answer(spoil(seat + 1).unwrap_or(Outcome::Ok {
+                dialect: Dialect::Grpc,
+                profile,
+            }))
+        })
+        .collect();
+    let arguments = ["survey", "--hosts", "hosts.txt", HOSTILE];
+    Report::survey(
+        UNIX_EPOCH + Duration::from_secs(1_763_798_400),
+        arguments.map(str::to_owned).to_vec(),
+        Survey { hosts, answers },
+        Options {
+            top: 10,
+            ..Options::default()
+        },
+    )
+}
+
+/// Forty seats, six of them in trouble, each in its own way; two people are twins.
+async fn class() -> Report {
+    let mut people = people(40).await;
+    people[30] = Profile {
+        id: people[30].id,
+        ..people[11].clone()
+    };
+    let twin = people[4].clone();
+    report(hosts("192.168.1.1-40"), people, move |seat| {
+        Some(match seat {
+            3 | 14 => Outcome::Refused,
+            9 => Outcome::Status {
+                code: tonic::Code::Internal,
+                message: Untrusted::new(HOSTILE),
+            },
+            17 => Outcome::NotGrpc(Speaks::Http1, Untrusted::new("HTTP/1.1 400 Bad Request")),
+            22 => Outcome::Timeout(Stage::Connect),
+            28 => Outcome::Ok {
+                dialect: Dialect::Raw,
+                profile: twin.clone(),
+            },
+            36 => Outcome::Invalid(labrpc::survey::outcome::Invalid::Message(Untrusted::new(
+                HOSTILE,
+            ))),
+            _ => return None,
+        })
+    })
+}
+
+async fn people(seats: usize) -> Vec<Profile> {
+    let room = lab::Room::start(lab::Config {
+        seats,
+        // Of this room's first forty no two are the same.
+        seed: 1,
+        ..lab::Config::default()
+    });
+    room.await.unwrap().people().to_vec()
+}
+
+fn page(report: &Report) -> String {
+    let mut page = Vec::new();
+    html::write(report, &mut page).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+async fn open(page: &Page, report: &Report) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    std::fs::write(&file, self::page(report)).unwrap();
+    page.open(&format!("file://{}", file.display())).await;
+    folder
+}
+
+#[tokio::test]
+async fn nothing_that_a_peer_sent_is_markup() {
+    let page = page(&class().await);
+    assert!(!page.contains("<script"), "a script got in");
+    assert!(!page.contains("<img"), "an image got in");
+    assert!(
+        page.contains("&#60;script&#62;window.pwned=1"),
+        "the message is not there at all"
+    );
+    for c in page.chars() {
+        assert!(c == '\n' || !c.is_control(), "U+{:04X}", u32::from(c));
+        assert!(
+            !('\u{202a}'..='\u{202e}').contains(&c),
+            "U+{:04X}",
+            u32::from(c)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_report_in_a_browser() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let page = browser.page().await;
+    page.screen(1920, 1080, "light").await;
+    let report = class().await;
+    let folder = open(&page, &report).await;
+
+    assert_eq!(page.count(".seat").await, 40);
+    for (state, count) in [
+        ("ok", 32),
+        ("data", 3),
+        ("wrong", 2),
+        ("silent", 1),
+        ("absent", 2),
+    ] {
+        assert_eq!(
+            page.count(&format!(".seat.{state}")).await,
+            count,
+            "{state}"
+        );
+    }
+    // The twins: their seats are marked, and in the plot a ring is around the mark that is both of them.
+    assert_eq!(page.count(".seat.most").await, 2);
+    assert_eq!(page.count(".plot .join").await, 1);
+    let [a, b] = [
+        &report.people[report.ranking.pairs[0].a],
+        &report.people[report.ranking.pairs[0].b],
+    ];
+    let joined = page
+        .eval(
+            "(() => {
+                const ring = document.querySelector('circle.join').getBoundingClientRect();
+                const centre = [ring.x + ring.width / 2, ring.y + ring.height / 2];
+                const near = [...document.querySelectorAll('.plot .mark')].filter((mark) => {
+                    const use = mark.querySelector('use').getBoundingClientRect();
+                    return Math.hypot(use.x + use.width / 2 - centre[0], use.y + use.height / 2 - centre[1]) < 3;
+                });
+                return near.map((mark) => mark.querySelector('title').textContent);
+            })()",
+        )
+        .await;
+    assert_eq!(
+        joined,
+        serde_json::json!([format!(
+            "{}, {}: {} cm, {} kg, {}",
+            a.id, b.id, a.height, a.weight, a.size
+        )])
+    );
+
+    assert_eq!(page.eval("typeof window.pwned").await, "undefined");
+    assert_eq!(
+        page.count("script, img, iframe, object, [onerror]").await,
+        0
+    );
+    let file = format!("file://{}/report.html", folder.path().display());
+    let requests = page.requests();
+    assert!(
+        requests.iter().all(|url| *url == file || url == "data:,"),
+        "{requests:?}"
+    );
+    assert_eq!(page.complaints(), Vec::<String>::new());
+    page.assert_accessible().await;
+    page.picture("report-light").await;
+
+    page.screen(1920, 1080, "dark").await;
+    page.assert_accessible().await;
+    page.picture("report-dark").await;
+    page.screen(390, 844, "light").await;
+    let wide = "document.documentElement.scrollWidth > innerWidth";
+    assert_eq!(
+        page.eval(wide).await,
+        false,
+        "the page is wider than a phone"
+    );
+    page.assert_accessible().await;
+    page.picture("report-phone").await;
+}
+
+#[tokio::test]
+async fn a_pair_that_is_apart_is_joined_by_a_line() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let page = browser.page().await;
+    let people = vec![
+        r#"{"id":"1","height":170,"weight":60,"size":"M"}"#,
+        r#"{"id":"2","height":171,"weight":61,"size":"M"}"#,
+        r#"{"id":"3","height":185,"weight":80,"size":"XL"}"#,
+    ];
+    let people = people
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap());
+    let report = report(hosts("lab[1-3].example"), people.collect(), |_| None);
+    let _folder = open(&page, &report).await;
+    let ends = page
+        .eval(
+            "(() => {
+                const line = document.querySelector('line.join');
+                const at = (x, y) => `translate(${line.getAttribute(x)} ${line.getAttribute(y)})`;
+                const ends = [at('x1', 'y1'), at('x2', 'y2')];
+                return [...document.querySelectorAll('.plot .mark')]
+                    .filter((mark) => ends.includes(mark.getAttribute('transform')))
+                    .map((mark) => mark.querySelector('title').textContent.split(':')[0]);
+            })()",
+        )
+        .await;
+    assert_eq!(ends, serde_json::json!(["1", "2"]));
+    // The middle name has the pair's own distance, by hand: 7 + 5.
+    assert_eq!(
+        page.eval("document.querySelector('.alike').innerText.includes('distance 12')")
+            .await,
+        true
+    );
+}
+
+#[tokio::test]
+async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
+    let seats = 100_000;
+    let report = report(
+        hosts("10.0.0.0/15").first(seats),
+        people(seats).await,
+        |seat| {
+            (seat % 10 == 0).then(|| Outcome::Status {
+                code: tonic::Code::Internal,
+                message: Untrusted::new(&format!("{seat} {HOSTILE}")),
+            })
+        },
+    );
+    let text = page(&report);
+    assert!(text.len() < 1_000_000, "{} bytes", text.len());
+    assert_eq!(text.matches("class=\"seat ").count(), 240);
+    assert!(text.contains("100000 endpoints"), "how many there are");
+    assert!(text.contains("each for another reason"));
+    assert!(text.contains("occupied positions are drawn"));
+
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let page = browser.page().await;
+    page.screen(1920, 1080, "light").await;
+    let _folder = open(&page, &report).await;
+    page.assert_accessible().await;
+    page.picture("report-campus").await;
+}
+
+/// The first so many endpoints of a list.
+trait First {
+    fn first(self, count: usize) -> Hosts;
+}
+
+impl First for Hosts {
+    fn first(self, count: usize) -> Hosts {
+        let endpoints: Vec<Endpoint> = self.iter().take(count).collect();
+        endpoints.into_iter().collect()
+    }
+}

@@ -1,0 +1,454 @@
+//! What bounds a connection and a call: deadlines, limits, and who may ask at all.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, SendStream, client::SendRequest};
+use http::{Request, Response};
+use labrpc::{
+    pb::GetProfileRequest,
+    serve::{
+        Accept, Config, End,
+        limits::Limits,
+        source::{Answer, Source},
+    },
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+    time::Instant,
+};
+use tonic::Code;
+
+use super::running::{JSON, Running, config, profile};
+use crate::frames::{self, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS, frame};
+
+/// Connects from a loopback address of one's own choice.
+async fn connect_from(source: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
+    socket.connect(to).await
+}
+
+/// An HTTP/2 client that leaves calls open when told to.
+async fn h2_client(address: SocketAddr) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    client.ready().await.unwrap()
+}
+
+type Open = (h2::client::ResponseFuture, SendStream<Bytes>);
+
+/// Sends the headers of a call and keeps its message back.
+fn begin(client: &mut SendRequest<Bytes>, timeout: Option<&str>) -> Open {
+    let mut request = Request::post("http://127.0.0.1/lab.Profile/GetProfile")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    if let Some(timeout) = timeout {
+        request = request.header("grpc-timeout", timeout);
+    }
+    client
+        .send_request(request.body(()).unwrap(), false)
+        .unwrap()
+}
+
+fn code(response: &Response<RecvStream>) -> Option<Code> {
+    let status = response.headers().get("grpc-status")?;
+    Some(Code::from_bytes(status.as_bytes()))
+}
+
+/// Reads to the end, however it comes.
+async fn everything(mut stream: TcpStream) -> Vec<u8> {
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received).await;
+    received
+}
+
+fn limited(limits: Limits) -> Config {
+    Config { limits, ..config() }
+}
+
+#[tokio::test]
+async fn a_preface_in_single_bytes_is_still_grpc() {
+    let server = Running::start(config());
+    let mut raw = Raw::connect(server.address).await;
+    for byte in [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat() {
+        raw.send(&[byte]).await;
+        tokio::task::yield_now().await;
+    }
+    raw.call(1, &[]).await;
+    let last = raw.until(|frame| frame.ends_stream()).await.unwrap();
+    assert_eq!((last.kind, last.stream), (HEADERS, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_say_what_he_wants_is_closed_at_the_deadline() {
+    let server = Running::start(config());
+    let openings: [&[u8]; 5] = [
+        b"P",
+        &PREFACE[..PREFACE.len() - 1],
+        b"\x16",
+        b"GET",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+    ];
+    for opening in openings {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(opening).await.unwrap();
+        let start = Instant::now();
+        let received = everything(stream).await;
+        let text = String::from_utf8_lossy(&received);
+        assert!(!text.contains("178"), "{opening:?} was answered: {text}");
+        // The clock is the runtime's own: it stands still until everybody waits for it.
+        let waited = start.elapsed().as_secs_f64();
+        assert!((4.9..5.2).contains(&waited), "{opening:?}: {waited} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_answered_after_a_second_and_a_half_where_raw_is_spoken() {
+    for raw in [true, false] {
+        let server = Running::start(Config {
+            accept: Accept {
+                raw,
+                ..Accept::default()
+            },
+            ..config()
+        });
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let start = Instant::now();
+        let received = everything(stream).await;
+        let waited = start.elapsed().as_secs_f64();
+        if raw {
+            assert_eq!(String::from_utf8(received).unwrap(), JSON);
+            assert!((1.4..1.7).contains(&waited), "{waited} s");
+        } else {
+            assert_eq!(received, b"");
+            assert!((4.9..5.2).contains(&waited), "{waited} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_closed_at_once_whatever_their_first_byte() {
+    let server = Running::start(Config {
+        limits: Limits {
+            silence: Duration::MAX,
+            handshake: Duration::from_secs(3600),
+            ..Limits::default()
+        },
+        ..config()
+    });
+    for first in (0..=u8::MAX).filter(|byte| !b"\x16CDGHOPT".contains(byte)) {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&[first]).await.unwrap();
+        assert_eq!(everything(stream).await, b"", "first byte {first}");
+    }
+    server
+        .client()
+        .await
+        .get_profile(GetProfileRequest {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn dialects_that_are_not_accepted_are_closed() {
+    let server = Running::start(Config {
+        accept: "raw".parse().unwrap(),
+        ..config()
+    });
+    for opening in [PREFACE, b"GET / HTTP/1.1\r\n"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(opening).await.unwrap();
+        assert_eq!(everything(stream).await, b"");
+    }
+}
+
+#[test]
+fn a_word_that_is_no_dialect_is_named() {
+    assert_eq!("grpc, http,raw".parse(), Ok(Accept::default()));
+    for (text, word) in [("", "\"\""), ("grpc,ftp", "\"ftp\""), ("GRPC", "\"GRPC\"")] {
+        let error = text.parse::<Accept>().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_calls_is_told_to_leave_and_then_cut() {
+    let server = Running::start(config());
+    let mut raw = Raw::open(server.address, &[]).await;
+    raw.call(1, &[]).await;
+    raw.until(|frame| frame.ends_stream()).await.unwrap();
+    let start = Instant::now();
+    raw.until(|frame| frame.kind == GOAWAY).await.unwrap();
+    let told = start.elapsed().as_secs();
+    assert!((299..=301).contains(&told), "told after {told} s");
+    // A peer that does not answer the PING after it is cut.
+    raw.rest().await;
+    let cut = start.elapsed().as_secs();
+    assert!((304..=306).contains(&cut), "cut after {cut} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_watch_is_not_idle_but_grows_old() {
+    let server = Running::start(config());
+    let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel().await);
+    let request = tonic_health::pb::HealthCheckRequest::default();
+    let mut watch = health.watch(request).await.unwrap().into_inner();
+    watch.message().await.unwrap().unwrap();
+    let start = Instant::now();
+    watch.message().await.unwrap_err();
+    let age = start.elapsed().as_secs();
+    // An hour, a tenth to either side, and the grace.
+    assert!((3_240..=3_966).contains(&age), "cut after {age} s");
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_of_connections_and_no_more() {
+    let server = Running::start(limited(Limits {
+        connections: 6,
+        connections_per_address: 4,
+        ..Limits::default()
+    }));
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(Raw::open(server.address, &[]).await);
+    }
+    let fifth = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(everything(fifth).await, b"");
+
+    // Another address is not concerned, until the server is full.
+    for source in ["127.0.0.2", "127.0.0.3"] {
+        let mut stream = connect_from(source, server.address).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
+        stream.read_u8().await.unwrap();
+        held.push(Raw { stream });
+    }
+    let seventh = connect_from("127.0.0.4", server.address).await.unwrap();
+    assert_eq!(everything(seventh).await, b"");
+
+    // What is given back can be had again.
+    held.clear();
+    loop {
+        let mut stream = connect_from("127.0.0.1", server.address).await.unwrap();
+        let _ = stream.write_all(PREFACE).await;
+        if stream.read_u8().await.is_ok() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_too_many_is_shed_with_a_time_to_come_back() {
+    let server = Running::start(limited(Limits {
+        calls_per_address: 3,
+        ..Limits::default()
+    }));
+    let mut client = h2_client(server.address).await;
+    let held: Vec<Open> = (0..3).map(|_| begin(&mut client, None)).collect();
+    let (response, _body) = begin(&mut client, None);
+    let response = response.await.unwrap();
+    assert_eq!(code(&response), Some(Code::ResourceExhausted));
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1000");
+    // The three are still answered.
+    for (response, mut body) in held {
+        body.send_data(Bytes::from_static(frames::EMPTY_MESSAGE), true)
+            .unwrap();
+        assert_eq!(code(&response.await.unwrap()), None);
+    }
+    let mut other = server.client().await;
+    other.get_profile(GetProfileRequest {}).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_kept_capped_and_named_as_one() {
+    let server = Running::start(config());
+    let mut client = h2_client(server.address).await;
+    for (timeout, seconds) in [
+        (Some("250m"), 0.25),
+        (Some("99999999H"), 10.0),
+        (None, 10.0),
+        (Some("0n"), 0.0),
+    ] {
+        let start = Instant::now();
+        let (response, _body) = begin(&mut client, timeout);
+        let response = response.await.unwrap();
+        assert_eq!(code(&response), Some(Code::DeadlineExceeded), "{timeout:?}");
+        let waited = start.elapsed().as_secs_f64();
+        assert!((waited - seconds).abs() < 0.05, "{timeout:?}: {waited} s");
+    }
+    for nonsense in ["", "5", "S", "-1S", "1.5S", "123456789S", "1D", "1 S", "∞S"] {
+        let (response, _body) = begin(&mut client, Some(nonsense));
+        let response = response.await.unwrap();
+        assert_eq!(code(&response), Some(Code::InvalidArgument), "{nonsense:?}");
+    }
+}
+
+/// Somebody whose first answer is a panic.
+struct Clumsy(AtomicBool, Arc<Answer>);
+
+impl Source for Clumsy {
+    fn answer(&self, _local: Option<SocketAddr>) -> Option<Arc<Answer>> {
+        assert!(self.0.swap(true, Ordering::Relaxed), "the first call fails");
+        Some(Arc::clone(&self.1))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_and_the_connection_lives() {
+    let answer = Arc::new(Answer::from(&profile()));
+    let server = Running::start(Config {
+        profile: Arc::new(Clumsy(AtomicBool::new(false), answer)),
+        ..config()
+    });
+    let mut client = h2_client(server.address).await;
+    for expected in [Some(Code::Internal), None] {
+        let (response, mut body) = begin(&mut client, None);
+        body.send_data(Bytes::from_static(frames::EMPTY_MESSAGE), true)
+            .unwrap();
+        assert_eq!(code(&response.await.unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn networks_that_are_not_allowed_are_closed_before_a_byte_is_read() {
+    // Dual stack, so that the callers are v4-mapped addresses.
+    for (listen, allow, callers) in [
+        (
+            "127.0.0.1:0",
+            "127.0.0.2/32",
+            [("127.0.0.2", true), ("127.0.0.1", false)],
+        ),
+        (
+            "[::]:0",
+            "127.0.0.0/30",
+            [("127.0.0.3", true), ("127.0.0.4", false)],
+        ),
+    ] {
+        let listener =
+            labrpc::serve::listen::Listener::tcp(listen.parse().unwrap(), false).unwrap();
+        let server = Running::on(
+            listener,
+            Config {
+                allow: vec![allow.parse().unwrap()],
+                ..config()
+            },
+        );
+        let address = SocketAddr::new("127.0.0.1".parse().unwrap(), server.address.port());
+        for (caller, allowed) in callers {
+            // Silence: a refused caller is not even waited for.
+            let stream = connect_from(caller, address).await.unwrap();
+            let received = everything(stream).await;
+            assert_eq!(received == JSON.as_bytes(), allowed, "{caller} at {listen}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_or_compressed_message_is_refused() {
+    let server = Running::start(config());
+    let mut client = h2_client(server.address).await;
+    let send = async |client: &mut SendRequest<Bytes>, message: &'static [u8], end: bool| {
+        let (response, mut body) = begin(client, None);
+        body.send_data(Bytes::from_static(message), end).unwrap();
+        code(&response.await.unwrap())
+    };
+    // The length alone decides: the gigabytes are not waited for.
+    let claims = send(&mut client, b"\0\xff\xff\xff\xff", false).await;
+    assert_eq!(claims, Some(Code::OutOfRange));
+    let compressed = send(&mut client, &[1, 0, 0, 0, 0], true).await;
+    assert!(
+        matches!(compressed, Some(Code::Internal | Code::Unimplemented)),
+        "{compressed:?}"
+    );
+    let nothing = send(&mut client, b"", true).await;
+    assert!(nothing.is_some_and(|code| code != Code::Ok), "{nothing:?}");
+    let good = send(&mut client, frames::EMPTY_MESSAGE, true).await;
+    assert_eq!(good, None);
+}
+
+#[tokio::test]
+async fn a_flood_of_resets_ends_its_connection_and_no_other() {
+    let server = Running::start(config());
+    let mut good = server.client().await;
+    let mut raw = Raw::open(server.address, &[]).await;
+    let headers = frames::call_headers(&[]);
+    let mut flood = Vec::new();
+    for stream in (1..20_001).step_by(2) {
+        flood.extend(frame(HEADERS, frames::END_HEADERS, stream, &headers));
+        flood.extend(frame(frames::RST_STREAM, 0, stream, &8u32.to_be_bytes()));
+    }
+    raw.send(&flood).await;
+    let goaway = raw.until(|frame| frame.kind == GOAWAY).await.unwrap();
+    // ENHANCE_YOUR_CALM
+    assert_eq!(goaway.payload[4..8], 11u32.to_be_bytes());
+    good.get_profile(GetProfileRequest {}).await.unwrap();
+    drop(good);
+    assert_eq!(server.end().await, End::Drained);
+}
+
+#[tokio::test]
+async fn headers_without_an_end_are_cut_off() {
+    let server = Running::start(config());
+    let mut raw = Raw::open(server.address, &[]).await;
+    let piece = frames::block(&[("x-filler", &"x".repeat(8_000))]);
+    raw.send(&frame(HEADERS, 0, 1, &frames::call_headers(&[])))
+        .await;
+    for _ in 0..1_000 {
+        raw.send(&frame(frames::CONTINUATION, 0, 1, &piece)).await;
+    }
+    let rest = raw.rest().await;
+    // Long before the last of the eight megabytes.
+    assert!(rest.iter().any(|frame| frame.kind == GOAWAY), "{rest:?}");
+    server
+        .client()
+        .await
+        .get_profile(GetProfileRequest {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn headers_beyond_their_limit_are_refused_and_the_connection_lives() {
+    let server = Running::start(config());
+    let mut client = h2_client(server.address).await;
+    let request = Request::post("http://127.0.0.1/lab.Profile/GetProfile")
+        .header("content-type", "application/grpc")
+        .header("x-filler", "x".repeat(9_000));
+    let (response, _) = client
+        .send_request(request.body(()).unwrap(), true)
+        .unwrap();
+    assert_eq!(response.await.unwrap().status(), 431);
+    let (response, mut body) = begin(&mut client, None);
+    body.send_data(Bytes::from_static(frames::EMPTY_MESSAGE), true)
+        .unwrap();
+    assert_eq!(code(&response.await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn at_most_128_calls_are_open_on_a_connection() {
+    let server = Running::start(config());
+    let mut raw = Raw::open(server.address, &[]).await;
+    let headers = frames::call_headers(&[]);
+    for stream in (1..=2 * 129).step_by(2) {
+        raw.send(&frame(HEADERS, frames::END_HEADERS, stream, &headers))
+            .await;
+    }
+    let refused = raw
+        .until(|frame| frame.kind == frames::RST_STREAM)
+        .await
+        .unwrap();
+    // REFUSED_STREAM: the caller may ask again.
+    assert_eq!(
+        (refused.stream, &refused.payload[..]),
+        (257, &7u32.to_be_bytes()[..])
+    );
+}

@@ -1,0 +1,290 @@
+//! What whoever runs a server sees: sockets, addresses, counters, and files that change.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use labrpc::{
+    pb::{GetProfileRequest, profile_client::ProfileClient},
+    serve::{
+        Config,
+        listen::{self, Address, Listener},
+        reload,
+    },
+    tls::{self, authority},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
+};
+use tonic::transport::Channel;
+
+use super::running::{JSON, Running, config};
+
+fn bind(address: &str) -> Listener {
+    Listener::bind(&address.parse().unwrap(), false).unwrap()
+}
+
+async fn scrape(address: &Address) -> String {
+    let mut stream = TcpStream::connect(address.to_string()).await.unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn calls_and_connections_are_counted_without_a_word_about_the_owner() {
+    let listener = bind("127.0.0.1:0");
+    let metrics = listener.address().unwrap();
+    let server = Running::start(Config {
+        metrics: Some(listener),
+        ..config()
+    });
+    let mut client = server.client().await;
+    for _ in 0..3 {
+        client.get_profile(GetProfileRequest {}).await.unwrap();
+    }
+    let text = scrape(&metrics).await;
+    for line in [
+        "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"lab.Profile\",grpc_method=\"GetProfile\"} 3",
+        "labrpc_connections_total{dialect=\"grpc\",tls=\"false\"} 1",
+        "labrpc_connections_open 1",
+    ] {
+        assert!(
+            text.lines().any(|l| l == line),
+            "{line} is missing in {text}"
+        );
+    }
+    let handled = "grpc_method=\"GetProfile\",grpc_code=\"OK\"} 3";
+    assert!(text.contains(handled), "{text}");
+    for secret in ["1527406014", "XXL"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn both_families_are_served_by_default() {
+    let listener = bind("0");
+    let Address::Tcp(bound) = listener.address().unwrap() else {
+        panic!("a TCP address");
+    };
+    let _server = Running::on(listener, config());
+    let mut families = vec!["127.0.0.1"];
+    if bound.is_ipv6() {
+        families.push("[::1]");
+    }
+    for host in families {
+        let endpoint = Channel::from_shared(format!("http://{host}:{}", bound.port())).unwrap();
+        let mut client = ProfileClient::new(endpoint.connect().await.unwrap());
+        client.get_profile(GetProfileRequest {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_unix_socket_replaces_a_dead_one_and_only_a_dead_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("labrpc.sock");
+    let address = Address::Unix(path.clone());
+    // A socket that nobody listens on any more.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let listener = Listener::bind(&address, false).unwrap();
+    let error = Listener::bind(&address, false).unwrap_err();
+    assert!(
+        error.to_string().contains("another labrpc serve"),
+        "{error}"
+    );
+
+    let nowhere = "127.0.0.1:0".parse().unwrap();
+    let server = Running::with(vec![listener], nowhere, config());
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let mut received = String::new();
+    stream.read_to_string(&mut received).await.unwrap();
+    assert_eq!(received, JSON);
+    server.end().await;
+    assert!(!path.exists(), "the socket's file was left behind");
+
+    // A file that is no socket is not ours to remove.
+    fs::write(&path, "precious").unwrap();
+    Listener::bind(&address, false).unwrap_err();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn an_address_in_use_says_what_to_do_unless_it_is_shared() {
+    let first = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).unwrap();
+    let address = first.address().unwrap();
+    let error = Listener::bind(&address, false).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains(&address.to_string()) && text.contains("--listen"),
+        "{text}"
+    );
+    Listener::bind(&address, true).unwrap();
+}
+
+#[test]
+fn addresses_to_listen_on_are_read_and_others_explained() {
+    for (text, meaning) in [
+        ("1024", "[::]:1024"),
+        (":1024", "[::]:1024"),
+        ("[::]:1024", "[::]:1024"),
+        ("192.0.2.1:80", "192.0.2.1:80"),
+        ("unix:/run/labrpc.sock", "unix:/run/labrpc.sock"),
+    ] {
+        assert_eq!(text.parse::<Address>().unwrap().to_string(), meaning);
+    }
+    for text in [
+        "",
+        "192.0.2.1",
+        "localhost:1024",
+        "65536",
+        "::",
+        "unix:",
+        "[::1]",
+    ] {
+        let error = text.parse::<Address>().unwrap_err().to_string();
+        assert!(error.contains("IP:PORT"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_ways_in_are_commands_that_can_be_typed() {
+    let one = bind("127.0.0.1:0");
+    let Address::Tcp(address) = one.address().unwrap() else {
+        panic!("a TCP address");
+    };
+    let ways = listen::ways(&[one], true);
+    let command = format!("grpcurl -plaintext {address} lab.Profile/GetProfile");
+    assert_eq!(ways.len(), 1);
+    assert_eq!(
+        (&ways[0].address, &ways[0].command),
+        (&address.to_string(), &command)
+    );
+
+    let ways = listen::ways(&[bind("0")], false);
+    let first_loopback = ways
+        .iter()
+        .position(|way| way.address.starts_with("127.") || way.address.starts_with("[::1]"));
+    let first_loopback = first_loopback.expect("every machine has a loopback address");
+    for (index, way) in ways.iter().enumerate() {
+        assert!(!way.address.contains("fe80"), "{way:?}");
+        assert!(
+            !way.address.starts_with("[::]") && !way.address.starts_with("0.0.0.0"),
+            "{way:?}"
+        );
+        assert!(!way.command.contains("-plaintext"), "{way:?}");
+        let loopback = way.address.starts_with("127.") || way.address.starts_with("[::1]");
+        assert_eq!(
+            loopback,
+            index >= first_loopback,
+            "loopback is not last: {ways:?}"
+        );
+    }
+}
+
+fn write_profile(path: &Path, id: &str) {
+    let text = format!("id = \"{id}\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n");
+    fs::write(path, text).unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_profile_shows_and_a_bad_one_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("profile.toml");
+    write_profile(&path, "first");
+    // A look a millisecond, so that the test does not wait for the next second.
+    let mut profile = reload::profile(path.clone(), Duration::from_millis(1)).unwrap();
+    let server = Running::start(Config {
+        profile: Arc::new(profile.clone()),
+        ..config()
+    });
+    let mut client = server.client().await;
+    let mut id = async || {
+        let response = client.get_profile(GetProfileRequest {}).await.unwrap();
+        response.into_inner().id
+    };
+    assert_eq!(id().await, "first");
+    for n in 0..20 {
+        // Cut off, gone, and back: what was served before is served on.
+        fs::write(&path, "id = \"half").unwrap();
+        assert_ne!(id().await, "half");
+        fs::remove_file(&path).unwrap();
+        id().await;
+        write_profile(&path, &format!("n{n}"));
+        loop {
+            profile.changed().await.unwrap();
+            if id().await == format!("n{n}") {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hangup_reads_the_file_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("profile.toml");
+    write_profile(&path, "before");
+    let mut profile = reload::profile(path.clone(), Duration::from_secs(3600)).unwrap();
+    // The handler is installed by the time the task has run once.
+    tokio::task::yield_now().await;
+    write_profile(&path, "after");
+    let pid = std::process::id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-HUP", &pid])
+        .status();
+    assert!(kill.unwrap().success());
+    profile.changed().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() {
+    let dir = tempfile::tempdir().unwrap();
+    authority::create_authority(dir.path()).unwrap();
+    let issue = |name: &str| {
+        let names = [name, "127.0.0.1"].map(|name| name.parse().unwrap());
+        authority::issue(dir.path(), &names[0], &names[1..]).unwrap()
+    };
+    let (first, second) = (issue("first.example"), issue("second.example"));
+    let files = tls::Files {
+        cert: dir.path().join("server.pem"),
+        key: dir.path().join("server.key.pem"),
+        client_ca: None,
+    };
+    let install = |from: &authority::Files| {
+        fs::copy(&from.key, &files.key).unwrap();
+        fs::copy(&from.cert, &files.cert).unwrap();
+    };
+    install(&first);
+    let mut identity = reload::tls(files.clone(), Duration::from_millis(1)).unwrap();
+    let server = Running::start(Config {
+        tls: Some(identity.clone()),
+        ..config()
+    });
+    let ca = dir.path().join("ca.pem");
+    let trusting = tls::client(Some(&ca), None, false).unwrap();
+    let mut open = server.tls_client(Arc::clone(&trusting)).await.unwrap();
+    open.get_profile(GetProfileRequest {}).await.unwrap();
+
+    let shown = async || {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&trusting));
+        let name = server.address.ip().into();
+        let stream = connector.connect(name, stream).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+    };
+    let before = shown().await;
+    // A key without its certificate for a while, and half a certificate: neither is taken.
+    fs::copy(&second.key, &files.key).unwrap();
+    let whole = fs::read(&second.cert).unwrap();
+    fs::write(&files.cert, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(shown().await, before);
+    install(&second);
+    identity.changed().await.unwrap();
+    while shown().await == before {
+        identity.changed().await.unwrap();
+    }
+    open.get_profile(GetProfileRequest {}).await.unwrap();
+}

@@ -1,0 +1,166 @@
+//! The harness: the real binary as a server and as a client, on addresses that the test owns.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU8, Ordering},
+    thread,
+};
+
+/// The program under test, deaf to the variables of whoever runs the tests.
+pub(crate) fn labrpc() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labrpc"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LABRPC_") {
+            command.env_remove(name);
+        }
+    }
+    // A profile of the user's own must not be found, nor a coloured terminal assumed.
+    command
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program to its end.
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    output(labrpc().args(arguments))
+}
+
+/// Runs any command to its end.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    Output {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A process that says on standard error when it is ready, and dies with the test.
+pub(crate) struct Running {
+    child: Child,
+    /// What it has said until it was ready.
+    pub(crate) said: Vec<String>,
+}
+
+impl Running {
+    /// Starts a command and waits until a line of its standard error satisfies `ready`.
+    pub(crate) fn start(command: &mut Command, ready: impl Fn(&str) -> bool) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        loop {
+            match lines.next() {
+                Some(line) => said.push(line.unwrap()),
+                None => panic!(
+                    "it ended before it was ready: {said:#?}, {:?}",
+                    child.wait()
+                ),
+            }
+            if ready(&said[said.len() - 1]) {
+                break;
+            }
+        }
+        // It must not block on a pipe that nobody reads.
+        thread::spawn(move || lines.for_each(drop));
+        Self { child, said }
+    }
+
+    /// `labrpc serve` with these arguments.
+    pub(crate) fn serve<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start(labrpc().arg("serve").args(arguments), |line| {
+            line.contains("grpcurl ")
+        })
+    }
+
+    /// The first address that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        let line = self
+            .said
+            .iter()
+            .find_map(|line| line.strip_prefix("listening on "));
+        line.expect("a server says where it listens")
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A /24 of loopback addresses that no other test uses: `127.x.y.`, to be followed by a number.
+///
+/// Two runs of the tests at the same time have different process ids, and so, most likely, different networks.
+pub(crate) fn network() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("127.{}.{next}.", 64 + std::process::id() % 128)
+}
+
+/// A tool of the machine. Without it the test is skipped loudly, except where all tools are required.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let found = find(name);
+    if found.is_none() {
+        skip(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Where a program of the machine is.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|p| p.is_file())
+}
+
+/// Says that a test does less than it could; an error where `LABRPC_REQUIRE_TOOLS` is set.
+pub(crate) fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("LABRPC_REQUIRE_TOOLS").is_none(),
+        "required: {reason}"
+    );
+    // Past the test runner's capture: a skip that nobody sees is a lie.
+    let message = format!(
+        "SKIPPED in {}: {reason}\n",
+        thread::current().name().unwrap_or("?")
+    );
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
+}
+
+/// A file with this content in a folder that is removed with it.
+pub(crate) fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}

@@ -1,0 +1,367 @@
+//! A lab's own certificates, and what a server with one of them lets in.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use labrpc::{
+    pb::GetProfileRequest,
+    serve::Config,
+    tls::{self, Error, authority},
+};
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::watch,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::serve::running::{JSON, Running, config, output, tool};
+
+/// A folder with a CA and a certificate for `127.0.0.1` and `localhost`.
+struct Lab {
+    dir: tempfile::TempDir,
+    files: tls::Files,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        authority::create_authority(dir.path()).unwrap();
+        let names = ["127.0.0.1", "localhost"].map(|name| name.parse().unwrap());
+        let [first, others @ ..] = &names;
+        let authority::Files { cert, key } = authority::issue(dir.path(), first, others).unwrap();
+        Self {
+            dir,
+            files: tls::Files {
+                cert,
+                key,
+                client_ca: None,
+            },
+        }
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
+    }
+
+    /// A certificate of this CA for a caller.
+    fn caller(&self) -> (PathBuf, PathBuf) {
+        let name = "caller.example".parse().unwrap();
+        let authority::Files { cert, key } = authority::issue(self.dir.path(), &name, &[]).unwrap();
+        (cert, key)
+    }
+
+    /// The same, but its time is over.
+    fn expired_caller(&self) -> (PathBuf, PathBuf) {
+        let read = |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap();
+        let ca_key = KeyPair::from_pem(&read("ca.key.pem")).unwrap();
+        let issuer = Issuer::from_ca_cert_pem(&read("ca.pem"), ca_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["caller.example".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+        let cert = params.signed_by(&key, &issuer).unwrap();
+        let write = |name: &str, text: String| {
+            let path = self.dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        (
+            write("expired.pem", cert.pem()),
+            write("expired.key.pem", key.serialize_pem()),
+        )
+    }
+
+    fn server(&self, plaintext: bool, mutual: bool) -> Running {
+        let files = tls::Files {
+            client_ca: mutual.then(|| self.ca()),
+            ..self.files.clone()
+        };
+        Running::start(Config {
+            tls: Some(watch::channel(tls::server(&files).unwrap()).1),
+            plaintext,
+            ..config()
+        })
+    }
+}
+
+/// Asks for the profile over TLS with a generated client.
+async fn ask(server: &Running, client: Arc<rustls::ClientConfig>) -> Result<String, String> {
+    let mut client = server.tls_client(client).await?;
+    let response = client.get_profile(GetProfileRequest {}).await;
+    response
+        .map(|response| response.into_inner().id)
+        .map_err(|status| format!("{status:?}"))
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_ca_gets_the_profile_and_no_other() {
+    let lab = Lab::new();
+    let server = lab.server(false, false);
+    let trusting = tls::client(Some(&lab.ca()), None, false).unwrap();
+    assert_eq!(ask(&server, trusting).await.unwrap(), "1527406014");
+    let careless = tls::client(None, None, true).unwrap();
+    assert_eq!(ask(&server, careless).await.unwrap(), "1527406014");
+
+    let other = Lab::new();
+    let distrusting = tls::client(Some(&other.ca()), None, false).unwrap();
+    let error = ask(&server, distrusting).await.unwrap_err();
+    assert!(
+        error.contains("UnknownIssuer") || error.contains("BadSignature"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn grpcurl_needs_no_flag_and_plaintext_needs_permission() {
+    let Some(grpcurl) = tool("grpcurl") else {
+        return;
+    };
+    let lab = Lab::new();
+    for plaintext in [false, true] {
+        let server = lab.server(plaintext, false);
+        let ask = |flags: &[&str]| {
+            let mut command = Command::new(&grpcurl);
+            command
+                .env("SSL_CERT_FILE", lab.ca())
+                .args(flags)
+                .arg(server.address.to_string())
+                .arg("lab.Profile/GetProfile");
+            command
+        };
+        let printed = output(&mut ask(&[])).await;
+        assert!(printed.contains("1527406014"), "{printed}");
+        let mut command = ask(&["-plaintext", "-max-time", "5"]);
+        let plain = tokio::task::spawn_blocking(move || command.output().unwrap());
+        assert_eq!(plain.await.unwrap().status.success(), plaintext);
+    }
+}
+
+#[tokio::test]
+async fn mutual_tls_refuses_strangers_before_any_data() {
+    let lab = Lab::new();
+    let server = lab.server(false, true);
+    let ask_as = async |caller: Option<(PathBuf, PathBuf)>| {
+        let identity = caller
+            .as_ref()
+            .map(|(cert, key)| (cert.as_path(), key.as_path()));
+        let client = tls::client(Some(&lab.ca()), identity, false).unwrap();
+        ask(&server, client).await
+    };
+    assert_eq!(ask_as(Some(lab.caller())).await.unwrap(), "1527406014");
+    for (caller, alert) in [
+        (None, "CertificateRequired"),
+        (Some(Lab::new().caller()), "UnknownCA"),
+        (Some(lab.expired_caller()), "CertificateExpired"),
+    ] {
+        let error = ask_as(caller).await.unwrap_err();
+        // Two CAs of the same name differ by their keys only.
+        assert!(
+            error.contains(alert) || alert == "UnknownCA" && error.contains("DecryptError"),
+            "{alert}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn http_is_spoken_inside_tls_and_raw_is_not() {
+    let lab = Lab::new();
+    let server = lab.server(false, false);
+    let mut client = (*tls::client(Some(&lab.ca()), None, false).unwrap()).clone();
+    client.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let connector = TlsConnector::from(Arc::new(client));
+    let connect = async || {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        connector.connect(name, stream).await.unwrap()
+    };
+    let mut stream = connect().await;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let mut received = String::new();
+    stream.read_to_string(&mut received).await.unwrap();
+    assert!(
+        received.ends_with(&format!("\r\n\r\n{JSON}\n")),
+        "{received}"
+    );
+
+    tokio::time::pause();
+    let mut received = Vec::new();
+    // However it ends, nothing is sent.
+    let _ = connect().await.read_to_end(&mut received).await;
+    assert_eq!(received, b"");
+}
+
+#[test]
+fn nothing_is_overwritten_and_keys_are_private() {
+    let lab = Lab::new();
+    let dir = lab.dir.path();
+    let before = std::fs::read(dir.join("ca.pem")).unwrap();
+    let error = authority::create_authority(dir).unwrap_err();
+    assert!(matches!(error, authority::Error::Exists(_)), "{error}");
+    let name = "127.0.0.1".parse().unwrap();
+    let error = authority::issue(dir, &name, &[]).unwrap_err();
+    assert!(matches!(error, authority::Error::Exists(_)), "{error}");
+    assert_eq!(std::fs::read(dir.join("ca.pem")).unwrap(), before);
+
+    // A key without its certificate is as good as none.
+    std::fs::remove_file(dir.join("127.0.0.1.key.pem")).unwrap();
+    authority::issue(dir, &name, &[]).unwrap_err();
+    assert!(!dir.join("127.0.0.1.key.pem").exists());
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(dir.join("ca.key.pem"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let error = authority::issue(Path::new("/nowhere"), &name, &[]).unwrap_err();
+    assert!(
+        error.to_string().contains("labrpc certs ca /nowhere"),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_addresses_and_host_names_get_certificates() {
+    for good in [
+        "192.0.2.7",
+        "::1",
+        "seat7",
+        "seat7.lab.example",
+        "*.lab.example",
+        "7up.example",
+    ] {
+        assert_eq!(good.parse::<authority::Name>().unwrap().to_string(), good);
+    }
+    for bad in [
+        "",
+        "..",
+        "../ca",
+        "a/b",
+        "a b",
+        "-a",
+        "192.0.2.256",
+        "a..b",
+        "*",
+        "a.*",
+        "体",
+    ] {
+        assert!(bad.parse::<authority::Name>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_named_with_what_is_wrong_with_it() {
+    let lab = Lab::new();
+    let other = Lab::new();
+    let write = |name: &str, text: &[u8]| {
+        let path = lab.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let good = std::fs::read(&lab.files.cert).unwrap();
+    let cut_off = write("cut.pem", &good[..good.len() / 2]);
+    let empty = write("empty.pem", b"");
+    let locked = write(
+        "locked.pem",
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let garbage = write(
+        "garbage.pem",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let files = || lab.files.clone();
+    let missing = lab.dir.path().join("missing.pem");
+    type Case = (tls::Files, fn(&Error) -> bool, &'static str);
+    let cases: [Case; 9] = [
+        (
+            tls::Files {
+                cert: missing,
+                ..files()
+            },
+            |e| matches!(e, Error::Read { .. }),
+            "missing.pem",
+        ),
+        (
+            tls::Files {
+                cert: cut_off,
+                ..files()
+            },
+            |e| matches!(e, Error::Pem { .. }),
+            "cut.pem",
+        ),
+        (
+            tls::Files {
+                cert: empty.clone(),
+                ..files()
+            },
+            |e| matches!(e, Error::Missing { .. }),
+            "empty.pem has no certificate",
+        ),
+        (
+            tls::Files {
+                key: empty.clone(),
+                ..files()
+            },
+            |e| matches!(e, Error::Missing { .. }),
+            "empty.pem has no private key",
+        ),
+        (
+            tls::Files {
+                key: locked,
+                ..files()
+            },
+            |e| matches!(e, Error::Encrypted { .. }),
+            "openssl pkey",
+        ),
+        (
+            tls::Files {
+                key: other.files.key.clone(),
+                ..files()
+            },
+            |e| matches!(e, Error::Mismatch { .. }),
+            "is not the key of",
+        ),
+        (
+            tls::Files {
+                cert: garbage.clone(),
+                ..files()
+            },
+            |e| matches!(e, Error::Unusable { .. }),
+            "garbage.pem",
+        ),
+        (
+            tls::Files {
+                client_ca: Some(garbage),
+                ..files()
+            },
+            |e| matches!(e, Error::Unusable { .. }),
+            "garbage.pem",
+        ),
+        (
+            tls::Files {
+                cert: "/dev/zero".into(),
+                ..files()
+            },
+            |e| matches!(e, Error::TooLarge { .. }),
+            "/dev/zero",
+        ),
+    ];
+    for (files, is_it, words) in cases {
+        let error = tls::server(&files).unwrap_err();
+        assert!(
+            is_it(&error) && error.to_string().contains(words),
+            "{error:?}: {error}"
+        );
+    }
+}
