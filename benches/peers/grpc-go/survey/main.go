@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"survey/lab"
+	"labrpc/peer/lab"
 )
 
 func ask(endpoint string) (*lab.GetProfileResponse, error) {
