@@ -26,7 +26,10 @@ fn main() {
         ]);
     }
     let one = NonZeroUsize::MIN;
-    let rounds: usize = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(9);
+    let rounds: usize = std::env::args()
+        .nth(2)
+        .and_then(|a| a.parse().ok())
+        .unwrap_or(9);
     let mut best = std::collections::BTreeMap::new();
     for round_ in 0..rounds {
         for (name, data, g) in [

@@ -19,4 +19,5 @@ mod serve;
 mod similarity;
 mod support;
 mod survey;
+mod survey_room;
 mod tls;
