@@ -20,4 +20,5 @@ mod serve;
 mod similarity;
 mod support;
 mod survey;
+mod survey_room;
 mod tls;
