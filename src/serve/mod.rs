@@ -44,7 +44,7 @@ use crate::serve::{
 mod accept;
 pub mod detect;
 mod grpc;
-mod http;
+pub(crate) mod http;
 mod io;
 pub mod limits;
 pub mod listen;

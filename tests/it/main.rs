@@ -4,6 +4,7 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod board;
 mod browser;
 mod commands;
 mod frames;
