@@ -214,7 +214,8 @@ impl People {
                 None => format.profile(line.bytes),
             };
             match row {
-                Ok(profile) => self.profiles.extend(profile),
+                Ok(Some(profile)) => self.profiles.push(profile),
+                Ok(None) => {}
                 Err(reason) => {
                     let rejected = Rejected {
                         file: file.to_owned(),

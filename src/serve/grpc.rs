@@ -179,9 +179,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             return Call::Done(Some(response));
         }
         let method = Method::of(request.uri().path());
-        let Some(tally) = Tally::begin(&self.visit, &self.activity, method) else {
-            return Call::Done(Some(shed()));
-        };
+        let tally = Tally::begin(&self.visit, &self.activity, method);
         let limits = self.visit.server.gate.limits();
         let deadline = match timeout(request.headers()) {
             Ok(wanted) => wanted.map_or(limits.call, |wanted| wanted.min(limits.call)),
@@ -272,28 +270,37 @@ struct Tally {
     activity: Arc<Activity>,
     method: Method,
     started: Instant,
+    waits: bool,
     // A caller that goes away leaves this value in place.
     code: Code,
 }
 
 impl Tally {
-    /// `None` when the server, or the caller's address, has as many calls open as it may.
-    fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Option<Self> {
-        let metrics = &visit.server.metrics;
-        metrics.started(method);
-        if !visit.permit.begin_call() {
-            metrics.refusal(Refusal::Overload);
-            metrics.handled(method, Code::ResourceExhausted, Duration::ZERO);
-            return None;
-        }
+    fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Self {
         activity.running.fetch_add(1, Relaxed);
-        Some(Self {
+        Self {
             visit: Arc::clone(visit),
             activity: Arc::clone(activity),
             method,
             started: Instant::now(),
+            waits: false,
             code: Code::Cancelled,
-        })
+        }
+    }
+
+    /// Takes the permit that a call needs as soon as it has to wait. One that is answered at once holds
+    /// nothing, and to answer it costs no more than to shed it.
+    fn wait(&mut self) -> bool {
+        if !self.waits {
+            let metrics = &self.visit.server.metrics;
+            self.waits = self.visit.permit.begin_call();
+            if self.waits {
+                metrics.waits(self.method);
+            } else {
+                metrics.refusal(Refusal::Overload);
+            }
+        }
+        self.waits
     }
 
     fn refuse(mut self, status: Status) -> Call {
@@ -305,11 +312,12 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.visit
-            .server
-            .metrics
-            .handled(self.method, self.code, now - self.started);
-        self.visit.permit.end_call();
+        let metrics = &self.visit.server.metrics;
+        metrics.handled(self.method, self.code, now - self.started);
+        if self.waits {
+            metrics.waited(self.method);
+            self.visit.permit.end_call();
+        }
         self.activity.touch(now);
         self.activity.running.fetch_sub(1, Relaxed);
     }
@@ -357,10 +365,15 @@ impl Running {
         let reply = catch_unwind(AssertUnwindSafe(|| self.reply.as_mut().poll(cx)));
         let response = match reply {
             Ok(Poll::Ready(Ok(response))) => response,
-            Ok(Poll::Pending) => match self.poll_deadline(cx) {
-                Poll::Ready(()) => expired().into_http(),
-                Poll::Pending => return Poll::Pending,
-            },
+            Ok(Poll::Pending) => {
+                if self.poll_deadline(cx).is_ready() {
+                    expired().into_http()
+                } else if self.tally.as_mut().is_some_and(Tally::wait) {
+                    return Poll::Pending;
+                } else {
+                    shed()
+                }
+            }
             Err(_) => {
                 if let Some(tally) = &self.tally {
                     tally.visit.server.metrics.panic();
@@ -388,7 +401,11 @@ impl Running {
         };
         let code = code(response.headers());
         if code.is_none() && tally.method.is_stream() {
-            return response.map(|body| Body::new(Observed { body, tally }));
+            if tally.wait() {
+                return response.map(|body| Body::new(Observed { body, tally }));
+            }
+            tally.code = Code::ResourceExhausted;
+            return shed();
         }
         // The one message of a unary call is encoded without fail: its trailers will say OK.
         tally.code = code.unwrap_or(Code::Ok);
@@ -481,7 +498,7 @@ impl Driver {
 
 /// Serves gRPC on one connection until either side has had enough.
 pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
-    let limits = visit.server.gate.limits().clone();
+    let limits = visit.server.gate.limits();
     let metrics = &visit.server.metrics;
     metrics.connection(Dialect::Grpc, tls);
     let mut phase = visit.server.phase.subscribe();
@@ -494,7 +511,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
         visit: Arc::clone(&visit),
     };
     let mut driver = Driver {
-        connection: builder(&limits, fresh.clone()).serve_connection(TokioIo::new(io), calls),
+        connection: builder(limits, fresh.clone()).serve_connection(TokioIo::new(io), calls),
         fresh,
     };
 

@@ -20,7 +20,8 @@ pub struct Limits {
     pub connections: usize,
     /// The same from one address. Unix sockets have none and are not counted.
     pub connections_per_address: usize,
-    /// Calls being answered at the same time; more are answered with RESOURCE_EXHAUSTED.
+    /// Calls that wait, mostly for the rest of their own request, at the same time; more of them are answered
+    /// with RESOURCE_EXHAUSTED. A call that can be answered at once always is.
     pub calls: usize,
     /// The same from one address.
     pub calls_per_address: usize,
@@ -181,7 +182,7 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Takes the right to answer one call; [`Permit::end_call`] gives it back.
+    /// Takes the right to let one call wait; [`Permit::end_call`] gives it back.
     pub(crate) fn begin_call(&self) -> bool {
         let limits = &self.gate.limits;
         if !take(&self.gate.all.calls, limits.calls) {

@@ -393,7 +393,9 @@ impl Visit {
             return Err(Refusal::NoCertificate);
         };
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
-        let mut session = match timeout_at(deadline, acceptor.accept(io)).await {
+        // Boxed, so that a connection without TLS does not carry room for it.
+        let handshake = Box::pin(acceptor.accept(io));
+        let mut session = match timeout_at(deadline, handshake).await {
             Ok(Ok(session)) => Transport::Tls(Box::new(session)),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a TLS handshake failed");
@@ -411,7 +413,7 @@ impl Visit {
     async fn speak(self: Arc<Self>, opening: Opening, io: Io, tls: bool) -> Result<(), Refusal> {
         let Accept { grpc, http, raw: _ } = self.server.config.accept;
         match opening {
-            // Boxed, so that a connection that waits for its first byte is a small task.
+            // Boxed, so that a connection that has said nothing yet is a small task.
             Opening::Http2 if grpc => Box::pin(grpc::serve(io, self, tls)).await,
             Opening::Http1 if http => Box::pin(http::serve(io, self, tls)).await,
             _ => return Err(Refusal::Dialect),

@@ -194,19 +194,38 @@ pub fn rank(people: &[Profile], options: &Options) -> Ranking {
 fn by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
     let count = u32::try_from(people.len())
         .expect("4,294,967,296 profiles do not fit into a machine's memory");
-    let mut order: Vec<u32> = (0..count).collect();
-    let id = |index: u32| &people[index as usize].id;
     // Saved runs and registers are often in order already; the check costs nothing beside a sort.
-    if order.is_sorted_by(|&a, &b| id(a) < id(b)) {
-        return (order, Vec::new());
+    if people.is_sorted_by(|a, b| a.id < b.id) {
+        return ((0..count).collect(), Vec::new());
     }
-    order.sort_unstable_by(|&a, &b| id(a).cmp(id(b)).then(a.cmp(&b)));
+    let id = |index: u32| &people[index as usize].id;
+    // Whole ids lie far apart in memory. Of most, the few bytes behind what they all begin with decide.
+    let shared = people.iter().fold(Id::MAX_LEN, |shared, person| {
+        let both = person.id.as_bytes().iter().zip(id(0).as_bytes());
+        both.take(shared).take_while(|(a, b)| a == b).count()
+    });
+    let mut order: Vec<(u64, u32)> = (0..count)
+        .map(|index| {
+            let mut head = [0; 8];
+            let bytes = id(index).as_bytes().iter().skip(shared);
+            head.iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            (u64::from_be_bytes(head), index)
+        })
+        .collect();
+    order.sort_unstable_by(|(a_head, a), (b_head, b)| {
+        a_head
+            .cmp(b_head)
+            .then_with(|| id(*a).cmp(id(*b)))
+            .then(a.cmp(b))
+    });
     let mut duplicates = Vec::new();
     let mut single = Vec::with_capacity(order.len());
-    for same in order.chunk_by(|&a, &b| id(a) == id(b)) {
+    for same in order.chunk_by(|(a_head, a), (b_head, b)| a_head == b_head && id(*a) == id(*b)) {
         match same {
-            [index] => single.push(*index),
-            _ => duplicates.push(same.iter().map(|&index| index as usize).collect()),
+            [(_, index)] => single.push(*index),
+            _ => duplicates.push(same.iter().map(|(_, index)| *index as usize).collect()),
         }
     }
     (single, duplicates)

@@ -301,3 +301,216 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::{NonZeroU32, NonZeroUsize};
+
+    use super::*;
+    use crate::{survey::outcome::Stage, untrusted::Untrusted};
+
+    const MANY_FILES: usize = 1 << 20;
+
+    fn config() -> Config {
+        Config {
+            concurrency: NonZeroUsize::new(8).unwrap(),
+            ..Config::default()
+        }
+    }
+
+    fn attempt(outcome: Outcome, again: Again) -> Attempt {
+        Attempt {
+            outcome,
+            again,
+            phases: Phases::default(),
+        }
+    }
+
+    /// Plays a whole run in which `ask` is the network, on a clock that jumps to whatever is next.
+    fn play(
+        endpoints: u32,
+        config: &Config,
+        open_files: usize,
+        mut ask: impl FnMut(u32, usize) -> Attempt,
+    ) -> (Vec<Answer>, Duration) {
+        let start = Instant::now();
+        let mut now = start;
+        let mut schedule = Schedule::new((0..endpoints).collect(), config, open_files, start);
+        let mut answers = vec![None; endpoints as usize];
+        let mut running = Vec::new();
+        loop {
+            match schedule.next(now) {
+                Next::Ask(index) => {
+                    running.push(index);
+                    continue;
+                }
+                Next::At(at) if running.is_empty() => now = at,
+                Next::At(_) | Next::Wait => {}
+                Next::Finished => break,
+            }
+            // One at a time and the oldest first, as the network would not promise.
+            if !running.is_empty() {
+                let count = running.len();
+                let index = running.remove(0);
+                let result = ask(index, count);
+                if let Some(answer) = schedule.done(index, result, now) {
+                    assert!(answers[index as usize].replace(answer).is_none());
+                }
+            }
+        }
+        let answers: Vec<_> = answers.into_iter().flatten().collect();
+        assert_eq!(answers.len(), endpoints as usize);
+        (answers, now - start)
+    }
+
+    fn attempts(answers: &[Answer]) -> u32 {
+        answers.iter().map(|answer| answer.attempts).sum()
+    }
+
+    #[test]
+    fn a_failing_room_is_asked_a_tenth_more() {
+        let soon = |_, _| attempt(Outcome::Reset, Again::Soon(None));
+        let (answers, _) = play(1000, &config(), MANY_FILES, soon);
+        assert_eq!(attempts(&answers), 1100);
+    }
+
+    #[test]
+    fn one_endpoint_may_use_its_retries() {
+        let soon = |_, _| attempt(Outcome::Reset, Again::Soon(None));
+        let (answers, _) = play(1, &config(), MANY_FILES, soon);
+        assert_eq!(attempts(&answers), 3);
+        let none = Config {
+            retries: 0,
+            ..config()
+        };
+        assert_eq!(attempts(&play(1, &none, MANY_FILES, soon).0), 1);
+    }
+
+    #[test]
+    fn what_had_an_effect_or_has_no_hope_is_not_repeated() {
+        let no = |_, _| attempt(Outcome::TooLarge, Again::No);
+        let up = |_, _| attempt(Outcome::Refused, Again::WhenUp);
+        assert_eq!(attempts(&play(100, &config(), MANY_FILES, no).0), 100);
+        assert_eq!(attempts(&play(100, &config(), MANY_FILES, up).0), 100);
+    }
+
+    #[test]
+    fn a_server_names_its_own_time() {
+        let after = Duration::from_secs(3);
+        let asked = |_, _| attempt(Outcome::Reset, Again::Soon(Some(after)));
+        let (answers, took) = play(1, &config(), MANY_FILES, asked);
+        assert_eq!(attempts(&answers), 3);
+        assert!(took >= 2 * after.mul_f64(0.8), "{took:?}");
+        let too_long = |_, _| attempt(Outcome::Reset, Again::Soon(Some(10 * PUSHBACK)));
+        assert_eq!(attempts(&play(1, &config(), MANY_FILES, too_long).0), 1);
+    }
+
+    #[test]
+    fn who_is_not_up_yet_is_tried_until_the_wait_is_over() {
+        let waiting = Config {
+            wait: Some(Duration::from_secs(30)),
+            ..config()
+        };
+        let mut asked = 0;
+        let (answers, took) = play(1, &waiting, MANY_FILES, |_, _| {
+            asked += 1;
+            attempt(Outcome::Refused, Again::WhenUp)
+        });
+        assert_eq!(attempts(&answers), asked);
+        assert!((15..40).contains(&asked), "{asked}");
+        assert!(took > Duration::from_secs(25) && took <= Duration::from_secs(30));
+
+        let (answers, _) = play(1, &waiting, MANY_FILES, |_, _| {
+            attempt(Outcome::Timeout(Stage::Headers), Again::No)
+        });
+        assert_eq!(attempts(&answers), 1);
+    }
+
+    /// A machine with descriptors for five, of which the limit says nothing.
+    #[test]
+    fn the_window_follows_what_the_machine_can_do() {
+        let mut full = 0;
+        let (answers, _) = play(1000, &config(), MANY_FILES, |_, running| {
+            if running > 5 {
+                full += 1;
+                let reason = Untrusted::new("too many open files");
+                return attempt(Outcome::Local(reason), Again::WhenFree);
+            }
+            attempt(Outcome::TooLarge, Again::No)
+        });
+        assert!(answers.iter().all(|a| a.outcome == Outcome::TooLarge));
+        assert_eq!(attempts(&answers), 1000);
+        assert!((1..500).contains(&full), "{full}");
+    }
+
+    #[test]
+    fn a_machine_that_can_do_nothing_says_so_in_the_end() {
+        let (answers, _) = play(20, &config(), MANY_FILES, |_, _| {
+            let reason = Untrusted::new("too many open files");
+            attempt(Outcome::Local(reason), Again::WhenFree)
+        });
+        assert!(answers.iter().all(|a| a.outcome.name() == "local"));
+    }
+
+    #[test]
+    fn the_window_leaves_descriptors_to_others() {
+        let config = Config {
+            concurrency: NonZeroUsize::new(4000).unwrap(),
+            ..config()
+        };
+        let mut most = 0;
+        play(1000, &config, 128, |_, running| {
+            most = most.max(running);
+            attempt(Outcome::TooLarge, Again::No)
+        });
+        assert_eq!(most, 128 - SPARE_FILES);
+    }
+
+    #[test]
+    fn a_paced_run_takes_its_time() {
+        let paced = Config {
+            rate: NonZeroU32::new(100),
+            ..config()
+        };
+        let no = |_, _| attempt(Outcome::TooLarge, Again::No);
+        let (_, took) = play(1000, &paced, MANY_FILES, no);
+        assert!(took >= Duration::from_millis(9_900) && took < Duration::from_secs(11));
+    }
+
+    #[test]
+    fn a_run_cut_short_keeps_what_was_answered_last() {
+        let waiting = Config {
+            wait: Some(Duration::from_secs(30)),
+            ..config()
+        };
+        let now = Instant::now();
+        let mut schedule = Schedule::new(vec![0, 1], &waiting, MANY_FILES, now);
+        let (Next::Ask(first), Next::Ask(_)) = (schedule.next(now), schedule.next(now)) else {
+            panic!("two may run");
+        };
+        let refused = attempt(Outcome::Refused, Again::WhenUp);
+        assert!(schedule.done(first, refused, now).is_none());
+        let mut rest: Vec<_> = schedule
+            .rest()
+            .map(|(index, answer)| (index == first, answer.outcome.name(), answer.attempts))
+            .collect();
+        rest.sort_unstable();
+        assert_eq!(rest, [(false, "cancelled", 0), (true, "refused", 1)]);
+    }
+
+    #[test]
+    fn the_seed_decides_the_order() {
+        let order = |seed| {
+            let config = Config { seed, ..config() };
+            let mut order = Vec::new();
+            play(100, &config, MANY_FILES, |index, _| {
+                order.push(index);
+                attempt(Outcome::TooLarge, Again::No)
+            });
+            order
+        };
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+        assert_ne!(order(1), (0..100).collect::<Vec<_>>());
+    }
+}

@@ -266,7 +266,7 @@ fn tell(bytes: &[u8]) -> Option<Opening> {
         b'H' if begins(HTTP1) => {
             (bytes.len() >= HTTP1.len()).then_some(Opening::Other(Speaks::Http1))
         }
-        _ => Some(Opening::Other(text_or_not(bytes))),
+        _ => text_or_not(bytes).map(Opening::Other),
     }
 }
 
@@ -276,7 +276,7 @@ fn last_chance(bytes: &[u8]) -> Option<Opening> {
         None => None,
         // The beginning of a SETTINGS frame or of a TLS record, cut short.
         Some(0 | 0x15 | 0x16) => None,
-        Some(_) => Some(Opening::Other(text_or_not(bytes))),
+        Some(_) => Some(Opening::Other(text_or_not(bytes).unwrap_or(Speaks::Other))),
     }
 }
 
@@ -288,18 +288,88 @@ pub(crate) fn speaks(bytes: &[u8]) -> Speaks {
     }
 }
 
-fn text_or_not(bytes: &[u8]) -> Speaks {
-    // A character may be cut at the end of what was read.
-    let valid = match str::from_utf8(bytes) {
+/// Whether bytes are printable; `None` for the beginning of a first character.
+fn text_or_not(bytes: &[u8]) -> Option<Speaks> {
+    let text = match str::from_utf8(bytes) {
         Ok(text) => text,
+        // The last character is not there in full.
         Err(error) if error.error_len().is_none() => {
             str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
         }
-        Err(_) => return Speaks::Other,
+        Err(_) => return Some(Speaks::Other),
     };
     let printable = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n' | '\x1b');
-    match !valid.is_empty() && valid.chars().all(printable) {
-        true => Speaks::Text,
-        false => Speaks::Other,
+    match text.chars().all(printable) {
+        _ if text.is_empty() => None,
+        true => Some(Speaks::Text),
+        false => Some(Speaks::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLES: [(&[u8], Opening); 12] = [
+        (b"\0\0\0\x04\0\0\0\0\0", Opening::Http2),
+        (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80", Opening::Http2),
+        (b"{\"id\":", Opening::Json),
+        (b" \r\n\t{", Opening::Json),
+        (b"HTTP/1.1 400 Bad Request", Opening::Other(Speaks::Http1)),
+        (b"\x15\x03\x01\0\x02\x02\x46", Opening::Other(Speaks::Tls)),
+        (b"\x16\x03\x03\0\x7a\x02", Opening::Other(Speaks::Tls)),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Opening::Other(Speaks::Text)),
+        ("欢迎光临\r\n".as_bytes(), Opening::Other(Speaks::Text)),
+        (b"\xff\xfd\x18\xff\xfd\x20", Opening::Other(Speaks::Other)),
+        (b"\0\0\x04\x08\0\0\0\0\0", Opening::Other(Speaks::Other)),
+        (b"\x16\x01\x00\x00", Opening::Other(Speaks::Other)),
+    ];
+
+    /// However an opening is cut into reads, it is told apart as the whole is, or not yet.
+    #[test]
+    fn every_prefix_of_an_opening_is_told_as_the_whole_or_not_at_all() {
+        for (bytes, opening) in SAMPLES {
+            let mut told = None;
+            for end in 0..=bytes.len() {
+                match tell(&bytes[..end]) {
+                    None => assert_eq!(told, None, "{bytes:?} forgotten at {end}"),
+                    Some(other) => told = Some(other),
+                }
+                assert!(
+                    told.is_none() || told == Some(opening.clone()),
+                    "{bytes:?} to {end}: {told:?}"
+                );
+            }
+            assert_eq!(told, Some(opening));
+        }
+    }
+
+    #[test]
+    fn an_opening_cut_short_is_what_it_was_so_far() {
+        let text = Some(Opening::Other(Speaks::Text));
+        for (bytes, opening) in [
+            (&b""[..], None),
+            (b"\0\0", None),
+            (b"\x16", None),
+            (b"HTT", text.clone()),
+            (b" \n", text),
+        ] {
+            assert_eq!(tell(bytes), None, "{bytes:?}");
+            assert_eq!(last_chance(bytes), opening, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn blanks_without_end_are_text() {
+        assert_eq!(tell(&[b' '; OPENING]), Some(Opening::Other(Speaks::Text)));
+    }
+
+    #[test]
+    fn every_first_byte_is_told_apart_or_waited_for() {
+        for byte in 0..=u8::MAX {
+            let opening = tell(&[byte]).or_else(|| last_chance(&[byte]));
+            let waits = matches!(byte, 0 | 0x15 | 0x16);
+            assert_eq!(opening.is_none(), waits, "{byte:#x}");
+        }
     }
 }

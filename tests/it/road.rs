@@ -133,15 +133,7 @@ fn a_server_in_another_language_cannot_be_told_apart() {
     let Some(python) = python_with_grpcio() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
-    let generated = Command::new(&python)
-        .args(["-m", "grpc_tools.protoc", "-I", proto, "profile.proto"])
-        .arg(format!("--python_out={}", folder.path().display()))
-        .arg(format!("--grpc_python_out={}", folder.path().display()))
-        .status()
-        .unwrap();
-    assert!(generated.success());
+    let folder = generate(&python);
     let server = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/it/peers/grpcio_server.py"
@@ -187,8 +179,22 @@ fn a_server_in_another_language_cannot_be_told_apart() {
     assert_eq!(report["summary"]["smallest"], 0.0);
 }
 
+/// A folder with the Python code of the proto file.
+pub(crate) fn generate(python: &std::path::Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+    let generated = Command::new(python)
+        .args(["-m", "grpc_tools.protoc", "-I", proto, "profile.proto"])
+        .arg(format!("--python_out={}", folder.path().display()))
+        .arg(format!("--grpc_python_out={}", folder.path().display()))
+        .status()
+        .unwrap();
+    assert!(generated.success());
+    folder
+}
+
 /// A Python that has grpcio: the one that `LABRPC_PYTHON` names, or the system's.
-fn python_with_grpcio() -> Option<std::path::PathBuf> {
+pub(crate) fn python_with_grpcio() -> Option<std::path::PathBuf> {
     let python = match std::env::var_os("LABRPC_PYTHON") {
         Some(python) => python.into(),
         None => support::tool("python3")?,

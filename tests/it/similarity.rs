@@ -52,44 +52,61 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         })
     };
     let distance = |a: usize, b: usize| measure.distance(measure.key(delta(a, b)));
-    // From the smaller id to the larger.
-    let pair = |a: usize, b: usize| {
-        let [height, weight, size] = measure.terms(delta(a, b));
-        let distance = distance(a, b);
-        Pair {
-            rank: 0,
-            a,
-            b,
-            distance,
-            similarity: measure.similarity(distance),
-            terms: Terms {
-                height,
-                weight,
-                size,
-            },
-        }
-    };
-    let ranked = |mut pairs: Vec<Pair>| {
+    // Of pairs from the smaller id to the larger, in the order of their ids, the first by distance.
+    let ranked = |mut pairs: Vec<(f64, usize, usize)>, count: usize| {
         // Stable, so equal distances stay in the order of the ids.
-        pairs.sort_by(|p, q| p.distance.total_cmp(&q.distance));
-        let distances: Vec<f64> = pairs.iter().map(|pair| pair.distance).collect();
-        for pair in &mut pairs {
-            pair.rank = 1 + distances.iter().filter(|d| **d < pair.distance).count();
+        pairs.sort_by(|p, q| p.0.total_cmp(&q.0));
+        let mut list: Vec<Pair> = Vec::new();
+        for (place, (distance, a, b)) in pairs.into_iter().take(count).enumerate() {
+            let [height, weight, size] = measure.terms(delta(a, b));
+            let tie = list.last().filter(|previous| previous.distance == distance);
+            list.push(Pair {
+                rank: tie.map_or(place + 1, |previous| previous.rank),
+                a,
+                b,
+                distance,
+                similarity: measure.similarity(distance),
+                terms: Terms {
+                    height,
+                    weight,
+                    size,
+                },
+            });
         }
-        pairs
+        list
     };
-    let all = ranked(
-        (0..order.len())
-            .flat_map(|i| (i + 1..order.len()).map(move |j| (i, j)))
-            .map(|(i, j)| pair(order[i], order[j]))
-            .collect(),
-    );
-    let smallest = all.first().map(|pair| pair.distance);
-    let tied = all
+    let pairs = || (0..order.len()).flat_map(|i| (i + 1..order.len()).map(move |j| (i, j)));
+    let all: Vec<(f64, usize, usize)> = pairs()
+        .map(|(i, j)| (distance(order[i], order[j]), order[i], order[j]))
+        .collect();
+    let smallest = all.iter().map(|pair| pair.0).min_by(f64::total_cmp);
+    let tied = all.iter().filter(|pair| Some(pair.0) == smallest).count();
+    let second = all
         .iter()
-        .filter(|pair| Some(pair.distance) == smallest)
-        .count();
+        .map(|pair| pair.0)
+        .filter(|d| Some(*d) > smallest)
+        .min_by(f64::total_cmp);
     let listed = options.top.max(tied.min(Ranking::MOST_TIED));
+
+    let mut nearest: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
+    if options.per_person {
+        for &(distance, a, b) in &all {
+            for (person, other) in [(a, b), (b, a)] {
+                let best = nearest.entry(person).or_insert((distance, other));
+                if (distance, people[other].id) < (best.0, people[best.1].id) {
+                    *best = (distance, other);
+                }
+            }
+        }
+    }
+    let per_person = nearest
+        .into_iter()
+        .map(|(person, (distance, nearest))| Nearest {
+            person,
+            nearest,
+            distance,
+        })
+        .collect();
 
     let mut identical: BTreeMap<(u16, u16, u8), Vec<usize>> = BTreeMap::new();
     for &index in &order {
@@ -121,58 +138,39 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         twins.truncate(Ranking::LARGEST_TWINS);
     }
 
-    let nearest_to = |me: usize| {
-        ranked(
-            order
-                .iter()
-                .filter(|other| **other != me)
-                .map(|&other| {
-                    if people[me].id < people[other].id {
-                        pair(me, other)
-                    } else {
-                        pair(other, me)
-                    }
-                })
-                .collect(),
-        )
-    };
-    let mut per_person: Vec<Nearest> = order
-        .iter()
-        .filter_map(|&person| {
-            let nearest = *nearest_to(person).first()?;
-            Some(Nearest {
-                person,
-                nearest: nearest.a + nearest.b - person,
-                distance: nearest.distance,
-            })
-        })
-        .collect();
-    per_person.sort_by_key(|nearest| nearest.person);
     Ranking {
         smallest,
         tied: tied as u64,
-        margin: all.get(tied).map(|next| next.distance - all[0].distance),
-        pairs: all.into_iter().take(listed).collect(),
-        twins,
-        twin_groups,
-        per_person: options.per_person.then_some(per_person),
+        margin: second
+            .zip(smallest)
+            .map(|(second, smallest)| second - smallest),
         like: options
             .like
             .map(|id| match ids.get(id.as_str()).map(Vec::as_slice) {
                 None => Like::Unknown(id),
                 Some([person]) => Like::Found {
                     person: *person,
-                    nearest: nearest_to(*person).into_iter().take(options.top).collect(),
+                    nearest: ranked(
+                        all.iter()
+                            .copied()
+                            .filter(|pair| pair.1 == *person || pair.2 == *person)
+                            .collect(),
+                        options.top,
+                    ),
                 },
                 Some(_) => Like::Duplicate(id),
             }),
+        pairs: ranked(all, listed),
+        twins,
+        twin_groups,
+        per_person: options.per_person.then_some(per_person),
         duplicates: ids.into_values().filter(|same| same.len() > 1).collect(),
     }
 }
 
 /// A room in which ties abound: few values, repeated ids now and then, any options.
 fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
-    let most = [3, 8, 16, 16, 40, 70][random.usize(..6)];
+    let most = [3, 6, 10, 14, 14, 20, 30, 50][random.usize(..8)];
     let count = random.usize(..=most);
     // From nearly all identical to nearly all different; far enough apart now and then to reach the caps.
     let spread = |random: &mut fastrand::Rng, range: u16| [1, 2, 4, 12, range][random.usize(..5)];

@@ -164,3 +164,14 @@ pub(crate) fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Path
     std::fs::write(&path, content).unwrap();
     path
 }
+
+/// Reads lines until one satisfies `ready`, then drains the rest in the background; false at the end.
+pub(crate) fn read_until(
+    from: impl std::io::Read + Send + 'static,
+    ready: impl Fn(&str) -> bool,
+) -> bool {
+    let mut lines = BufReader::new(from).lines().map_while(Result::ok);
+    let found = lines.any(|line| ready(&line));
+    thread::spawn(move || lines.for_each(drop));
+    found
+}

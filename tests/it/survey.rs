@@ -1,12 +1,30 @@
 //! The survey engine against real peers.
 
-use std::{future::pending, net::TcpListener, time::Duration};
-
-use labrpc::survey::{
-    self, Config,
-    hosts::Hosts,
-    outcome::{Answer, Dialect, Outcome},
+use std::{
+    future::pending,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+
+use labrpc::{
+    lab::{self, Room},
+    pb::{
+        GetProfileRequest, GetProfileResponse, profile_client::ProfileClient,
+        profile_server::ProfileServer,
+    },
+    survey::{
+        self, Config,
+        endpoint::{Address, Endpoint},
+        hosts::Hosts,
+        outcome::{Answer, Dialect, Outcome},
+    },
+};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::peer;
 
@@ -17,7 +35,7 @@ fn quick() -> Config {
     }
 }
 
-fn refused() -> labrpc::survey::endpoint::Endpoint {
+fn refused() -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     peer::local(listener.local_addr().unwrap().port())
 }
@@ -73,4 +91,347 @@ async fn every_line_gets_its_own_answer_in_input_order() {
     };
     assert_eq!(*dialect, Dialect::Raw);
     assert_eq!(profile.to_string(), "b: 178 cm, 60 kg, XXL");
+}
+
+#[tokio::test]
+async fn a_cancelled_run_returns_at_once_with_what_there_is() {
+    let hosts = Hosts::from_iter([
+        peer::mute().await,
+        peer::grpc(Ok(peer::profile("a"))).await,
+        peer::mute().await,
+    ]);
+    let (first, answered) = oneshot::channel();
+    let mut first = Some(first);
+    let mut observed = Vec::new();
+    let observe = |index: usize, answer: &Answer| {
+        observed.push((index, answer.outcome.name()));
+        if let Some(first) = first.take() {
+            first.send(()).unwrap();
+        }
+    };
+    let config = Config {
+        max_time: Duration::from_secs(3600),
+        ..Config::default()
+    };
+    let cancel = async { answered.await.unwrap() };
+    let answers = survey::run(&hosts, &config, observe, cancel).await;
+    let names: Vec<_> = answers.iter().map(|a| a.outcome.name()).collect();
+    assert_eq!(names, ["cancelled", "ok", "cancelled"]);
+    assert_eq!(observed[0], (1, "ok"));
+    observed.sort_unstable();
+    assert_eq!(observed.len(), 3);
+}
+
+#[tokio::test]
+async fn the_deadline_of_a_run_ends_it() {
+    let config = Config {
+        max_time: Duration::from_secs(3600),
+        deadline: Some(Duration::from_millis(50)),
+        ..Config::default()
+    };
+    let hosts = Hosts::from_iter([peer::mute().await]);
+    let answers = survey::run(&hosts, &config, |_, _| {}, pending()).await;
+    assert_eq!(shown(&answers[0]), "cancelled");
+}
+
+/// A peer that sends the headers and then nothing: `Endpoint::timeout` is satisfied by the headers.
+#[tokio::test]
+async fn a_stalled_body_hangs_a_channel_with_a_timeout_and_not_a_survey() {
+    let room = Room::start(lab::Config {
+        seats: 1,
+        faults: "mute-headers=1".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let endpoint = room.hosts().get(0);
+
+    let short = Duration::from_millis(50);
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{endpoint}"))
+        .unwrap()
+        .timeout(short)
+        .connect()
+        .await
+        .unwrap();
+    let mut client = ProfileClient::new(channel);
+    let bare = client.get_profile(GetProfileRequest {});
+    // Twenty times the timeout stands for ever.
+    assert!(timeout(20 * short, bare).await.is_err());
+
+    let config = Config {
+        max_time: short,
+        ..Config::default()
+    };
+    let answer = survey::ask(&endpoint, &config).await;
+    assert_eq!(shown(&answer), "timeout body");
+}
+
+/// A server whose own timer for the deadline fires says CANCELLED; the deadline was the reason.
+#[tokio::test]
+async fn a_deadline_that_the_server_keeps_is_a_timeout() {
+    struct Never;
+    #[tonic::async_trait]
+    impl labrpc::pb::profile_server::Profile for Never {
+        async fn get_profile(
+            &self,
+            _: tonic::Request<GetProfileRequest>,
+        ) -> Result<tonic::Response<GetProfileResponse>, tonic::Status> {
+            pending().await
+        }
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = peer::local(listener.local_addr().unwrap().port());
+    let server = tonic::transport::Server::builder()
+        .add_service(ProfileServer::new(Never))
+        .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener));
+    tokio::spawn(server);
+    for _ in 0..10 {
+        let answer = survey::ask(&endpoint, &quick()).await;
+        assert_eq!(shown(&answer), "timeout headers");
+    }
+}
+
+async fn asked_of(faults: &str, seats: usize) -> (Vec<Answer>, u32) {
+    let room = Room::start(lab::Config {
+        seats,
+        faults: faults.parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let answers = survey::run(&room.hosts(), &Config::default(), |_, _| {}, pending()).await;
+    let attempts = answers.iter().map(|answer| answer.attempts).sum();
+    (answers, attempts)
+}
+
+#[tokio::test]
+async fn a_room_that_is_unavailable_is_asked_a_tenth_more() {
+    for fault in ["status-unavailable", "rst-refused", "goaway", "reset"] {
+        let (answers, attempts) = asked_of(&format!("{fault}=1000"), 1000).await;
+        assert!(
+            answers
+                .iter()
+                .all(|a| !matches!(a.outcome, Outcome::Ok { .. }))
+        );
+        assert_eq!(attempts, 1100, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn what_must_not_be_repeated_is_asked_once() {
+    let faults = [
+        "status-pushback",
+        "status-deadline-exceeded",
+        "status-resource-exhausted",
+        "close-headers",
+        "reset-body",
+        "goaway-calm",
+        "refuse",
+    ];
+    for fault in faults {
+        let (answers, attempts) = asked_of(&format!("{fault}=100"), 100).await;
+        assert!(
+            answers
+                .iter()
+                .all(|a| !matches!(a.outcome, Outcome::Ok { .. }))
+        );
+        assert_eq!(attempts, 100, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_recovers_is_asked_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let server = peer::grpc(Ok(peer::profile("a"))).await;
+    let flaky = peer::peer(move |mut stream| {
+        let (calls, server) = (Arc::clone(&calls), server.address.to_string());
+        async move {
+            // The first connection is closed before a byte, the second is good.
+            if calls.fetch_add(1, Ordering::Relaxed) > 0 {
+                let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            }
+        }
+    })
+    .await;
+    let answer = survey::ask(&flaky, &Config::default()).await;
+    assert_eq!((shown(&answer).as_str(), answer.attempts), ("ok", 2));
+}
+
+#[tokio::test]
+async fn a_wait_lasts_until_the_server_is_up() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = peer::local(socket.local_addr().unwrap().port());
+    let config = Config {
+        wait: Some(Duration::from_secs(60)),
+        ..Config::default()
+    };
+    let asking = tokio::spawn(async move { survey::ask(&endpoint, &config).await });
+    // Somebody starts a server while the survey waits; if it has not begun yet, nothing is lost.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let listener = socket.listen(16).unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let text = br#"{"id":"late","height":178,"weight":60,"size":"M"}"#;
+    tokio::io::AsyncWriteExt::write_all(&mut stream, text)
+        .await
+        .unwrap();
+    let answer = asking.await.unwrap();
+    assert_eq!(shown(&answer), "ok");
+    assert!(answer.attempts > 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_asked_outright_for_raw_is_sent_nothing() {
+    let silent = peer::peer(|mut stream| async move {
+        // The original server does not read; whatever it is sent makes its close a reset.
+        let mut byte = [0];
+        let heard = timeout(Duration::from_millis(100), stream.peek(&mut byte)).await;
+        let id = if heard.is_ok() { "heard" } else { "silent" };
+        let text = format!("{{\"id\":\"{id}\",\"height\":178,\"weight\":60,\"size\":\"2xl\"}}\n");
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await;
+    })
+    .await;
+    let raw = Endpoint {
+        raw: true,
+        ..silent
+    };
+    let answer = survey::ask(&raw, &Config::default()).await;
+    let (profile, dialect) = answer.outcome.profile().unwrap();
+    assert_eq!((profile.id.as_str(), dialect), ("silent", Dialect::Raw));
+}
+
+#[tokio::test]
+async fn a_raw_endpoint_that_speaks_otherwise_is_told_apart() {
+    let cases: [(&[u8], &str); 4] = [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n",
+            "not_grpc http1: HTTP/1.1 400 Bad Request",
+        ),
+        (b"SSH-2.0-x", "not_grpc text: SSH-2.0-x"),
+        (b"\0\0\0\x04\0\0\0\0\0", "not_grpc other: \\u{0}"),
+        (b"", "reset"),
+    ];
+    for (said, expected) in cases {
+        let raw = Endpoint {
+            raw: true,
+            ..peer::says(said).await
+        };
+        let answer = shown(&survey::ask(&raw, &quick()).await);
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+}
+
+/// The one-shot version of the original server dies after its first connection.
+#[tokio::test]
+async fn a_one_shot_server_gets_exactly_one_connection() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = peer::local(listener.local_addr().unwrap().port());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        let text = br#"{"id":"once","height":178,"weight":60,"size":"M"}"#;
+        tokio::io::AsyncWriteExt::write_all(&mut stream, text)
+            .await
+            .unwrap();
+    });
+    let answer = survey::ask(&endpoint, &Config::default()).await;
+    assert_eq!((shown(&answer).as_str(), answer.attempts), ("ok", 1));
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn names_are_resolved_and_all_their_addresses_tried() {
+    // A listener on 127.0.0.1 only: where localhost is ::1 first, that one refuses.
+    let Address::Ip(_, port) = peer::grpc(Ok(peer::profile("a"))).await.address else {
+        panic!("a TCP peer");
+    };
+    let named = |name: &str| Endpoint {
+        address: Address::Name(name.into(), port),
+        raw: false,
+    };
+    let answer = survey::ask(&named("localhost"), &Config::default()).await;
+    assert_eq!(shown(&answer), "ok");
+    assert!(answer.phases.dns.is_some() && answer.phases.connect.is_some());
+    // RFC 6761 keeps this name from ever existing.
+    let answer = survey::ask(&named("nobody.invalid"), &Config::default()).await;
+    assert_eq!(answer.outcome.name(), "dns");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn unix_sockets_are_asked_and_refuse() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let unix = Endpoint {
+        address: Address::Unix(path.clone()),
+        raw: false,
+    };
+    let answer = survey::ask(&unix, &quick()).await;
+    assert_eq!(shown(&answer), "refused");
+
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let server = peer::grpc(Ok(peer::profile("a"))).await.address.to_string();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+    });
+    let answer = survey::ask(&unix, &quick()).await;
+    assert_eq!(shown(&answer), "ok");
+}
+
+/// A process with few descriptors asks many endpoints at once, and none of them hears of it.
+#[tokio::test]
+async fn few_descriptors_are_enough_for_many_endpoints() {
+    let room = Room::start(lab::Config {
+        seats: 2_000,
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let first = room.hosts().get(0).to_string();
+    let run = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "survey::child_with_few_descriptors",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("LABRPC_TEST_ROOM", first)
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("2000 ok"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "the other half of few_descriptors_are_enough_for_many_endpoints"]
+async fn child_with_few_descriptors() {
+    let first: SocketAddr = std::env::var("LABRPC_TEST_ROOM").unwrap().parse().unwrap();
+    rlimit::setrlimit(rlimit::Resource::NOFILE, 128, 128).unwrap();
+    // More are open already than the survey leaves for others.
+    let held: Vec<_> = (0..70)
+        .map(|_| std::fs::File::open("/dev/null").unwrap())
+        .collect();
+    let SocketAddr::V4(first) = first else {
+        panic!("{first}");
+    };
+    let hosts: Hosts = (0..2_000)
+        .map(|seat| Endpoint {
+            address: Address::Ip(
+                Ipv4Addr::from_bits(first.ip().to_bits() + seat).into(),
+                first.port(),
+            ),
+            raw: false,
+        })
+        .collect();
+    let config = Config {
+        concurrency: NonZeroUsize::new(4_000).unwrap(),
+        ..Config::default()
+    };
+    let answers = survey::run(&hosts, &config, |_, _| {}, pending()).await;
+    let ok = answers.iter().filter(|a| a.outcome.name() == "ok").count();
+    println!("{ok} ok with {} held", held.len());
 }

@@ -196,7 +196,8 @@ async fn a_changed_profile_shows_and_a_bad_one_does_not() {
     let path = dir.path().join("profile.toml");
     write_profile(&path, "first");
     // A look a millisecond, so that the test does not wait for the next second.
-    let mut profile = reload::profile(path.clone(), Fields::default(), Duration::from_millis(1)).unwrap();
+    let mut profile =
+        reload::profile(path.clone(), Fields::default(), Duration::from_millis(1)).unwrap();
     let server = Running::start(Config {
         profile: Arc::new(profile.clone()),
         ..config()
@@ -228,7 +229,8 @@ async fn a_hangup_reads_the_file_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("profile.toml");
     write_profile(&path, "before");
-    let mut profile = reload::profile(path.clone(), Fields::default(), Duration::from_secs(3600)).unwrap();
+    let mut profile =
+        reload::profile(path.clone(), Fields::default(), Duration::from_secs(3600)).unwrap();
     // The handler is installed by the time the task has run once.
     tokio::task::yield_now().await;
     write_profile(&path, "after");

@@ -1,0 +1,117 @@
+//! A room in which every machine runs what its owner has written, surveyed by the real command.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::{
+    road::{generate, python_with_grpcio},
+    support::{self, Running, run},
+};
+
+/// Fourteen of labrpc, eight of grpcio, nine threaded and nine one-shot servers of the original exercise.
+#[test]
+fn forty_servers_of_four_kinds_are_ranked_together() {
+    let (Some(python), Some(system)) = (python_with_grpcio(), support::tool("python3")) else {
+        return;
+    };
+    let generated = generate(&python);
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers");
+    let listening = |line: &str| line.starts_with("listening on ");
+    let start = |command: &mut Command| Running::start(command.stdout(Stdio::null()), listening);
+
+    let servers: Vec<_> = (0..40)
+        .map(|seat| {
+            let id = format!("{}", 3000 + seat);
+            // All differ in height by at least 2 cm, but the first, of labrpc, and the last, one-shot, are twins.
+            let height = format!("{}", 120 + 2 * (seat % 39));
+            match seat {
+                0..14 => Running::serve([
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--id",
+                    &id,
+                    "--height",
+                    &height,
+                    "--weight",
+                    "60",
+                    "--size",
+                    "XXL",
+                ]),
+                14..22 => start(
+                    Command::new(&python)
+                        .args([&format!("{here}/grpcio_server.py"), &id, &height, "60", "7"])
+                        .env("PYTHONPATH", generated.path()),
+                ),
+                _ => {
+                    let kind = if seat < 31 { "threaded" } else { "once" };
+                    let script = format!("{here}/exercise_server.py");
+                    // Any accepted spelling.
+                    let size = ["XXL", "2XL", "xxl"][seat % 3];
+                    start(Command::new(&system).args([&script, kind, &id, &height, "60", size]))
+                }
+            }
+        })
+        .collect();
+
+    let addresses = servers.iter().map(Running::address);
+    let ran = run(["survey", "--format", "json"].into_iter().chain(addresses));
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["summary"]["ok"], 40);
+    let endpoints = report["endpoints"].as_array().unwrap();
+    for (seat, endpoint) in endpoints.iter().enumerate() {
+        let dialect = if seat < 22 { "grpc" } else { "raw" };
+        assert_eq!(endpoint["dialect"], dialect, "{endpoint}");
+        // A one-shot server is gone after its first connection.
+        assert_eq!(endpoint["attempts"], 1, "{endpoint}");
+        assert_eq!(endpoint["profile"]["id"], format!("{}", 3000 + seat));
+    }
+    let pairs = report["pairs"].as_array().unwrap();
+    assert_eq!(
+        (&pairs[0]["a"], &pairs[0]["b"]),
+        (&"3000".into(), &"3039".into())
+    );
+    assert_eq!(
+        (&pairs[0]["distance"], &report["summary"]["tied"]),
+        (&0.0.into(), &1.into())
+    );
+    assert_eq!(report["summary"]["smallest"], 0.0);
+}
+
+/// Nothing that a peer sends controls the terminal: the whole zoo, through the real command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_control_character_of_a_peer_reaches_the_terminal() {
+    use labrpc::lab::{self, Faults, Room};
+    let seats = Faults::names().count() - 1;
+    let room = Room::start(lab::Config {
+        seats,
+        faults: "zoo=100%".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let hosts = room.hosts();
+    let hosts: Vec<_> = (0..hosts.len())
+        .map(|seat| hosts.get(seat).to_string())
+        .collect();
+    for format in ["table", "json", "jsonl", "csv", "html"] {
+        let arguments = ["survey", "--max-time", "2.5s", "--format", format];
+        let arguments: Vec<_> = arguments
+            .into_iter()
+            .map(str::to_owned)
+            .chain(hosts.clone())
+            .collect();
+        let ran = tokio::task::spawn_blocking(move || run(arguments))
+            .await
+            .unwrap();
+        assert!(ran.stdout.len() > 1000, "{ran:?}");
+        let bad: Vec<_> = (ran.stdout + &ran.stderr)
+            .chars()
+            .filter(|c| {
+                c.is_control() && !matches!(c, '\n' | '\r') || matches!(c, '\u{202a}'..='\u{202e}')
+            })
+            .collect();
+        assert!(bad.is_empty(), "{format}: {bad:?}");
+    }
+}
