@@ -5,7 +5,7 @@
 //! in one place, the schedule. It gives up connection reuse: each endpoint is asked one question, so a
 //! connection carries one call.
 
-mod attempt;
+pub(crate) mod attempt;
 mod call;
 mod connect;
 pub mod endpoint;

@@ -8,7 +8,7 @@ use std::{
 
 /// The rows, from the top. Modules in one row do not know each other.
 const ROWS: &[&[&str]] = &[
-    &["board"],
+    &["board", "check"],
     &["report"],
     &["lab"],
     &["serve", "survey", "similarity"],
