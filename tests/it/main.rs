@@ -17,6 +17,7 @@ mod peer;
 mod profile;
 mod readme;
 mod road;
+mod schema;
 mod serve;
 mod similarity;
 mod support;
