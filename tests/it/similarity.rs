@@ -457,6 +457,28 @@ fn nobody_somebody_and_people_who_do_not_differ() {
     }
 }
 
+/// Ids that differ late, or only in length, are as different as others, and equal ones as equal.
+#[test]
+fn ids_are_told_apart_to_their_last_character() {
+    let ids = [
+        "2026-class-0001-b",
+        "2026-class-0001",
+        "2026-class-0001-a",
+        "2026-class-0001-b",
+        "2026-class-00011",
+    ];
+    let people: Vec<Profile> = ids.iter().map(|id| person(id, 1700, 650, 3)).collect();
+    let options = Options {
+        top: 3,
+        ..by(Metric::Gower)
+    };
+    let ranking = rank(&people, &options);
+    assert_eq!(ranking, oracle(&people, &options));
+    assert_eq!(ranking.duplicates, [[0, 3]]);
+    let pairs: Vec<(usize, usize)> = ranking.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+    assert_eq!(pairs, [(1, 2), (1, 4), (2, 4)]);
+}
+
 /// A country: every pair of a million identical people ties, and naming them all would take a terabyte.
 #[test]
 fn a_large_group_of_identical_people_is_counted_not_listed() {
