@@ -457,8 +457,8 @@ fn profile([id, height, weight, size]: [&[u8]; 4]) -> Result<Profile, profile::E
 
 /// Reads a plain decimal straight into ticks; `None` leaves the text to the parser of the field.
 ///
-/// It agrees with that parser wherever it answers. So it does not answer near a half tick, where the parser
-/// sees the float next to the decimal and not the decimal.
+/// It agrees with that parser wherever it answers: the test below tries every such text. With a third decimal it
+/// would not, as that parser rounds the nearest float and not the decimal.
 fn ticks(text: &[u8]) -> Option<u16> {
     let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
     let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
@@ -476,7 +476,7 @@ fn ticks(text: &[u8]) -> Option<u16> {
         [tenth] => Some(ticks + digit(*tenth)?),
         [tenth, hundredth] => match hundredth {
             b'0'..=b'4' => Some(ticks + digit(*tenth)?),
-            b'6'..=b'9' => Some(ticks + digit(*tenth)? + 1),
+            b'5'..=b'9' => Some(ticks + digit(*tenth)? + 1),
             _ => None,
         },
         _ => None,
@@ -655,6 +655,7 @@ mod tests {
                 format!("{whole}.{rest:02}"),
                 format!("{whole}.{rest:02}0"),
                 format!("0{whole}.{rest:02}"),
+                format!("{whole}.{}x", rest / 10),
             ] {
                 if let Some(ticks) = ticks(text.as_bytes()) {
                     let value: f64 = text.parse().unwrap();
@@ -664,6 +665,6 @@ mod tests {
             }
         }
         // Most of them, or there is no short cut.
-        assert!(answered > 300_000, "{answered}");
+        assert!(answered > 400_000, "{answered}");
     }
 }
