@@ -15,6 +15,7 @@ mod layers;
 mod ledger;
 mod peer;
 mod profile;
+mod read;
 mod readme;
 mod road;
 mod schema;
