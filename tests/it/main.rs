@@ -24,4 +24,5 @@ mod similarity;
 mod support;
 mod survey;
 mod survey_room;
+mod survey_tls;
 mod tls;
