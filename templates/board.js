@@ -8,7 +8,9 @@
   // what changed and nothing else.
   function morph(old, fresh) {
     if (old.isEqualNode(fresh)) return;
-    if (old.nodeName !== fresh.nodeName || old.childNodes.length !== fresh.childNodes.length) {
+    const keyed = isKeyed(old) && isKeyed(fresh);
+    const alike = keyed || old.childNodes.length === fresh.childNodes.length;
+    if (old.nodeName !== fresh.nodeName || !alike) {
       old.replaceWith(fresh);
       if (fresh.classList?.contains("seat")) fresh.classList.add("fresh");
       return;
@@ -23,8 +25,32 @@
     for (const name of old.getAttributeNames()) {
       if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
     }
-    const next = [...fresh.childNodes];
-    [...old.childNodes].forEach((child, place) => morph(child, next[place]));
+    if (keyed) {
+      matchById(old, fresh);
+    } else {
+      const next = [...fresh.childNodes];
+      [...old.childNodes].forEach((child, place) => morph(child, next[place]));
+    }
+  }
+
+  // Sections and seats come and go, but never change places.
+  function matchById(old, fresh) {
+    const wanted = new Set([...fresh.children].map((child) => child.id));
+    for (const child of [...old.children]) if (!wanted.has(child.id)) child.remove();
+    let here = old.firstElementChild;
+    for (const child of [...fresh.children]) {
+      if (here?.id === child.id) {
+        const next = here.nextElementSibling;
+        morph(here, child);
+        here = next;
+      } else {
+        old.insertBefore(child, here);
+      }
+    }
+  }
+
+  function isKeyed(node) {
+    return node.children?.length > 0 && [...node.children].every((child) => child.id);
   }
 
   function say(text, lost) {
