@@ -4,11 +4,7 @@
 //! where their tools are: `LABRPC_PEERS_PYTHON` names a Python with `benches/peers/requirements.txt` installed,
 //! `LABRPC_PEERS_KIDDO` the program built in `benches/peers/kiddo`. A peer that is not there is said to be missing.
 //! Figures are medians; all is measured on one thread.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "a program, which may fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a program, which may fail by panicking")]
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +21,7 @@ use labrpc::{
     report::read::read,
     similarity::{
         Options,
-        metric::{Gower, Measure, Point, Weights},
+        metric::{Gower, Point},
         rank,
         tree::Tree,
     },
@@ -172,15 +168,10 @@ fn each(points: &[Point], measure: Gower) -> u64 {
     nearest.iter().map(|(_, key)| key).sum()
 }
 
-fn sort_floats(count: usize) {
+fn sort_floats(count: usize) -> f64 {
     let mut random = fastrand::Rng::with_seed(3);
     let mut floats: Vec<f64> = (0..count).map(|_| random.f64()).collect();
-    let (time, ()) = seconds(|| floats.sort_unstable_by(f64::total_cmp));
-    SORT.with_borrow_mut(|sort| sort.push(time));
-}
-
-thread_local! {
-    static SORT: std::cell::RefCell<Vec<f64>> = const { std::cell::RefCell::new(Vec::new()) };
+    seconds(|| floats.sort_unstable_by(f64::total_cmp)).0
 }
 
 /// Times by name, in the order of their first appearance.
@@ -227,8 +218,7 @@ fn sort() {
             "100 closest pairs, continuous",
             seconds(|| pairs(&points, Gower::finer(FINE))).0,
         );
-        sort_floats(MILLION);
-        times.add("sort of 1e6 f64", SORT.take().pop().unwrap());
+        times.add("sort of 1e6 f64", sort_floats(MILLION));
     }
     times.print();
     let ratio = times.median("100 closest pairs, continuous") / times.median("sort of 1e6 f64");
@@ -337,13 +327,16 @@ fn growth() {
             1e3 * median(each)
         );
     }
-    let exponent = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
-        (median(of(&times[&(10 * MILLION)])) / median(of(&times[&10_000]))).log10() / 3.0
+    let [(small_pairs, small_each), .., (large_pairs, large_each)] =
+        &times.values().collect::<Vec<_>>()[..]
+    else {
+        panic!("several sizes")
     };
+    let exponent = |small: &[f64], large: &[f64]| (median(large) / median(small)).log10() / 3.0;
     println!(
         "exponent 1e4 to 1e7: pairs {:.3}, each {:.3} (at most 1.12)",
-        exponent(|t| &t.0),
-        exponent(|t| &t.1)
+        exponent(small_pairs, large_pairs),
+        exponent(small_each, large_each)
     );
 }
 
@@ -431,41 +424,34 @@ fn status(name: &str) -> f64 {
 
 // ---- peers
 
-/// The programs that are there: name and the command that takes a file of floats.
-fn known_peers() -> Vec<(&'static str, Command)> {
+/// The peers that are there: name and command.
+fn known_peers(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/ranker.py").to_owned();
     let mut known = Vec::new();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/ranker.py");
-    match env::var("LABRPC_PEERS_PYTHON") {
-        Ok(python) => {
-            for peer in ["scipy", "sklearn"] {
-                let mut command = Command::new(&python);
-                command.args([script, peer]);
-                known.push((peer, command));
+    for name in names {
+        let variable = match *name {
+            "kiddo" => "LABRPC_PEERS_KIDDO",
+            _ => "LABRPC_PEERS_PYTHON",
+        };
+        match (env::var(variable), *name) {
+            (Err(_), name) => println!("{name}: not measured, {variable} is not set"),
+            (Ok(kiddo), "kiddo") => known.push((*name, vec![kiddo])),
+            (Ok(python), _) => {
+                known.push((*name, vec![python, script.clone(), (*name).to_owned()]))
             }
         }
-        Err(_) => println!("scipy, sklearn: not measured, LABRPC_PEERS_PYTHON is not set"),
-    }
-    match env::var("LABRPC_PEERS_KIDDO") {
-        Ok(kiddo) => {
-            let mut command = Command::new(kiddo);
-            command.env("RAYON_NUM_THREADS", "1");
-            known.push(("kiddo", command));
-        }
-        Err(_) => println!("kiddo: not measured, LABRPC_PEERS_KIDDO is not set"),
     }
     known
 }
 
-fn ask(command: &mut Command, file: &Path) -> (f64, Vec<f64>) {
-    let program = command.get_program().to_owned();
-    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-    let mut again = Command::new(program);
-    again
-        .args(arguments)
-        .arg(file)
-        .env("RAYON_NUM_THREADS", "1");
-    let (time, output) = seconds(|| again.stderr(Stdio::inherit()).output().unwrap());
-    assert!(output.status.success(), "{again:?}");
+/// Runs a peer on a file: the time of the whole process, and what it prints.
+fn ask(peer: &[String], file: &Path) -> (f64, Vec<f64>) {
+    let mut command = Command::new(&peer[0]);
+    command.args(&peer[1..]).arg(file).stderr(Stdio::inherit());
+    // kiddo builds on as many threads as there are.
+    command.env("RAYON_NUM_THREADS", "1");
+    let (time, output) = seconds(|| command.output().unwrap());
+    assert!(output.status.success(), "{command:?}");
     (time, numbers(&output.stdout))
 }
 
@@ -482,6 +468,8 @@ fn peers() {
             .map(|&number| points[number as usize]);
         let ordered = scaled_file(&format!("{data}-in-tree-order.f64"), order);
         drop(tree);
+        let known = known_peers(&["scipy", "sklearn", "kiddo"]);
+        let expected = [each(&points, measure), least(&points, measure)].map(|key| key as f64);
         let mut times = Times::default();
         for _ in 0..PEER_ROUNDS {
             for _ in 0..3 {
@@ -489,22 +477,16 @@ fn peers() {
                 times.add("labrpc, 100 closest pairs", time);
                 let (time, sum) = seconds(|| each(&points, measure));
                 times.add("labrpc, everybody's nearest", time);
-                assert_eq!(smallest, least(&points, measure), "smallest");
-                SUM.set((sum, smallest));
+                assert_eq!([sum as f64, smallest as f64], expected);
             }
-            for (name, mut command) in known_peers() {
-                let mut files = vec![(name.to_owned(), &file)];
-                if name == "kiddo" {
+            for (name, peer) in &known {
+                let mut files = vec![((*name).to_owned(), &file)];
+                if *name == "kiddo" {
                     files.push((format!("{name}, asked in tree order"), &ordered));
                 }
                 for (name, file) in files {
-                    let (_, answer) = ask(&mut command, file);
-                    let (sum, smallest) = SUM.get();
-                    assert_eq!(
-                        answer[1..],
-                        [sum as f64, smallest as f64],
-                        "{name}: sum and least"
-                    );
+                    let (_, answer) = ask(peer, file);
+                    assert_eq!(answer[1..], expected, "{name}: sum and least");
                     times.add(&name, answer[0]);
                 }
             }
@@ -523,10 +505,6 @@ fn peers() {
     }
 }
 
-thread_local! {
-    static SUM: std::cell::Cell<(u64, u64)> = const { std::cell::Cell::new((0, 0)) };
-}
-
 /// The smallest key once more, by way of everybody's nearest.
 fn least(points: &[Point], measure: Gower) -> u64 {
     let tree = Tree::new(measure, points.iter().copied());
@@ -538,23 +516,17 @@ fn least(points: &[Point], measure: Gower) -> u64 {
 
 fn whole() {
     let file = people_csv(MILLION);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/ranker.py");
-    let mut ours = Command::new(env::current_exe().unwrap());
-    ours.args(["--child", "rank"]);
-    let mut known = vec![("labrpc", ours)];
-    match env::var("LABRPC_PEERS_PYTHON") {
-        Ok(python) => {
-            let mut command = Command::new(python);
-            command.args([script, "pandas"]);
-            known.push(("pandas", command));
-        }
-        Err(_) => println!("pandas: not measured, LABRPC_PEERS_PYTHON is not set"),
-    }
+    let this = env::current_exe().unwrap().display().to_string();
+    let mut known = vec![(
+        "labrpc",
+        vec![this, "--child".to_owned(), "rank".to_owned()],
+    )];
+    known.extend(known_peers(&["pandas"]));
     let mut times = Times::default();
     let mut peaks = BTreeMap::new();
     let mut answers = Vec::new();
     for _ in 0..PEER_ROUNDS {
-        for (name, command) in &mut known {
+        for (name, command) in &known {
             let repeat = if *name == "labrpc" { 5 } else { 1 };
             for _ in 0..repeat {
                 let (time, answer) = ask(command, &file);

@@ -1,13 +1,17 @@
 //! What a survey costs, side by side with other ways to ask the same endpoints, in one run.
 //!
 //! ```text
-//! cargo bench --bench survey                      every row that can be run here
-//! cargo bench --bench survey -- cpu 20000 3       one table: endpoints, repetitions
+//! sh benches/peers/survey.sh                      installs the peers; a row without its peer is left out
+//! cargo bench --bench survey                      every table, some minutes
+//! cargo bench --bench survey -- cpu 20000 5       one table: endpoints, repetitions
+//! cargo bench --bench survey -- forty 15
+//! cargo bench --bench survey -- growth 3
+//! cargo bench --bench survey -- campus 100000
 //! ```
 //!
-//! The room is a process of its own, each client is another, and what is counted is the processor time of the
-//! client's process from exec to exit. Every client prints a checksum of what it was told; a row whose checksum
-//! is not the room's stops the run.
+//! The room is a process of its own, each client is another, and what is counted is the time of the client's
+//! process from exec to exit. Every client's answers are added up; a sum that is not the room's stops the run.
+//! Rows are run in turn, and medians are given.
 
 #![allow(clippy::unwrap_used, reason = "a bench that fails should stop")]
 
@@ -17,7 +21,9 @@ use std::{
     io::{self, BufRead as _, Write as _},
     net::SocketAddr,
     num::NonZeroUsize,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -46,12 +52,18 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["room", seats, seed, faults] => room(seats, seed, faults),
+        ["room", seats, faults] => room(seats, faults),
         ["client", kind, hosts] => client(kind, hosts),
         [] => {
-            cpu(20_000, 3);
+            cpu(20_000, 5);
+            forty(15);
+            growth(3);
+            campus(100_000);
         }
         ["cpu", endpoints, times] => cpu(endpoints.parse().unwrap(), times.parse().unwrap()),
+        ["forty", times] => forty(times.parse().unwrap()),
+        ["growth", times] => growth(times.parse().unwrap()),
+        ["campus", endpoints] => campus(endpoints.parse().unwrap()),
         _ => panic!("{words:?}"),
     }
 }
@@ -88,15 +100,11 @@ impl Checksum {
 }
 
 /// Opens a room, writes its checksum and hosts to stdout and keeps it until stdin ends.
-fn room(seats: &str, seed: &str, faults: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+fn room(seats: &str, faults: &str) {
+    let runtime = single();
     runtime.block_on(async {
         let room = Room::start(lab::Config {
             seats: seats.parse().unwrap(),
-            seed: seed.parse().unwrap(),
             faults: faults.parse().unwrap(),
             ..lab::Config::default()
         })
@@ -109,11 +117,14 @@ fn room(seats: &str, seed: &str, faults: &str) {
         }
         text += "\n";
         io::stdout().write_all(text.as_bytes()).unwrap();
-        tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()))
-            .await
-            .unwrap()
-            .unwrap();
+        let end = || io::copy(&mut io::stdin(), &mut io::sink());
+        tokio::task::spawn_blocking(end).await.unwrap().unwrap();
     });
+}
+
+fn single() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
 }
 
 /// A room in another process.
@@ -126,7 +137,7 @@ struct Other {
 impl Other {
     fn open(seats: usize, faults: &str) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["room", &seats.to_string(), "7", faults])
+            .args(["room", &seats.to_string(), faults])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -154,66 +165,259 @@ impl Drop for Other {
     }
 }
 
-/// One client and what it cost.
+/// One client and what its runs cost.
 struct Row {
     name: &'static str,
+    /// The client; the file of hosts is its last argument.
     argv: Vec<String>,
+    /// How its answers are read.
+    answers: Answers,
+    /// Seconds of processor time, and of the clock.
     cpus: Vec<f64>,
     walls: Vec<f64>,
 }
 
+/// What a client prints.
+#[derive(Clone, Copy)]
+enum Answers {
+    /// The checksum itself.
+    Sum,
+    /// The room's JSON messages, one after the other.
+    Messages,
+    /// `labrpc survey --format jsonl`.
+    Run,
+}
+
 impl Row {
-    fn new(name: &'static str, argv: Vec<String>) -> Self {
+    fn new(name: &'static str, answers: Answers, argv: &[&str]) -> Self {
         Self {
             name,
-            argv,
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            answers,
             cpus: vec![],
             walls: vec![],
         }
     }
 
-    fn measure(&mut self, room: &Other, endpoints: usize) {
+    /// The same, if its program is there.
+    fn peer(name: &'static str, answers: Answers, argv: &[&str]) -> Option<Self> {
+        let there = Path::new(argv[0]).exists();
+        if !there {
+            eprintln!(
+                "{name}: left out, no {}; see benches/peers/survey.sh",
+                argv[0]
+            );
+        }
+        there.then(|| Self::new(name, answers, argv))
+    }
+
+    fn measure(&mut self, room: &Other) {
         let (before, start) = (children_cpu(), Instant::now());
         let output = Command::new(&self.argv[0])
             .args(&self.argv[1..])
             .arg(room.hosts.path())
-            .stderr(Stdio::inherit())
+            .env("PYTHONPATH", peers().join("python"))
+            .stderr(Stdio::piped())
             .output()
             .unwrap();
-        let wall = start.elapsed();
-        let cpu = children_cpu() - before;
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said.trim(), room.checksum, "{}", self.name);
-        self.cpus.push(cpu.as_secs_f64() * 1e6 / endpoints as f64);
-        self.walls.push(endpoints as f64 / wall.as_secs_f64());
+        self.walls.push(start.elapsed().as_secs_f64());
+        self.cpus.push((children_cpu() - before).as_secs_f64());
+        let sum = self.answers.sum(&output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(sum, room.checksum, "{}: {said}", self.name);
     }
 }
 
-fn cpu(endpoints: usize, times: usize) {
-    let room = Other::open(endpoints, "");
-    let own = env::current_exe().unwrap().display().to_string();
-    let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let mut rows: Vec<Row> = ["floor", "labrpc", "channel"]
-        .map(|name| Row::new(name, argv(&[&own, "client", name])))
-        .into();
+impl Answers {
+    fn sum(self, printed: &[u8]) -> String {
+        let people: Vec<Profile> = match self {
+            Self::Sum => return String::from_utf8_lossy(printed).trim().to_owned(),
+            Self::Messages => serde_json::Deserializer::from_slice(printed)
+                .into_iter()
+                .map(Result::unwrap)
+                .collect(),
+            Self::Run => printed
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap())
+                .filter(|line| line["outcome"] == "ok" || line["outcome"] == "duplicate_id")
+                .map(|line| serde_json::from_value(line["profile"].clone()).unwrap())
+                .collect(),
+        };
+        Checksum::of(&people).line()
+    }
+}
+
+/// What benches/peers/survey.sh has installed.
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers")
+}
+
+fn own() -> String {
+    env::current_exe().unwrap().display().to_string()
+}
+
+/// `labrpc survey`, the command itself, ranking and report included.
+fn command() -> Row {
+    let labrpc = env!("CARGO_BIN_EXE_labrpc");
+    let concurrency = CONCURRENCY.to_string();
+    let arguments = ["survey", "-c", &concurrency, "--format", "jsonl", "--hosts"];
+    Row::new(
+        "labrpc survey",
+        Answers::Run,
+        &[&[labrpc], &arguments[..]].concat(),
+    )
+}
+
+fn in_turn(rows: &mut [Row], times: usize, room: &Other) {
     for _ in 0..times {
-        for row in &mut rows {
-            row.measure(&room, endpoints);
-        }
+        rows.iter_mut().for_each(|row| row.measure(room));
+    }
+}
+
+/// Processor time of a client for each endpoint.
+fn cpu(endpoints: usize, times: usize) {
+    println!("\nclient CPU per endpoint, {endpoints} endpoints, median of {times}");
+    let room = Other::open(endpoints, "");
+    let path = |name: &str| peers().join(name).display().to_string();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/survey.py");
+    let python = path("venv/bin/python");
+    let client = |name, kind| Row::new(name, Answers::Sum, &[&own(), "client", kind]);
+    let mut rows = vec![
+        client("hand-made bytes", "floor"),
+        client("labrpc::survey", "labrpc"),
+        command(),
+        client("tonic Channel", "channel"),
+    ];
+    rows.extend(Row::peer(
+        "grpc-go",
+        Answers::Sum,
+        &[&path("bin/survey-go")],
+    ));
+    rows.extend(Row::peer(
+        "grpcio asyncio",
+        Answers::Sum,
+        &[&python, script, "grpcio"],
+    ));
+    in_turn(&mut rows, times, &room);
+
+    println!(
+        "{:<16} {:>8} {:>12} {:>12}",
+        "", "µs CPU", "over floor", "endpoints/s"
+    );
+    let floor = median(&rows[0].cpus);
+    for row in &rows {
+        let (cpu, wall) = (median(&row.cpus), median(&row.walls));
+        println!(
+            "{:<16} {:>8.1} {:>12.2} {:>12.0}",
+            row.name,
+            cpu * 1e6 / endpoints as f64,
+            cpu / floor,
+            endpoints as f64 / wall
+        );
+    }
+}
+
+/// Forty endpoints, from exec to exit.
+fn forty(times: usize) {
+    println!("\nforty endpoints, from exec to exit, median of {times}");
+    let room = Other::open(40, "");
+    // The original client waits for the server to speak: these seats do so at once.
+    let raw = Other::open(40, "raw=40");
+    let grpcurl = peers().join("bin/grpcurl").display().to_string();
+    let xargs =
+        format!("xargs -P 40 -I {{}} {grpcurl} -plaintext {{}} lab.Profile/GetProfile < \"$0\"");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/survey.py");
+    let mut rows = vec![command()];
+    if Path::new(&grpcurl).exists() {
+        rows.push(Row::new(
+            "xargs grpcurl",
+            Answers::Messages,
+            &["sh", "-c", &xargs],
+        ));
+    }
+    in_turn(&mut rows, times, &room);
+    let python = ["/usr/bin/env", "python3", script, "threads"];
+    let mut raw_rows = vec![command(), Row::new("Python threads", Answers::Sum, &python)];
+    raw_rows[0].name = "labrpc, raw";
+    in_turn(&mut raw_rows, times, &raw);
+    println!("{:<16} {:>8} {:>8}", "", "ms", "ms CPU");
+    for row in rows.iter().chain(&raw_rows) {
+        println!(
+            "{:<16} {:>8.1} {:>8.1}",
+            row.name,
+            median(&row.walls) * 1e3,
+            mean(&row.cpus) * 1e3
+        );
+    }
+}
+
+/// How the cost grows with the room.
+fn growth(times: usize) {
+    println!("\ngrowth of labrpc::survey's CPU, median of {times}");
+    let sizes = [1_000, 10_000, 100_000];
+    let costs = sizes.map(|size| {
+        let room = Other::open(size, "");
+        let mut row = Row::new("", Answers::Sum, &[&own(), "client", "labrpc"]);
+        // A clock of hundredths of a second needs a hundred thousand endpoints to be exact.
+        let runs = 100_000 / size;
+        let cost = |row: &mut Row| {
+            row.cpus.clear();
+            (0..runs).for_each(|_| row.measure(&room));
+            row.cpus.iter().sum::<f64>() / runs as f64
+        };
+        let costs: Vec<f64> = (0..times).map(|_| cost(&mut row)).collect();
+        let cost = median(&costs);
+        println!(
+            "{size:>8} endpoints: {:>8.1} µs each",
+            cost * 1e6 / size as f64
+        );
+        cost
+    });
+    println!("exponent {:.3}", (costs[2] / costs[0]).log(100.0));
+}
+
+/// A campus, one in ten dead or hostile, by the command itself.
+fn campus(endpoints: usize) {
+    println!("\n{endpoints} endpoints, one in ten slow, dead, hostile or wrong");
+    let room = Other::open(endpoints, "zoo=10%");
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let start = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_labrpc"))
+        .args(["survey", "--format", "jsonl", "-o"])
+        .arg(report.path())
+        .arg("--hosts")
+        .arg(room.hosts.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak.max(memory_peak(child.id()).unwrap_or(0));
+        sleep(Duration::from_millis(5));
     }
     println!(
-        "{:<10} {:>14} {:>14}",
-        "client", "µs CPU each", "endpoints/s"
+        "{:.1} s, peak {} MiB",
+        start.elapsed().as_secs_f64(),
+        peak / 1024
     );
-    for Row {
-        name, cpus, walls, ..
-    } in &mut rows
-    {
-        println!("{name:<10} {:>14.1} {:>14.0}", median(cpus), median(walls));
-    }
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// The largest resident set of a process so far, in KiB; none once it has ended.
+fn memory_peak(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -234,10 +438,7 @@ fn children_cpu() -> Duration {
 
 fn client(kind: &str, hosts: &str) {
     let text = fs::read_to_string(hosts).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = single();
     let sum = match kind {
         "labrpc" => runtime.block_on(labrpc(&text)),
         "floor" => runtime.block_on(each(&text, floor)),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use labrpc::{
     profile::{Height, Profile, Size, Weight},
     similarity::{
-        Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins,
+        Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
         metric::{Gower, Measure, Point, Standardised, Whitened, point},
         rank,
     },
@@ -232,4 +232,281 @@ fn rank_equals_brute_force_to_the_last_bit() {
             assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
         }
     }
+}
+
+/// One thread, no extras, by one metric.
+fn by(metric: Metric) -> Options {
+    Options {
+        metric,
+        ..Options::default()
+    }
+}
+
+/// R's `cluster::daisy`, `dist` and `mahalanobis` know nothing of this program.
+#[test]
+fn distances_are_those_that_r_computes() {
+    let fixture = include_str!("../fixtures/distances.txt");
+    let mut people = Vec::new();
+    let mut pairs: BTreeMap<(usize, usize), [f64; 3]> = BTreeMap::new();
+    for line in fixture.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["person", height, weight, size] => people.push(Profile {
+                id: format!("{:02}", people.len()).parse().unwrap(),
+                height: height.parse().unwrap(),
+                weight: weight.parse().unwrap(),
+                size: Size::ALL[size.parse::<usize>().unwrap() - 1],
+            }),
+            ["pair", i, j, gower, euclidean, mahalanobis] => {
+                let place = |i: &str| i.parse::<usize>().unwrap() - 1;
+                let distances = [gower, euclidean, mahalanobis].map(|d| d.parse().unwrap());
+                pairs.insert((place(i), place(j)), distances);
+            }
+            _ => assert!(line.starts_with('#'), "{line}"),
+        }
+    }
+    assert_eq!((people.len(), pairs.len()), (16, 120));
+    for (place, metric) in Metric::ALL.into_iter().enumerate() {
+        let options = Options {
+            top: pairs.len(),
+            ..by(metric)
+        };
+        let ranking = rank(&people, &options);
+        assert_eq!(ranking.pairs.len(), pairs.len());
+        for pair in &ranking.pairs {
+            let theirs = pairs[&(pair.a, pair.b)][place];
+            // The documented scale: a coefficient of 1 is a distance of 1260, and a similarity of 0.
+            let ours = match metric {
+                Metric::Gower => {
+                    assert!(
+                        (1.0 - pair.similarity - theirs).abs() < 1e-12,
+                        "{pair:?}, R: {theirs}"
+                    );
+                    pair.distance / 1260.0
+                }
+                _ => pair.distance,
+            };
+            assert!(
+                (ours - theirs).abs() <= 1e-12 * theirs,
+                "{metric}: {pair:?}, R: {theirs}"
+            );
+            let Terms {
+                height,
+                weight,
+                size,
+            } = pair.terms;
+            let sum = height + weight + size;
+            assert!(
+                (sum - pair.distance).abs() <= 1e-12 * pair.distance,
+                "{metric}: {pair:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_body_distance_can_be_checked_by_hand() {
+    let people = [
+        person("a", 1780, 600, 4),
+        person("b", 1770, 611, 4),
+        person("c", 1000, 6000, 0),
+        person("d", 1000, 6000, 0),
+    ];
+    let ranking = rank(&people, &by(Metric::Gower));
+    let [twins, close, ..] = &ranking.pairs[..] else {
+        panic!("{ranking:?}")
+    };
+    assert_eq!(
+        (twins.a, twins.b, twins.distance, twins.similarity),
+        (2, 3, 0.0, 1.0)
+    );
+    assert_eq!((close.a, close.b, close.distance), (0, 1, 12.5));
+    assert_eq!(
+        close.terms,
+        Terms {
+            height: 7.0,
+            weight: 5.5,
+            size: 0.0
+        }
+    );
+    assert_eq!(
+        (ranking.smallest, ranking.tied, ranking.margin),
+        (Some(0.0), 1, Some(12.5))
+    );
+    // 78 cm and 540 kg are beyond the caps; four steps of size are not.
+    let far = &ranking.pairs[2];
+    assert_eq!(
+        far.terms,
+        Terms {
+            height: 420.0,
+            weight: 420.0,
+            size: 240.0
+        }
+    );
+    assert_eq!(far.similarity, 1.0 - 1080.0 / 1260.0);
+    let options = Options {
+        weights: "height=0.5,weight=2,size=0".parse().unwrap(),
+        ..by(Metric::Gower)
+    };
+    let weighted = &rank(&people, &options).pairs[1];
+    assert_eq!(
+        weighted.terms,
+        Terms {
+            height: 3.5,
+            weight: 11.0,
+            size: 0.0
+        }
+    );
+    assert_eq!(weighted.similarity, 1.0 - 14.5 / (420.0 * 2.5));
+}
+
+#[test]
+fn weights_are_read_exactly_or_refused_by_name() {
+    for (text, expected) in [
+        (
+            "height=1,weight=2,size=0.5",
+            Ok("height=1,weight=2,size=0.5"),
+        ),
+        ("", Ok("height=1,weight=1,size=1")),
+        (" size = .125 ", Ok("height=1,weight=1,size=0.125")),
+        ("weight=1000000", Ok("height=1,weight=1000000,size=1")),
+        (
+            "height",
+            Err("weight \"height\" is not of the form height=2"),
+        ),
+        (
+            "shoe=1",
+            Err("weight of \"shoe\": the fields are height, weight, size"),
+        ),
+        (
+            "height=2,height=2",
+            Err("the weight of height is given twice"),
+        ),
+        ("height=0,weight=0,size=0", Err("every weight is 0")),
+        (
+            "size=1000000.001",
+            Err("weight of size \"1000000.001\" is not a number from 0 to 1000000"),
+        ),
+        (
+            "size=0.0001",
+            Err("weight of size \"0.0001\" is not a number"),
+        ),
+        ("size=-1", Err("weight of size \"-1\" is not a number")),
+        ("size=NaN", Err("weight of size \"NaN\" is not a number")),
+        ("size=1e3", Err("weight of size \"1e3\" is not a number")),
+        ("size=", Err("weight of size \"\" is not a number")),
+        ("size=.", Err("weight of size \".\" is not a number")),
+        (
+            "size=99999999999999999999",
+            Err("weight of size \"99999999999999999999\" is not"),
+        ),
+    ] {
+        match (text.parse::<Weights>(), expected) {
+            (Ok(weights), Ok(expected)) => assert_eq!(weights.to_string(), expected, "{text}"),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().starts_with(expected), "{text}: {error}");
+            }
+            (got, _) => panic!("{text}: {got:?}, not {expected:?}"),
+        }
+    }
+    assert_eq!("MAHALANOBIS".parse(), Ok(Metric::Mahalanobis));
+    let error = "cosine".parse::<Metric>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "metric \"cosine\" is none of gower, euclidean, mahalanobis"
+    );
+}
+
+#[test]
+fn nobody_somebody_and_people_who_do_not_differ() {
+    for metric in Metric::ALL {
+        let options = Options {
+            per_person: true,
+            like: Some("a".parse().unwrap()),
+            ..by(metric)
+        };
+        let nobody = rank(&[], &options);
+        assert_eq!(
+            (nobody.smallest, nobody.tied, nobody.margin),
+            (None, 0, None)
+        );
+        assert_eq!(nobody.like, Some(Like::Unknown("a".parse().unwrap())));
+        let alone = rank(&[person("a", 1780, 600, 4)], &options);
+        assert_eq!((alone.pairs, alone.per_person), (vec![], Some(vec![])));
+        assert_eq!(
+            alone.like,
+            Some(Like::Found {
+                person: 0,
+                nearest: vec![]
+            })
+        );
+        // Two people have a singular covariance; a constant field has no deviation to divide by.
+        let two = rank(
+            &[person("a", 1780, 600, 4), person("b", 1790, 600, 4)],
+            &options,
+        );
+        assert!(
+            two.pairs[0].distance > 0.0 && two.pairs[0].distance.is_finite(),
+            "{two:?}"
+        );
+        assert_eq!((two.tied, two.margin), (1, None));
+        let same = rank(
+            &[person("a", 1780, 600, 4), person("b", 1780, 600, 4)],
+            &options,
+        );
+        assert_eq!((same.smallest, same.twins[0].count), (Some(0.0), 2));
+    }
+}
+
+/// Ids that differ late, or only in length, are as different as others, and equal ones as equal.
+#[test]
+fn ids_are_told_apart_to_their_last_character() {
+    let [b, short, a, long] = [
+        "2026-class-0001-b",
+        "2026-class-0001",
+        "2026-class-0001-a",
+        "2026-class-00011",
+    ];
+    let ids = [b, short, a, b, long, "another"];
+    let people: Vec<Profile> = ids.iter().map(|id| person(id, 1700, 650, 3)).collect();
+    let options = Options {
+        top: 3,
+        ..by(Metric::Gower)
+    };
+    let ranking = rank(&people, &options);
+    assert_eq!(ranking, oracle(&people, &options));
+    assert_eq!(ranking.duplicates, [[0, 3]]);
+    let pairs: Vec<(usize, usize)> = ranking.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+    assert_eq!(pairs, [(1, 2), (1, 4), (1, 5), (2, 4), (2, 5), (4, 5)]);
+}
+
+/// A country: every pair of a million identical people ties, and naming them all would take a terabyte.
+#[test]
+fn a_large_group_of_identical_people_is_counted_not_listed() {
+    const COUNT: u64 = 200_000;
+    let people: Vec<Profile> = (0..COUNT)
+        .map(|i| person(&format!("{i:06}"), 1700, 650, 3))
+        .collect();
+    let options = Options {
+        per_person: true,
+        ..by(Metric::Gower)
+    };
+    let ranking = rank(&people, &options);
+    assert_eq!(ranking.tied, COUNT * (COUNT - 1) / 2);
+    assert_eq!(ranking.pairs.len(), Ranking::MOST_TIED);
+    assert!(
+        ranking
+            .pairs
+            .iter()
+            .all(|pair| pair.a == 0 && pair.rank == 1)
+    );
+    assert_eq!(
+        (ranking.twins.len(), ranking.twins[0].count),
+        (1, COUNT as usize)
+    );
+    assert_eq!(
+        ranking.twins[0].people,
+        (0..Twins::LISTED).collect::<Vec<_>>()
+    );
+    let nearest = ranking.per_person.unwrap();
+    assert!(nearest[0].nearest == 1 && nearest[1..].iter().all(|nearest| nearest.nearest == 0));
 }

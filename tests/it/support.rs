@@ -144,6 +144,26 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
+/// A Python that has these modules: the one that `LABRPC_PYTHON` names, or the system's.
+pub(crate) fn python(modules: &str) -> Option<PathBuf> {
+    let python = match std::env::var_os("LABRPC_PYTHON") {
+        Some(python) => python.into(),
+        None => tool("python3")?,
+    };
+    let import = format!("import {modules}");
+    let imports = Command::new(&python)
+        .args(["-c", &import])
+        .output()
+        .unwrap();
+    if !imports.status.success() {
+        skip(&format!(
+            "Python cannot import {modules}; pip install it, or set LABRPC_PYTHON"
+        ));
+        return None;
+    }
+    Some(python)
+}
+
 /// Says that a test does less than it could; an error where `LABRPC_REQUIRE_TOOLS` is set.
 pub(crate) fn skip(reason: &str) {
     assert!(
