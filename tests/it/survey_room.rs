@@ -12,7 +12,10 @@ use crate::{
 /// Fourteen of labrpc, eight of grpcio, nine threaded and nine one-shot servers of the original exercise.
 #[test]
 fn forty_servers_of_four_kinds_are_ranked_together() {
-    let (Some(python), Some(system)) = (support::python("grpc, grpc_tools"), support::tool("python3")) else {
+    let (Some(python), Some(system)) = (
+        support::python("grpc, grpc_tools"),
+        support::tool("python3"),
+    ) else {
         return;
     };
     let generated = generate(&python);
