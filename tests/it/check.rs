@@ -1,6 +1,15 @@
 //! `labrpc check` and `labrpc get`, with the real binary: each verdict right, each exit status right.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, convert::Infallible, net::Ipv4Addr, process::Command};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use labrpc::{pb::profile_server::ProfileServer, survey::endpoint::Endpoint};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use tower_service::Service as _;
 
 use crate::{
     peer, road,
@@ -137,6 +146,79 @@ async fn a_server_after_the_original_exercise() {
     let output = checked(&raw).await;
     assert_verdicts(&output, 3, &["speaks HTTP/2"], &WITHOUT_HTTP2);
     assert!(output.stdout.contains("as bare JSON"), "{output:?}");
+}
+
+/// The original exercise's server in one thread: it sends its object and waits until the caller has left.
+async fn one_thread(answers: usize) -> Endpoint {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut answered = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            answered += 1;
+            if answered > answers {
+                continue;
+            }
+            let json = br#"{"id":"1001","height":178,"weight":60,"size":"XXL"}"#;
+            stream.write_all(json).await.unwrap();
+            // Whatever goes wrong here ends the server, as it did the student's.
+            if stream.read_to_end(&mut Vec::new()).await.is_err() {
+                return;
+            }
+        }
+    });
+    peer::local(port)
+}
+
+#[tokio::test]
+async fn a_server_that_dies_with_its_caller() {
+    let output = checked(&one_thread(usize::MAX).await).await;
+    let fail = ["speaks HTTP/2", "survives a cut"];
+    assert_verdicts(&output, 3, &fail, &WITHOUT_HTTP2);
+    assert!(
+        output.stdout.contains("then refused; an error on one"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_has_not_enough_for_a_room() {
+    let output = checked(&one_thread(10).await).await;
+    let fail = ["speaks HTTP/2", "forty callers at once", "survives a cut"];
+    assert_verdicts(&output, 3, &fail, &WITHOUT_HTTP2);
+    // One connection was for the preface and one for the profile.
+    assert!(
+        output.stdout.contains("8 of 40 answered; 32 × reset"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_looks_at_neither_path_nor_deadline() {
+    let server = ProfileServer::new(peer::Person(Ok(peer::profile("1001"))));
+    let endpoint = peer::peer(move |stream| {
+        let server = server.clone();
+        async move {
+            let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+                *request.uri_mut() = "/lab.Profile/GetProfile".parse().unwrap();
+                let mut server = server.clone();
+                async move { Ok::<_, Infallible>(server.call(request).await.unwrap()) }
+            });
+            let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            // A client that has its answer goes away without a word.
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        }
+    })
+    .await;
+    let output = checked(&endpoint).await;
+    let fail = [
+        "health",
+        "reflection v1",
+        "reflection v1alpha",
+        "unknown method",
+        "deadline honoured",
+    ];
+    assert_verdicts(&output, 3, &fail, &["descriptor"]);
 }
 
 #[test]
