@@ -149,9 +149,12 @@ pub(crate) fn turn_away(stream: &TcpStream) {
     let _ = stream.try_write(FULL);
 }
 
+/// What is waited for next, and whence what comes then; `None` when the board has ended.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, watch::Receiver<Snapshot>)>> + Send>>;
+
 /// The body of an event stream: the latest snapshot whenever there is a new one and room for it.
 pub(crate) struct Events {
-    next: Pin<Box<dyn Future<Output = Option<(Bytes, watch::Receiver<Snapshot>)>> + Send>>,
+    next: Next,
 }
 
 impl Events {

@@ -47,6 +47,9 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// How long after that the call must have ended: a server's timers need not be exact.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long a server may take to close a connection after its caller has.
+const PARTING: Duration = Duration::from_millis(250);
+
 /// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
 const MAX_MESSAGE: usize = 256 * 1024;
 
@@ -286,6 +289,11 @@ impl Server<'_> {
             }
         };
         let silent = timeout(self.config.max_time, reading).await.is_err();
+        // Parting in peace: whether the server survives anything else is another check.
+        let _ = stream.shutdown().await;
+        let mut rest = [0; 512];
+        let parting = async { while let Ok(1..) = stream.read(&mut rest).await {} };
+        let _ = timeout(PARTING, parting).await;
         let advice =
             "callers speak gRPC, which is HTTP/2; is the right server running on this port?";
         let verdict = match &frame[..got] {

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, HANG},
     serve::running::Running,
     support::{self, network},
 };
@@ -344,7 +344,9 @@ async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
     }
     // Somebody who reads gets one event after another in the meantime, until all of them were cut off.
     let mut good = board.request("/events", "localhost", "").await;
+    let begun = std::time::Instant::now();
     while !stuck.is_empty() {
+        assert!(begun.elapsed() < HANG, "{} are still served", stuck.len());
         read_until(&mut good, "retry: 1000").await;
         // Writing finds out without reading: a connection that the board has given up is reset.
         stuck.retain(|stream| match stream.try_write(b"x") {
@@ -380,8 +382,10 @@ async fn one_browser_too_many_is_turned_away_until_another_leaves() {
     );
 
     watching.pop();
+    let begun = std::time::Instant::now();
     // The board notices that a browser has left when it next writes to it.
     loop {
+        assert!(begun.elapsed() < HANG, "the place stays taken");
         let mut stream = TcpStream::connect(board.address).await.unwrap();
         // Refused while the browser that left is still counted; the bytes may then meet a closed socket.
         let _ = stream

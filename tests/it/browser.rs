@@ -26,7 +26,7 @@ use tokio::{
 use crate::support;
 
 /// A hang ends a test; no test depends on how long anything takes.
-const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_secs(60);
 
 /// A running browser; it dies with the test.
 pub(crate) struct Browser {

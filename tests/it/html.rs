@@ -217,7 +217,7 @@ async fn a_pair_that_is_apart_is_joined_by_a_line() {
         return;
     };
     let page = browser.page().await;
-    let people = vec![
+    let people = [
         r#"{"id":"1","height":170,"weight":60,"size":"M"}"#,
         r#"{"id":"2","height":171,"weight":61,"size":"M"}"#,
         r#"{"id":"3","height":185,"weight":80,"size":"XL"}"#,

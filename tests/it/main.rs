@@ -6,6 +6,7 @@
 
 mod board;
 mod browser;
+mod check;
 mod commands;
 mod frames;
 mod hosts;
