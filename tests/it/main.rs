@@ -4,6 +4,10 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+#[cfg(target_os = "linux")]
+mod abuse;
 mod frames;
+#[cfg(target_os = "linux")]
+mod process;
 mod serve;
 mod tls;
