@@ -11,3 +11,5 @@ mod frames;
 mod process;
 mod serve;
 mod tls;
+#[cfg(target_os = "linux")]
+mod upkeep;
