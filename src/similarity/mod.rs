@@ -9,14 +9,16 @@ pub mod neighbours;
 pub mod pairs;
 pub mod tree;
 pub mod twins;
+pub mod weights;
 
 use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
 pub use crate::similarity::{
-    metric::{Metric, UnknownMetric, Weights, WeightsError},
+    metric::{Metric, UnknownMetric},
     twins::Twins,
+    weights::{Weights, WeightsError},
 };
 use crate::{
     profile::{Id, Profile},
