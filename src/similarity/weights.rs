@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::untrusted::Untrusted;
 
 /// The fields that a distance is made of, in the order of a point's axes.
-const FIELDS: [&str; 3] = ["height", "weight", "size"];
+pub const FIELDS: [&str; 3] = ["height", "weight", "size"];
 
 /// How much each field counts, 0 to 1,000,000 in exact thousandths; 1 each by default.
 ///

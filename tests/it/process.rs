@@ -15,7 +15,9 @@ use std::{
 };
 
 use labrpc::{
-    serve::{self, Config, limits::Limits, listen::Address, listen::Listener, reload},
+    serve::{
+        self, Config, limits::Limits, listen::Address, listen::Listener, profile_file, reload,
+    },
     tls,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -155,7 +157,12 @@ fn serve() {
         };
         if let Some(folder) = env::var_os("LABRPC_TEST_FOLDER") {
             let folder = Path::new(&folder);
-            let profile = reload::profile(folder.join("profile.toml"), reload::EVERY).unwrap();
+            let profile = reload::profile(
+                folder.join("profile.toml"),
+                profile_file::Fields::default(),
+                reload::EVERY,
+            )
+            .unwrap();
             config.profile = Arc::new(profile);
             let files = tls::Files {
                 cert: folder.join("server.pem"),
