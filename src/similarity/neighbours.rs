@@ -14,7 +14,7 @@ use std::{
 
 use crate::similarity::{
     metric::{Measure, Point},
-    tree::{Content, LEAF, Tree},
+    tree::{Content, LEAF, Node, Tree},
 };
 
 /// A key and a number: the nearest so far. Compared in this order.
@@ -28,6 +28,11 @@ struct Task<'a> {
     node: usize,
     path: Vec<usize>,
     nearest: &'a mut [Candidate],
+}
+
+/// The largest key of some answers.
+fn furthest_of(nearest: &[Candidate]) -> u64 {
+    nearest.iter().map(|(key, _)| *key).max().unwrap_or(0)
 }
 
 /// Two nodes with their bounds, the nearer first.
@@ -194,18 +199,38 @@ impl<M: Measure> Tree<M> {
                 improve(&mut nearest[j], (key, *number));
             }
         }
-        let leaf = self.node(leaf);
+        let Node { low, high, .. } = *self.node(leaf);
+        let mut furthest = furthest_of(nearest);
         for sibling in path.iter().rev() {
-            let there = self.node(*sibling);
-            let furthest = nearest.iter().map(|(key, _)| *key).max().unwrap_or(0);
-            if self.bound((leaf.low, leaf.high), there) > furthest {
+            let Some(node) = self.narrow(*sibling, (low, high), furthest) else {
                 continue;
-            }
+            };
             for ((point, _), nearest) in points.iter().zip(nearest.iter_mut()) {
-                if self.bound((*point, *point), there) <= nearest.0 {
-                    self.search(*sibling, *point, nearest);
+                if self.bound((*point, *point), self.node(node)) <= nearest.0 {
+                    self.search(node, *point, nearest);
                 }
             }
+            furthest = furthest_of(nearest);
+        }
+    }
+
+    /// The smallest subtree below a node that has all that is within `furthest` of a box: what lies beside it is
+    /// ruled out once for a whole leaf. `None` where nothing is near enough.
+    fn narrow(&self, mut node: usize, corners: (Point, Point), furthest: u64) -> Option<usize> {
+        let near = |node| self.bound(corners, self.node(node)) <= furthest;
+        if !near(node) {
+            return None;
+        }
+        loop {
+            let Content::Inner(left, right) = self.content(node) else {
+                return Some(node);
+            };
+            node = match (near(left), near(right)) {
+                (true, true) => return Some(node),
+                (true, false) => left,
+                (false, true) => right,
+                (false, false) => return None,
+            };
         }
     }
 
