@@ -407,9 +407,18 @@ fn run_child(arguments: &[String]) {
             println!("{base} {}", status("VmHWM"));
         }
         ["rank", file] => {
-            let people = read(&[PathBuf::from(file)], false, |_| ()).unwrap();
+            let people = read(&[PathBuf::from(file)], false, |_| ()).unwrap_or_else(|error| {
+                eprintln!("{error}");
+                std::process::exit(1)
+            });
             let ranking = rank(&people.profiles, &Options::default());
-            println!("0 0 {} {}", ranking.smallest.unwrap(), status("VmHWM"));
+            let smallest = ranking.smallest.unwrap_or(f64::NAN);
+            println!(
+                "{} {} {smallest} {}",
+                people.profiles.len(),
+                people.rejections,
+                status("VmHWM")
+            );
         }
         _ => panic!("unknown child {arguments:?}"),
     }

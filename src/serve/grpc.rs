@@ -18,6 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::BodyExt as _;
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::http2,
@@ -170,13 +171,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
 
     fn call(&self, request: Request<Incoming>) -> Call {
         if !is_grpc(&request) {
-            // A browser that trusts the certificate speaks HTTP/2 as well.
-            let response = if self.visit.server.config.accept.http {
-                http1::respond(&self.visit, &request).map(Body::new)
-            } else {
-                empty(http::StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            };
-            return Call::Done(Some(response));
+            return Call::Other(Box::pin(other(Arc::clone(&self.visit), request)));
         }
         let method = Method::of(request.uri().path());
         let tally = Tally::begin(&self.visit, &self.activity, method);
@@ -219,9 +214,24 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
         })
 }
 
-fn empty(status: http::StatusCode) -> Response<Body> {
+/// Answers what is no call: a browser that trusts the certificate speaks HTTP/2 as well.
+async fn other(visit: Arc<Visit>, mut request: Request<Incoming>) -> Response<Body> {
+    // The request is heard out, as far as it is a modest one: what is wrong with its end is said then.
+    let hear_out = async {
+        let mut heard = 0;
+        while let Some(Ok(frame)) = request.body_mut().frame().await {
+            heard += frame.data_ref().map_or(0, Bytes::len);
+            if heard > MAX_MESSAGE {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(visit.server.gate.limits().handshake, hear_out).await;
+    if visit.server.config.accept.http {
+        return http1::respond(&visit, &request).map(Body::new);
+    }
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+    *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response
 }
 
@@ -329,6 +339,7 @@ type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + S
 enum Call {
     Done(Option<Response<Body>>),
     Running(Box<Running>),
+    Other(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
 struct Running {
@@ -355,6 +366,7 @@ impl Future for Call {
                 Poll::Ready(Ok(response))
             }
             Self::Running(running) => running.poll(cx).map(Ok),
+            Self::Other(response) => response.as_mut().poll(cx).map(Ok),
         }
     }
 }

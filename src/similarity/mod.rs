@@ -9,14 +9,16 @@ pub mod neighbours;
 pub mod pairs;
 pub mod tree;
 pub mod twins;
+pub mod weights;
 
 use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
 pub use crate::similarity::{
-    metric::{Metric, UnknownMetric, Weights, WeightsError},
+    metric::{Metric, UnknownMetric},
     twins::Twins,
+    weights::{Weights, WeightsError},
 };
 use crate::{
     profile::{Id, Profile},
@@ -231,6 +233,9 @@ fn by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
     (single, duplicates)
 }
 
+/// Below this many people the search is done before a thread has started.
+const WORTH_THREADS: usize = 5_000;
+
 /// The people to rank. From here on a person is a number: the place in the order of ids.
 struct Room<'a> {
     people: &'a [Profile],
@@ -246,9 +251,12 @@ impl Room<'_> {
             like,
             per_person,
             twins,
-            threads,
+            mut threads,
             ..
-        } = self.options;
+        } = *self.options;
+        if self.order.len() < WORTH_THREADS {
+            threads = NonZeroUsize::MIN;
+        }
         // A field that weighs nothing must not keep people apart: with it, boxes at distance 0 would overlap
         // without end.
         let counts = weights.thousandths().map(|weight| i32::from(weight > 0));
@@ -260,7 +268,7 @@ impl Room<'_> {
                 [0, 1, 2].map(|axis| point[axis] * counts[axis])
             }),
         );
-        let limit = if *twins {
+        let limit = if twins {
             usize::MAX
         } else {
             Ranking::LARGEST_TWINS
@@ -274,7 +282,7 @@ impl Room<'_> {
                 limit,
             )
         };
-        let closest = tree.closest_pairs(*top, Ranking::MOST_TIED, *threads);
+        let closest = tree.closest_pairs(top, Ranking::MOST_TIED, threads);
         let measure = tree.measure();
         let distance = |key| measure.distance(key);
         Ranking {
@@ -293,7 +301,7 @@ impl Room<'_> {
             twin_groups,
             per_person: per_person.then(|| {
                 let mut nearest: Vec<Nearest> = tree
-                    .nearest_of_each(*threads)
+                    .nearest_of_each(threads)
                     .map(|(number, nearest, key)| Nearest {
                         person: self.index(number),
                         nearest: self.index(nearest),
@@ -309,7 +317,7 @@ impl Room<'_> {
                     Err(_) => Like::Unknown(id),
                     Ok(number) => {
                         let me = number as u32;
-                        let nearest = tree.nearest_to(me, *top);
+                        let nearest = tree.nearest_to(me, top);
                         let pairs = nearest
                             .iter()
                             .map(|&(key, other)| (key, me.min(other), me.max(other)));

@@ -4,6 +4,7 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod abuse;
 mod board;
 mod browser;
 mod check;
@@ -14,10 +15,11 @@ mod html;
 mod lab;
 mod layers;
 mod ledger;
+mod pages;
 mod peer;
+mod process;
 mod profile;
 mod read;
-mod readme;
 mod road;
 mod schema;
 mod serve;
@@ -27,3 +29,4 @@ mod survey;
 mod survey_room;
 mod survey_tls;
 mod tls;
+mod upkeep;

@@ -8,10 +8,11 @@ use labrpc::{
         Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
         metric::{Gower, Measure, Point, Standardised, Whitened, point},
         rank,
+        tree::Tree,
     },
 };
 
-/// Random rooms that are ranked, each by one and by two threads.
+/// Random rooms that are ranked, and searched once more by two threads.
 const CASES: u64 = 50_000;
 
 fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
@@ -224,12 +225,65 @@ fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
 #[test]
 fn rank_equals_brute_force_to_the_last_bit() {
     for seed in 0..CASES {
-        let (people, mut options) = room(&mut fastrand::Rng::with_seed(seed));
+        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
         let expected = oracle(&people, &options);
-        for threads in [1, 2] {
-            options.threads = NonZeroUsize::new(threads).unwrap();
-            let ranking = rank(&people, &options);
-            assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
+        let ranking = rank(&people, &options);
+        assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
+    }
+}
+
+/// Rooms this small are ranked on one thread, so the searches are asked directly.
+#[test]
+fn two_threads_find_what_one_finds() {
+    fn check(measure: impl Measure, people: &[Profile], top: usize) {
+        let tree = Tree::new(measure, people.iter().map(point));
+        let [one, two] = [1, 2].map(|threads| {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let pairs = tree.closest_pairs(top, 20, threads);
+            (pairs, tree.nearest_of_each(threads).collect::<Vec<_>>())
+        });
+        assert_eq!(one, two, "{people:#?}");
+    }
+    for seed in 0..CASES {
+        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
+        let Options { weights, top, .. } = options;
+        let points = people.iter().map(point);
+        match options.metric {
+            Metric::Gower => check(Gower::new(&weights), &people, top),
+            Metric::Euclidean => check(Standardised::new(points, &weights), &people, top),
+            Metric::Mahalanobis => check(Whitened::new(points, &weights), &people, top),
+        }
+    }
+}
+
+/// Enough people for the threads to be used.
+#[test]
+fn a_large_room_is_ranked_alike_by_any_number_of_threads() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let people: Vec<Profile> = (0..12_000)
+        .map(|i| {
+            let (height, weight) = (1400 + random.u16(..700), 400 + random.u16(..900));
+            person(
+                &format!("{}", 100_000 - i),
+                height,
+                weight,
+                random.usize(..8),
+            )
+        })
+        .collect();
+    for metric in Metric::ALL {
+        let ranking = |threads| {
+            let options = Options {
+                per_person: true,
+                threads: NonZeroUsize::new(threads).unwrap(),
+                ..by(metric)
+            };
+            rank(&people, &options)
+        };
+        let one = ranking(1);
+        assert_eq!(one.per_person.as_ref().unwrap().len(), people.len());
+        for threads in [2, 3, 16] {
+            assert!(one == ranking(threads), "{metric}, {threads} threads");
         }
     }
 }

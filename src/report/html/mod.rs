@@ -31,7 +31,7 @@ use crate::{
         },
         words::number,
     },
-    similarity::{Metric, Weights, metric::FIELDS},
+    similarity::{Metric, Weights, weights::FIELDS},
     survey::outcome::Outcome,
     untrusted::Untrusted,
 };

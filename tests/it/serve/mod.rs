@@ -3,6 +3,7 @@
 pub(crate) mod running;
 
 mod answers;
+mod conformance;
 mod drain;
 mod guards;
 mod http;
