@@ -175,8 +175,9 @@ async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
         .await;
 
     servers.remove(6).end().await;
-    page.until(&lit(39)).await;
-    assert_eq!(page.count("#seat-7.absent").await, 1);
+    // A survey may come in the middle of the server's end and find a connection reset.
+    let out = "document.querySelector('#seat-7.absent') !== null";
+    page.until(&format!("{} && {out}", lit(39))).await;
     page.picture("board-killed").await;
     assert_eq!(
         page.eval("document.querySelector('#people details').open")
@@ -300,7 +301,13 @@ async fn only_requests_for_this_machine_and_from_this_page_are_answered() {
 
 #[tokio::test]
 async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
-    let room = lab::Room::start(lab::Config::default()).await.unwrap();
+    let room = lab::Room::start(lab::Config {
+        // Their details name ids and heights as well.
+        faults: "duplicate=1,metres=1".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
     let people = room.people();
     let config = board::Config {
         anonymous: true,
@@ -309,10 +316,10 @@ async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
     };
     let board = Board::start(config).await;
     let mut events = board.request("/events", "localhost", "").await;
-    let event = read_until(&mut events, "40 of 40 answered").await;
+    let event = read_until(&mut events, "37 of 40 answered").await;
     let rest = read_until(&mut events, "</footer>").await;
     let page = board.get("/", "localhost", "").await;
-    assert!(page.contains("40 of 40 answered"));
+    assert!(page.contains("37 of 40 answered"));
     for text in [&page, &event, &rest] {
         for person in people {
             assert!(!text.contains(person.id.as_str()), "{}", person.id);
@@ -321,10 +328,14 @@ async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
             let weight = format!("{} kg", person.weight);
             assert!(!text.contains(&weight), "{weight}");
         }
-        for word in ["XXL", "distance <b>", "class=\"plot\"", "<code>"] {
-            assert!(!text.contains(word) || word == "XXL", "{word}");
+        for word in ["distance <b>", "class=\"plot", "<code>", "(id "] {
+            assert!(!text.contains(word), "{word}");
         }
     }
+    assert!(
+        page.contains("duplicate id"),
+        "the failures are there, without what they say"
+    );
     let most = page.matches("most\">").count();
     assert!(most >= 2, "{most}");
     board.stop().await;
