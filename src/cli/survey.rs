@@ -140,7 +140,8 @@ impl MinOk {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread: an attempt costs less than handing it to another would, and one allocator's arena is enough.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::io("runtime", &error))?;

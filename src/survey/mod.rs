@@ -63,7 +63,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            concurrency: NonZeroUsize::new(2048).expect("2048 is not zero"),
+            concurrency: NonZeroUsize::new(1024).expect("1024 is not zero"),
             connect_timeout: Duration::from_millis(3500),
             max_time: Duration::from_secs(5),
             deadline: None,

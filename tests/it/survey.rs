@@ -435,3 +435,25 @@ async fn child_with_few_descriptors() {
     let ok = answers.iter().filter(|a| a.outcome.name() == "ok").count();
     println!("{ok} ok with {} held", held.len());
 }
+
+#[tokio::test]
+async fn an_endpoint_that_is_listed_twice_is_asked_once() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let once = peer::peer(move |mut stream| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let text = br#"{"id":"a","height":178,"weight":60,"size":"M"}"#;
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text).await;
+        }
+    })
+    .await;
+    let hosts = Hosts::from_iter([once.clone(), refused(), once]);
+    let answers = survey::run(&hosts, &quick(), |_, _| {}, pending()).await;
+    let all: Vec<_> = answers.iter().map(shown).collect();
+    assert_eq!(all, ["ok", "refused", "duplicate_line same as line 1"]);
+    assert_eq!(
+        (answers[2].attempts, connections.load(Ordering::Relaxed)),
+        (0, 1)
+    );
+}
