@@ -50,6 +50,18 @@ pub(crate) struct Attempt {
     pub(crate) phases: Phases,
 }
 
+impl Attempt {
+    /// An attempt that panicked: a defect of this program or of a library, which costs one endpoint its answer
+    /// and no other one anything.
+    pub(crate) fn failed() -> Self {
+        Self {
+            outcome: Outcome::Local(Untrusted::new("labrpc failed here; please report it")),
+            again: Again::No,
+            phases: Phases::default(),
+        }
+    }
+}
+
 /// Whether it makes sense to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {

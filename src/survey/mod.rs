@@ -17,6 +17,7 @@ mod trace;
 mod wire;
 
 use std::{
+    collections::HashMap,
     num::{NonZeroU32, NonZeroUsize},
     pin::pin,
     sync::Arc,
@@ -29,10 +30,10 @@ use tokio::{
 };
 
 use crate::survey::{
-    attempt::Asker,
+    attempt::{Asker, Attempt},
     endpoint::Endpoint,
     hosts::Hosts,
-    outcome::{Answer, Outcome, Phases},
+    outcome::{Answer, Outcome},
     schedule::{Next, Schedule},
 };
 
@@ -93,6 +94,23 @@ pub struct Tls {
 ///
 /// Endpoints are started in an order that `config.seed` decides. The soft limit on open files is raised to the
 /// hard one.
+///
+/// ```
+/// use std::future::pending;
+///
+/// use labrpc::{lab, survey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lab::Error> {
+/// let room = lab::Room::start(lab::Config { seats: 3, ..lab::Config::default() }).await?;
+/// let config = survey::Config::default();
+/// let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+/// for (answer, person) in answers.iter().zip(room.people()) {
+///     assert_eq!(answer.outcome.profile().map(|(profile, _)| profile), Some(person));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     hosts: &Hosts,
     config: &Config,
@@ -112,19 +130,24 @@ pub async fn run(
     let mut asked = Vec::with_capacity(hosts.len());
     for index in 0..hosts.len() {
         match hosts.duplicate_of(index) {
-            Some(first) => decide(index, unasked(Outcome::DuplicateLine { first: first + 1 })),
+            Some(first) => {
+                let outcome = Outcome::DuplicateLine { first: first + 1 };
+                decide(index, Answer::unasked(outcome));
+            }
             None => asked.push(index as u32),
         }
     }
     let mut schedule = Schedule::new(asked, config, open_files(), start);
     let mut attempts = JoinSet::new();
+    let mut running = HashMap::new();
 
     loop {
         let wake = loop {
             match schedule.next(Instant::now()) {
                 Next::Ask(index) => {
                     let (asker, endpoint) = (Arc::clone(&asker), hosts.get(index as usize));
-                    attempts.spawn(async move { (index, asker.attempt(&endpoint).await) });
+                    let task = attempts.spawn(async move { asker.attempt(&endpoint).await });
+                    running.insert(task.id(), index);
                 }
                 Next::At(instant) => break Some(instant),
                 Next::Wait => break None,
@@ -137,15 +160,16 @@ pub async fn run(
         tokio::select! {
             biased;
             () = &mut cancel => break,
-            Some(joined) = attempts.join_next() => {
+            Some(joined) = attempts.join_next_with_id() => {
                 let mut joined = Some(joined);
                 // One wake-up may stand for many that are done.
                 while let Some(result) = joined {
-                    let (index, attempt) = result.expect("an attempt neither panics nor is aborted");
+                    let (task, attempt) = result.unwrap_or_else(|error| (error.id(), Attempt::failed()));
+                    let index = running.remove(&task).expect("every task was entered when it began");
                     if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
                         decide(index as usize, answer);
                     }
-                    joined = attempts.try_join_next();
+                    joined = attempts.try_join_next_with_id();
                 }
             }
             () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => {}
@@ -166,16 +190,6 @@ pub async fn ask(endpoint: &Endpoint, config: &Config) -> Answer {
     let hosts = Hosts::from_iter([endpoint.clone()]);
     let mut answers = run(&hosts, config, |_, _| {}, std::future::pending()).await;
     answers.pop().expect("a run returns one answer an endpoint")
-}
-
-/// The answer of an endpoint to which no connection was tried.
-fn unasked(outcome: Outcome) -> Answer {
-    Answer {
-        outcome,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        phases: Phases::default(),
-    }
 }
 
 /// How many files this process may have open, after it has asked for as many as it can get.
