@@ -159,10 +159,13 @@ impl fmt::Display for AcceptError {
 impl std::error::Error for AcceptError {}
 
 /// How far a server is on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
-    /// No new connections; those that are open finish their calls.
+    /// No more connections are taken. Only then are those that are open told to leave: a caller that comes back
+    /// at once, as they do, must not meet the same server again.
+    Closing,
+    /// Connections that are open finish their calls.
     Draining,
     /// Every connection ends now.
     Cut,
@@ -216,10 +219,10 @@ pub async fn run(
         loops.spawn(accept::accept(server.clone(), listener));
     }
     shutdown.await;
-    server.drain().await;
+    server.close().await;
     // The loops end by themselves once they have taken what was waiting in their queues.
     while loops.join_next().await.is_some() {}
-    server.finish(cut).await
+    server.drain(cut).await
 }
 
 /// One server, without its listeners. Clones share everything.
@@ -276,20 +279,22 @@ impl Server {
         self.shared.metrics.render(self.shared.gate.connections())
     }
 
-    /// Begins the shutdown: health says NOT_SERVING, and every connection is told to finish and leave.
-    pub async fn drain(&self) {
+    /// Begins the shutdown: health says NOT_SERVING. Whoever accepts connections should stop now.
+    pub async fn close(&self) {
         self.shared.services.report(ServingStatus::NotServing).await;
-        self.shared.phase.send_replace(Phase::Draining);
+        self.shared.phase.send_replace(Phase::Closing);
     }
 
-    /// Waits for the connections to end, but no longer than the drain timeout and no longer than `cut`.
-    pub async fn finish(&self, cut: impl Future<Output = ()>) -> End {
+    /// Tells every connection to finish and leave, and waits for their ends, but no longer than the drain timeout
+    /// and no longer than `cut`.
+    pub async fn drain(&self, cut: impl Future<Output = ()>) -> End {
         let Shared {
             phase,
             gate,
             config,
             ..
         } = &*self.shared;
+        phase.send_replace(Phase::Draining);
         tokio::select! {
             biased;
             // Every connection holds a receiver for as long as it lives.
