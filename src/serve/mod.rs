@@ -17,7 +17,7 @@ use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -239,6 +239,8 @@ pub(crate) struct Shared {
     services: grpc::Services,
     phase: watch::Sender<Phase>,
     host_name: String,
+    /// When a refusal was last explained.
+    explained: Mutex<Option<Instant>>,
 }
 
 /// One connection that was let in.
@@ -261,6 +263,7 @@ impl Server {
                 services,
                 phase: watch::Sender::new(Phase::Serving),
                 host_name: listen::host_name(),
+                explained: Mutex::default(),
             }),
         }
     }
@@ -351,9 +354,21 @@ impl Shared {
         allow.is_empty() || allow.iter().any(|net| net.contains(&peer))
     }
 
-    /// Says what a classmate can do about a refusal where that is not plain to see.
+    /// Says what a classmate can do about a refusal where that is not plain to see, at most once a second:
+    /// whoever wants to fill a log needs more than that.
     fn explain(&self, reason: Refusal, peer: Option<IpAddr>) {
         let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
+        if matches!(reason, Refusal::NoCertificate | Refusal::Plaintext) {
+            let now = Instant::now();
+            let mut last = self
+                .explained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| now < last + Duration::from_secs(1)) {
+                return;
+            }
+            *last = Some(now);
+        }
         match reason {
             Refusal::NoCertificate => tracing::warn!(
                 "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
