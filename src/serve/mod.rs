@@ -398,7 +398,7 @@ impl Visit {
         let silence = (accept.raw && plaintext).then(|| Instant::now() + limits.silence);
 
         let Some((opening, replay)) = detect(&mut transport, deadline, silence).await? else {
-            raw::serve(Io::new(transport, Bytes::new()), self).await;
+            Box::pin(raw::serve(Io::new(transport, Bytes::new()), self)).await;
             return Ok(());
         };
         let io = Io::new(transport, replay);
