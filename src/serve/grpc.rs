@@ -535,7 +535,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
         tokio::select! {
             biased;
             end = std::future::poll_fn(|cx| driver.poll(cx)) => return ended(end),
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break Cut::Drain,
+            _ = phase.wait_for(|phase| *phase >= Phase::Draining) => break Cut::Drain,
             () = &mut timer => {
                 let (now, idle_at) = (Instant::now(), activity.idle_at(limits.idle));
                 if now >= old_at {

@@ -69,7 +69,7 @@ pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<B
     if path == "/healthz" {
         return match *visit.server.phase.borrow() {
             Phase::Serving => text(StatusCode::OK, "ok\n"),
-            Phase::Draining | Phase::Cut => {
+            Phase::Closing | Phase::Draining | Phase::Cut => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
             }
         };

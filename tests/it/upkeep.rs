@@ -20,7 +20,7 @@ use labrpc::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -58,6 +58,11 @@ impl Load {
             while !shared.stop.load(Relaxed) {
                 ticks.tick().await;
                 for n in 0..8 {
+                    // No more at once than the caller itself can cope with: a call that waits in its own queue
+                    // from one restart to the next says nothing about the server.
+                    if calls.len() >= 256 {
+                        calls.join_next().await;
+                    }
                     let client = ProfileClient::new(channels[n % 4].clone());
                     let load = Arc::clone(&shared);
                     calls.spawn(async move { load.call(client, retry).await });
@@ -83,6 +88,8 @@ impl Load {
         }
         if retry {
             self.retried.fetch_add(1, Relaxed);
+            // Back at once is back before one's own channel has noticed that its connection is gone.
+            sleep(Duration::from_millis(50)).await;
             if once().await {
                 return;
             }
@@ -207,6 +214,10 @@ async fn restarts(count: usize, rate: u32) {
         assert!(status.success(), "{status}");
         old = new;
         drop((half, deaf));
+        let settled = load.calls.load(Relaxed) + 1_000;
+        while load.calls.load(Relaxed) < settled {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
     load.stop.store(true, Relaxed);
     task.await.unwrap();

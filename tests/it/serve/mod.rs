@@ -8,3 +8,4 @@ mod drain;
 mod guards;
 mod http;
 mod operations;
+mod others;
