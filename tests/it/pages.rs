@@ -242,6 +242,12 @@ fn every_command_of_the_readme_does_what_it_says() {
     follow("README.md");
 }
 
+/// A command or an output that changes on one page changes on the other.
+#[test]
+fn the_chinese_readme_has_the_same_blocks() {
+    assert_eq!(blocks(&page("README.zh-CN.md")), blocks(&page("README.md")));
+}
+
 #[test]
 fn every_command_of_the_lesson_does_what_it_says() {
     follow("docs/lesson.md");
