@@ -29,16 +29,10 @@ pub(crate) struct List {
     endpoints: Vec<String>,
     /// A file of endpoints, one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
     /// standard input. Repeatable.
-    #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS", value_delimiter = ',')]
+    #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS")]
     hosts: Vec<PathBuf>,
     /// Leave these out; without a port, on every port. Repeatable.
-    #[arg(
-        short = 'x',
-        long,
-        value_name = "ENDPOINT",
-        env = "LABRPC_EXCLUDE",
-        value_delimiter = ','
-    )]
+    #[arg(short = 'x', long, value_name = "ENDPOINT", env = "LABRPC_EXCLUDE")]
     exclude: Vec<String>,
     /// Refuse to expand to more endpoints than this.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]

@@ -25,7 +25,7 @@ use labrpc::{
 use crate::cli::{
     Exit, Failure,
     asking::{List, Security, Times},
-    duration, progress,
+    duration, exit, progress,
     ranking::{Ranking, Writing, arguments},
     signals::Signals,
 };
@@ -39,7 +39,7 @@ Examples:
   labrpc survey 192.168.1.1-40 lab[01-20].example:2048
   labrpc survey --hosts hosts.txt --wait 5m   until everybody is up
   labrpc survey --hosts hosts.txt --format jsonl -o run.jsonl
-  labrpc survey --only-failed run.jsonl       ask again those that failed")]
+  labrpc survey --only-failed run.jsonl       ask again those that failed", after_help = exit::HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     list_of: List,
