@@ -157,24 +157,27 @@ pub async fn run(
             }
         };
         let timer = [wake, end].into_iter().flatten().min();
-        tokio::select! {
+        let mut over = false;
+        let mut joined = tokio::select! {
             biased;
-            () = &mut cancel => break,
-            Some(joined) = attempts.join_next_with_id() => {
-                let mut joined = Some(joined);
-                // One wake-up may stand for many that are done.
-                while let Some(result) = joined {
-                    let (task, attempt) = result.unwrap_or_else(|error| (error.id(), Attempt::failed()));
-                    let index = running.remove(&task).expect("every task was entered when it began");
-                    if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
-                        decide(index as usize, answer);
-                    }
-                    joined = attempts.try_join_next_with_id();
-                }
+            () = &mut cancel => {
+                over = true;
+                None
             }
-            () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => {}
+            joined = attempts.join_next_with_id(), if !attempts.is_empty() => joined,
+            () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => None,
+        };
+        // One wake-up may stand for many that are done, and what is done counts even when the run is over.
+        while let Some(result) = joined.take().or_else(|| attempts.try_join_next_with_id()) {
+            let (task, attempt) = result.unwrap_or_else(|error| (error.id(), Attempt::failed()));
+            let index = running
+                .remove(&task)
+                .expect("every task was entered when it began");
+            if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
+                decide(index as usize, answer);
+            }
         }
-        if end.is_some_and(|end| end <= Instant::now()) {
+        if over || end.is_some_and(|end| end <= Instant::now()) {
             break;
         }
     }
