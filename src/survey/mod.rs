@@ -24,12 +24,12 @@ use std::{
 };
 
 use tokio::{
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
 use crate::survey::{
-    attempt::Asker,
+    attempt::{Asker, Attempt},
     endpoint::Endpoint,
     hosts::Hosts,
     outcome::{Answer, Outcome, Phases},
@@ -137,28 +137,38 @@ pub async fn run(
         tokio::select! {
             biased;
             () = &mut cancel => break,
-            Some(joined) = attempts.join_next() => {
-                let mut joined = Some(joined);
-                // One wake-up may stand for many that are done.
-                while let Some(result) = joined {
-                    let (index, attempt) = result.expect("an attempt neither panics nor is aborted");
-                    if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
-                        decide(index as usize, answer);
-                    }
-                    joined = attempts.try_join_next();
-                }
-            }
+            Some(joined) = attempts.join_next() => settle(joined, &mut schedule, &mut decide),
             () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => {}
+        }
+        // One wake-up may stand for many that are done.
+        while let Some(joined) = attempts.try_join_next() {
+            settle(joined, &mut schedule, &mut decide);
         }
         if end.is_some_and(|end| end <= Instant::now()) {
             break;
         }
     }
 
+    // Who had answered when the run was cut short has an answer.
+    while let Some(joined) = attempts.try_join_next() {
+        settle(joined, &mut schedule, &mut decide);
+    }
     for (index, answer) in schedule.rest() {
         decide(index as usize, answer);
     }
     answers.into_iter().flatten().collect()
+}
+
+/// Takes the result of an attempt, and decides its endpoint if nothing is to follow.
+fn settle(
+    joined: Result<(u32, Attempt), JoinError>,
+    schedule: &mut Schedule,
+    decide: &mut impl FnMut(usize, Answer),
+) {
+    let (index, attempt) = joined.expect("an attempt neither panics nor is aborted");
+    if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
+        decide(index as usize, answer);
+    }
 }
 
 /// Asks one endpoint.
