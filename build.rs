@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // `connect` constructor, which needs tonic's channel, is left out.
     tonic_prost_build::configure()
         .build_transport(false)
+        .codec_path("crate::pb::Codec")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! labrpc asks many machines one question over gRPC, at once, and ranks the answers.
 
+pub mod board;
+pub mod check;
 pub mod lab;
 pub mod pb;
 pub mod profile;

@@ -1,7 +1,44 @@
 //! The code generated from `proto/profile.proto`, shared by server, client and tests.
 
+use std::marker::PhantomData;
+
+use prost::Message;
+use tonic::codec::BufferSettings;
+use tonic_prost::{ProstDecoder, ProstEncoder};
+
 tonic::include_proto!("lab");
 
 /// The compiled `proto/profile.proto` as an encoded `google.protobuf.FileDescriptorSet`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/profile_descriptor.bin"));
+
+/// The codec of the generated code: tonic-prost's, with buffers of the size of this service's messages.
+///
+/// Its own would be 8 KiB for each direction of each call, for messages of at most some seventy bytes.
+#[derive(Debug)]
+pub struct Codec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Codec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> tonic::codec::Codec for Codec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = ProstDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(BufferSettings::new(128, 4096))
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstDecoder::new(BufferSettings::new(128, 4096))
+    }
+}

@@ -68,7 +68,13 @@ impl Id {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // The bytes were copied from a checked ASCII string; an empty text cannot occur.
-        str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The id as the bytes that it is ordered by.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 }
 

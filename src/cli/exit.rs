@@ -10,27 +10,42 @@ Exit status:
     0  success; of survey: enough answered (--min-ok)
     1  internal error, or a file could not be read or written
     2  wrong usage, a bad host list, or nothing to ask
-    3  survey: too few answered
+    3  survey: too few answered; check: a check failed
     4  survey: nobody answered
     5  survey: enough answered, but some data are invalid or an id is claimed twice
-  130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first";
+  130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first
+ 64+N  get: the call failed with gRPC code N (78: nobody could be asked, 68: no answer in time)";
 
 /// An exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    Success = 0,
-    Internal = 1,
-    Usage = 2,
-    TooFew = 3,
-    Nobody = 4,
-    BadData = 5,
-    Interrupted = 130,
-    Terminated = 143,
+    Success,
+    Internal,
+    Usage,
+    /// Too few have answered, or a check has failed.
+    TooFew,
+    Nobody,
+    BadData,
+    /// The call of `get` failed with a gRPC code, as grpcurl says it.
+    Call(tonic::Code),
+    Interrupted,
+    Terminated,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Internal => 1,
+            Exit::Usage => 2,
+            Exit::TooFew => 3,
+            Exit::Nobody => 4,
+            Exit::BadData => 5,
+            // The codes are 0 to 16.
+            Exit::Call(code) => 64 + code as u8,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        })
     }
 }
 
@@ -54,6 +69,15 @@ impl Failure {
     pub(crate) fn internal(message: impl fmt::Display) -> Self {
         Self {
             exit: Exit::Internal,
+            message: message.to_string(),
+            hint: None,
+        }
+    }
+
+    /// A call that failed, with the code that says how.
+    pub(crate) fn call(code: tonic::Code, message: impl fmt::Display) -> Self {
+        Self {
+            exit: Exit::Call(code),
             message: message.to_string(),
             hint: None,
         }

@@ -3,9 +3,13 @@
 //! Each command has a file with the arguments as clap reads them and a `run` that turns them into the
 //! configuration of the library below. Nothing but `main` imports this module.
 
+mod asking;
+mod board;
 mod certs;
+mod check;
 mod duration;
 mod exit;
+mod get;
 mod init;
 mod lab;
 mod output;
@@ -47,6 +51,9 @@ pub(crate) enum Command {
     Serve(Box<serve::Args>),
     Survey(Box<survey::Args>),
     Rank(Box<rank::Args>),
+    Board(Box<board::Args>),
+    Get(Box<get::Args>),
+    Check(Box<check::Args>),
     Lab(Box<lab::Args>),
     Init(init::Args),
     Certs(certs::Args),
@@ -97,6 +104,9 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Serve(args) => serve::run(*args),
         Command::Survey(args) => survey::run(*args),
         Command::Rank(args) => rank::run(*args),
+        Command::Board(args) => board::run(*args),
+        Command::Get(args) => get::run(*args),
+        Command::Check(args) => check::run(*args),
         Command::Lab(args) => lab::run(*args),
         Command::Init(args) => init::run(&args),
         Command::Certs(args) => certs::run(args),

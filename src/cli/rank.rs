@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             people.rejections
         );
     }
-    let mut options = args.ranking.options();
+    let mut options = args.ranking.options(args.writing.format);
     options.per_person = args.per_person;
     options.twins = args.twins;
     let report = Report::files(

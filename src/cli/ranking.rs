@@ -22,7 +22,7 @@ pub(crate) struct Ranking {
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
     /// How many pairs (or people, with --like) to show; all that tie for the first place are shown anyway
-    /// [default: 1, with --like 10].
+    /// [default: 1; with --like or --format html 10].
     #[arg(long, value_name = "N", env = "LABRPC_TOP")]
     top: Option<NonZeroUsize>,
     /// gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
@@ -48,10 +48,12 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self, format: Format) -> Options {
+        // A page has room, and a list of the nearest is what --like is for.
+        let many = self.like.is_some() || format == Format::Html;
         let top = self
             .top
-            .map_or(if self.like.is_some() { 10 } else { 1 }, NonZeroUsize::get);
+            .map_or(if many { 10 } else { 1 }, NonZeroUsize::get);
         Options {
             metric: self.metric,
             weights: self.weights,

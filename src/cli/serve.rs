@@ -138,6 +138,9 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
         running,
     } = args;
     running.log_format.start(running.log);
+    // A shell's usual 1,024 descriptors are fewer than the connections that the server is ready to hold. Where
+    // they cannot be raised, it holds as many as it gets.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
     let (tls, plaintext) = security.open()?;
     let profile = source.open()?;

@@ -2,30 +2,30 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    io::{Read as _, Write as _},
+    io,
+    io::Write as _,
     num::{NonZeroU32, NonZeroUsize},
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
     time::{Duration, Instant, SystemTime},
 };
 
 use clap::Args as ClapArgs;
-use http::uri::Authority;
 use labrpc::{
     lab,
     report::{Origin, Report, Summary, Survey, saved},
     survey::{
         self,
         endpoint::DEFAULT_PORT,
-        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, fold},
+        hosts::{Hosts, fold},
         outcome::Answer,
     },
-    tls,
 };
 
 use crate::cli::{
-    Exit, Failure, duration, progress,
+    Exit, Failure,
+    asking::{List, Security, Times},
+    duration, exit, progress,
     ranking::{Ranking, Writing, arguments},
     signals::Signals,
 };
@@ -39,28 +39,10 @@ Examples:
   labrpc survey 192.168.1.1-40 lab[01-20].example:2048
   labrpc survey --hosts hosts.txt --wait 5m   until everybody is up
   labrpc survey --hosts hosts.txt --format jsonl -o run.jsonl
-  labrpc survey --only-failed run.jsonl       ask again those that failed")]
+  labrpc survey --only-failed run.jsonl       ask again those that failed", after_help = exit::HELP)]
 pub(crate) struct Args {
-    /// Endpoints: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40], 10.0.0.0/26, [v6]:PORT, unix:PATH,
-    /// raw://HOST:PORT; with commas. Without a port, 1024 is asked.
-    #[arg(value_name = "ENDPOINT")]
-    endpoints: Vec<String>,
-    /// A file of endpoints, one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
-    /// standard input. Repeatable.
-    #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS", value_delimiter = ',')]
-    hosts: Vec<PathBuf>,
-    /// Leave these out; without a port, on every port. Repeatable.
-    #[arg(
-        short = 'x',
-        long,
-        value_name = "ENDPOINT",
-        env = "LABRPC_EXCLUDE",
-        value_delimiter = ','
-    )]
-    exclude: Vec<String>,
-    /// Refuse to expand to more endpoints than this.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]
-    max_hosts: usize,
+    #[command(flatten)]
+    list_of: List,
     /// Print the endpoints and ask nobody.
     #[arg(long, env = "LABRPC_LIST")]
     list: bool,
@@ -98,12 +80,8 @@ struct Asking {
     /// Endpoints asked at the same time [default: as many as open files allow, at most 2048].
     #[arg(short, long, value_name = "N", env = "LABRPC_CONCURRENCY")]
     concurrency: Option<NonZeroUsize>,
-    /// Longest time to connect.
-    #[arg(long, value_name = "TIME", default_value = "3.5s", value_parser = duration::parse, env = "LABRPC_CONNECT_TIMEOUT")]
-    connect_timeout: Duration,
-    /// Longest time for one attempt, from the first packet to the last byte of the answer.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse, env = "LABRPC_MAX_TIME")]
-    max_time: Duration,
+    #[command(flatten)]
+    times: Times,
     /// Longest time for the whole run; who has not answered by then is cancelled.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_DEADLINE")]
     deadline: Option<Duration>,
@@ -127,29 +105,6 @@ struct Asking {
     /// Survey again and again, with this pause, and say who came and who went.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_WATCH")]
     watch: Option<Duration>,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Security")]
-struct Security {
-    /// Speak without TLS. This is the default, and never what TLS falls back to.
-    #[arg(long, conflicts_with_all = ["cacert", "cert", "insecure"], env = "LABRPC_PLAINTEXT")]
-    plaintext: bool,
-    /// Speak TLS and trust the certificate authorities in this PEM file.
-    #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
-    cacert: Option<PathBuf>,
-    /// The certificate that servers ask this client for; implies TLS.
-    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
-    cert: Option<PathBuf>,
-    /// The private key of --cert.
-    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
-    key: Option<PathBuf>,
-    /// Speak TLS and accept any certificate. Nobody knows then who answered.
-    #[arg(long, env = "LABRPC_INSECURE")]
-    insecure: bool,
-    /// The name to expect in every server's certificate, instead of the endpoint's host.
-    #[arg(long, value_name = "NAME", env = "LABRPC_AUTHORITY")]
-    authority: Option<Authority>,
 }
 
 /// How many must have answered for the run to be a success.
@@ -219,7 +174,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
             started,
             arguments(),
             who.clone().complete(answers),
-            args.ranking.options(),
+            args.ranking.options(args.writing.format),
         );
         args.writing.write(&report)?;
         let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
@@ -271,26 +226,7 @@ async fn who(args: &Args) -> Result<(Who, Option<lab::Room>), Failure> {
     if let Some(run) = &args.only_failed {
         return Ok((Who::Rest(saved::read(run).map_err(Failure::usage)?), None));
     }
-    let mut builder = Builder::default().max_hosts(args.max_hosts);
-    for file in &args.hosts {
-        let contents = read(file).map_err(|error| Failure::io(file.display(), &error))?;
-        builder.read(&file.to_string_lossy(), &contents);
-    }
-    args.endpoints
-        .iter()
-        .for_each(|text| builder.argument(text));
-    args.exclude.iter().for_each(|text| builder.exclude(text));
-    Ok((Who::List(builder.build().map_err(Failure::usage)?), None))
-}
-
-/// A whole file, or standard input for `-`.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if file.as_os_str() != "-" {
-        return fs::read(file);
-    }
-    let mut contents = Vec::new();
-    io::stdin().lock().read_to_end(&mut contents)?;
-    Ok(contents)
+    Ok((Who::List(args.list_of.hosts()?), None))
 }
 
 fn list(hosts: &Hosts) -> Result<Exit, Failure> {
@@ -384,8 +320,10 @@ impl Args {
     fn config(&self) -> Result<survey::Config, Failure> {
         let Asking {
             concurrency,
-            connect_timeout,
-            max_time,
+            times: Times {
+                connect_timeout,
+                max_time,
+            },
             deadline,
             retries,
             wait,
@@ -404,32 +342,5 @@ impl Args {
             tls: self.security.tls()?,
             ..default
         })
-    }
-}
-
-impl Security {
-    /// TLS is spoken when anything is said that only TLS can mean.
-    fn tls(&self) -> Result<Option<survey::Tls>, Failure> {
-        let Self {
-            plaintext: _,
-            cacert,
-            cert,
-            key,
-            insecure,
-            authority,
-        } = self;
-        if cacert.is_none() && cert.is_none() && !insecure {
-            return match authority {
-                Some(_) => Err(Failure::usage("--authority is a name in a certificate")
-                    .hint("give --cacert CA.pem too, to speak TLS")),
-                None => Ok(None),
-            };
-        }
-        let identity = cert.as_deref().zip(key.as_deref());
-        let config = tls::client(cacert.as_deref(), identity, *insecure).map_err(Failure::usage)?;
-        Ok(Some(survey::Tls {
-            config,
-            authority: authority.clone(),
-        }))
     }
 }

@@ -4,6 +4,8 @@
 //! A row that is no profile is counted and described, and everything around it is still read. Given up for it:
 //! other separators than commas, other encodings than UTF-8, and JSON that is spread over several lines.
 
+mod lines;
+
 use std::{
     borrow::Cow,
     fmt,
@@ -14,13 +16,12 @@ use std::{
 
 use serde::Deserialize;
 
+pub use crate::report::read::lines::MAX_LINE;
 use crate::{
     profile::{self, Height, Profile, Size, Weight},
+    report::read::lines::{Broken, Line, Lines},
     untrusted::Untrusted,
 };
-
-/// The longest line that is read, in bytes; the longest line of a saved run is far below.
-pub const MAX_LINE: usize = 64 * 1024;
 
 /// How many rejected rows are kept to be shown; all are counted.
 pub const MOST_REJECTED: usize = 1000;
@@ -210,11 +211,13 @@ impl People {
                 },
             };
             let row = match line.broken {
-                Some(reason) => Err(reason),
+                Some(Broken::TooLong) => Err(Reason::TooLong),
+                Some(Broken::Open) => Err(Reason::Quote),
                 None => format.profile(line.bytes),
             };
             match row {
-                Ok(profile) => self.profiles.extend(profile),
+                Ok(Some(profile)) => self.profiles.push(profile),
+                Ok(None) => {}
                 Err(reason) => {
                     let rejected = Rejected {
                         file: file.to_owned(),
@@ -285,7 +288,7 @@ impl Format {
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(text, part).is_some()
 }
 
 /// A profile in JSON, before its values are judged: so a wrong one is reported as such, by field.
@@ -362,7 +365,7 @@ impl Columns {
         let mut values: [&[u8]; 4] = [b""; 4];
         // Few files quote anything, and then nothing needs to be copied.
         let unquoted;
-        if row.contains(&b'"') {
+        if memchr::memchr(b'"', row).is_some() {
             unquoted = cells(row)?;
             for (field, cell) in self.fields.iter().zip(&unquoted) {
                 if let Some(field) = field {
@@ -389,7 +392,7 @@ fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
             let mut text = Vec::new();
             rest = quoted;
             loop {
-                let end = rest.iter().position(|b| *b == b'"').ok_or(Reason::Quote)?;
+                let end = memchr::memchr(b'"', rest).ok_or(Reason::Quote)?;
                 text.extend_from_slice(&rest[..end]);
                 rest = &rest[end + 1..];
                 match rest.strip_prefix(b"\"") {
@@ -431,13 +434,14 @@ fn profile([id, height, weight, size]: [&[u8]; 4]) -> Result<Profile, profile::E
             Ok(id) => id.parse()?,
             Err(_) => return Err(profile::Error::Id(Untrusted::from_bytes(id))),
         },
-        height: match ticks(height) {
-            Some(ticks) => Height::from_ticks(ticks)?,
-            None => String::from_utf8_lossy(height).parse()?,
+        height: match ticks(height).map(Height::from_ticks) {
+            Some(Ok(height)) => height,
+            // Unusual, or out of range: the error is to tell what stands there.
+            _ => String::from_utf8_lossy(height).parse()?,
         },
-        weight: match ticks(weight) {
-            Some(ticks) => Weight::from_ticks(ticks)?,
-            None => String::from_utf8_lossy(weight).parse()?,
+        weight: match ticks(weight).map(Weight::from_ticks) {
+            Some(Ok(weight)) => weight,
+            _ => String::from_utf8_lossy(weight).parse()?,
         },
         size: match size {
             b"XXS" => Size::Xxs,
@@ -455,8 +459,8 @@ fn profile([id, height, weight, size]: [&[u8]; 4]) -> Result<Profile, profile::E
 
 /// Reads a plain decimal straight into ticks; `None` leaves the text to the parser of the field.
 ///
-/// It agrees with that parser wherever it answers. So it does not answer near a half tick, where the parser
-/// sees the float next to the decimal and not the decimal.
+/// It agrees with that parser wherever it answers: the test below tries every such text. With a third decimal it
+/// would not, as that parser rounds the nearest float and not the decimal.
 fn ticks(text: &[u8]) -> Option<u16> {
     let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
     let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
@@ -474,164 +478,40 @@ fn ticks(text: &[u8]) -> Option<u16> {
         [tenth] => Some(ticks + digit(*tenth)?),
         [tenth, hundredth] => match hundredth {
             b'0'..=b'4' => Some(ticks + digit(*tenth)?),
-            b'6'..=b'9' => Some(ticks + digit(*tenth)? + 1),
+            b'5'..=b'9' => Some(ticks + digit(*tenth)? + 1),
             _ => None,
         },
         _ => None,
     }
 }
 
-/// One line, or one CSV record over several.
-#[derive(Clone)]
-struct Line<'a> {
-    /// The number of its first line, from 1.
-    number: u64,
-    /// What it holds, without the line end; of a broken one the beginning.
-    bytes: &'a [u8],
-    /// Why it is not whole.
-    broken: Option<Reason>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The lines of a file, read through one buffer that never grows.
-struct Lines<R, P> {
-    input: R,
-    progress: P,
-    buffer: Vec<u8>,
-    /// What is read and not yet given out.
-    start: usize,
-    end: usize,
-    at_end: bool,
-    /// The number of the line that `start` is on.
-    number: u64,
-    /// Whether `start` is within a line that was too long and is to be skipped.
-    skip: bool,
-}
-
-impl<R: Read, P: FnMut(u64)> Lines<R, P> {
-    /// Large enough that reading costs few system calls, small enough to stay in the cache.
-    const BUFFER: usize = 4 * MAX_LINE;
-
-    fn new(input: R, progress: P) -> Self {
-        Self {
-            input,
-            progress,
-            buffer: vec![0; Self::BUFFER],
-            start: 0,
-            end: 0,
-            at_end: false,
-            number: 1,
-            skip: false,
-        }
-    }
-
-    /// Takes the next line; with `quoted`, a line end within a quoted cell does not end it.
-    fn next(&mut self, quoted: bool) -> io::Result<Option<Line<'_>>> {
-        self.skip_line()?;
-        // Bytes searched, where the last of the lines among them began, their number, and whether a cell is open.
-        let (mut seen, mut last, mut more, mut open) = (0, 0, 0, false);
-        let (length, end, broken) = loop {
-            let text = &self.buffer[self.start..self.end];
-            let end = text[seen..].iter().position(|b| *b == b'\n');
-            seen = end.map_or(text.len(), |end| seen + end);
-            if seen > MAX_LINE {
-                break (
-                    MAX_LINE,
-                    0,
-                    Some(if open { Reason::Quote } else { Reason::TooLong }),
-                );
-            }
-            if end.is_some() || self.at_end {
-                open = quoted && is_open(&text[last..seen], open);
-                match (end, open) {
-                    (None, _) if text.is_empty() => return Ok(None),
-                    (_, false) => break (seen, seen + 1, None),
-                    (None, true) => break (seen, 0, Some(Reason::Quote)),
-                    (Some(_), true) => {
-                        seen += 1;
-                        last = seen;
-                        more += 1;
-                    }
-                }
-            } else {
-                self.fill()?;
-            }
-        };
-        let (number, start) = (self.number, self.start);
-        if broken.is_some() {
-            // Of a record that is not closed only its first line is lost; what follows is read on its own.
-            self.skip = true;
-        } else {
-            self.start = (start + end).min(self.end);
-            self.number += 1 + more;
-        }
-        let mut bytes = &self.buffer[start..start + length];
-        bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        if number == 1 {
-            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        }
-        Ok(Some(Line {
-            number,
-            bytes,
-            broken,
-        }))
-    }
-
-    /// Goes behind the line at `start` if it is to be skipped, however long it is.
-    fn skip_line(&mut self) -> io::Result<()> {
-        while self.skip {
-            let text = &self.buffer[self.start..self.end];
-            match text.iter().position(|b| *b == b'\n') {
-                Some(end) => {
-                    self.start += end + 1;
-                    self.number += 1;
-                    self.skip = false;
-                }
-                None => {
-                    self.start = self.end;
-                    self.skip = !self.at_end;
-                    if self.skip {
-                        self.fill()?;
-                    }
+    /// Every text of up to two decimals that the short cut can answer for.
+    #[test]
+    fn the_short_cut_agrees_with_the_field_s_own_parser() {
+        let mut answered = 0;
+        for hundredths in 0..100_000_u32 {
+            let (whole, rest) = (hundredths / 100, hundredths % 100);
+            for text in [
+                format!("{whole}"),
+                format!("{whole}."),
+                format!("{whole}.{}", rest / 10),
+                format!("{whole}.{rest:02}"),
+                format!("{whole}.{rest:02}0"),
+                format!("0{whole}.{rest:02}"),
+                format!("{whole}.{}x", rest / 10),
+            ] {
+                if let Some(ticks) = ticks(text.as_bytes()) {
+                    let value: f64 = text.parse().unwrap();
+                    assert_eq!(f64::from(ticks), (value * 10.0).round(), "{text}");
+                    answered += 1;
                 }
             }
         }
-        Ok(())
+        // Most of them, or there is no short cut.
+        assert!(answered > 400_000, "{answered}");
     }
-
-    /// Reads once, to behind what is there.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.end + MAX_LINE > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        let count = loop {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        self.at_end = count == 0;
-        self.end += count;
-        (self.progress)(count as u64);
-        Ok(())
-    }
-}
-
-/// Whether a quoted cell is open at the end of a line, if one was at its start or not.
-fn is_open(line: &[u8], mut open: bool) -> bool {
-    if !open && !line.contains(&b'"') {
-        return false;
-    }
-    let (mut cell_start, mut quoted) = (!open, open);
-    for b in line {
-        match b {
-            // Within a quoted cell a doubled quote closes and opens again.
-            b'"' if cell_start || quoted => (open, quoted) = (!open, true),
-            b',' if !open => quoted = false,
-            _ => {}
-        }
-        cell_start = *b == b',' && !open;
-    }
-    open
 }

@@ -26,6 +26,12 @@ const FAINT: Style = Style::new().dimmed();
 /// Pairs explained; beyond that the list is for `--format json` or csv.
 const MOST_PAIRS: usize = 100;
 
+/// Pairs of identical people up to which each is listed; beyond that they come in groups.
+const MOST_TWIN_PAIRS: u64 = 10;
+
+/// Ids of a group that are named; the other forms have more.
+const MOST_NAMED: usize = 8;
+
 /// Writes `report` to `out` for lines of `width` columns; `None` never breaks a line.
 ///
 /// # Errors
@@ -188,11 +194,17 @@ fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Resu
     Ok(())
 }
 
-/// Groups of identical people, where a list of their pairs would say less.
-fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+/// Whether identical people are listed in groups, because a list of their pairs would say less.
+fn in_groups(report: &Report) -> bool {
     let ranking = &report.ranking;
     let large = ranking.twins.iter().any(|twins| twins.count > 2);
-    if !(report.options.twins || large) {
+    let many = !ranking.twins.is_empty() && ranking.tied > MOST_TWIN_PAIRS;
+    report.options.twins || large || many
+}
+
+fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let ranking = &report.ranking;
+    if !in_groups(report) {
         return Ok(());
     }
     page.blank()?;
@@ -204,6 +216,7 @@ fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
         let ids: Vec<_> = twins
             .people
             .iter()
+            .take(MOST_NAMED)
             .map(|&person| report.people[person].id.as_str())
             .collect();
         let more = if ids.len() < twins.count { ", …" } else { "" };
@@ -250,16 +263,23 @@ fn closest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             number(smallest)
         ),
     )?;
-    pairs(report, &ranking.pairs, page)?;
-    match ranking
-        .tied
-        .saturating_sub(ranking.pairs.len().min(MOST_PAIRS) as u64)
-    {
-        0 => Ok(()),
-        more => page.line(
+    let identical = |pair: &Pair| {
+        let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
+        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
+    };
+    let grouped = in_groups(report);
+    let listed = ranking
+        .pairs
+        .iter()
+        .filter(|pair| !(grouped && identical(pair)));
+    pairs(report, listed, page)?;
+    let named = ranking.pairs.len().min(MOST_PAIRS) as u64;
+    match ranking.tied.saturating_sub(named) {
+        more if more > 0 && !grouped => page.line(
             FAINT,
             &format!("and {more} more pairs at the same distance"),
         ),
+        _ => Ok(()),
     }
 }
 
@@ -301,8 +321,12 @@ fn everybody(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn pairs(report: &Report, pairs: &[Pair], page: &mut Page<'_>) -> io::Result<()> {
-    for pair in pairs.iter().take(MOST_PAIRS) {
+fn pairs<'a>(
+    report: &Report,
+    pairs: impl IntoIterator<Item = &'a Pair>,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    for pair in pairs.into_iter().take(MOST_PAIRS) {
         let Pair {
             rank,
             a,

@@ -31,8 +31,7 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
             }
         }
     }
-    // To close a listener resets whoever is waiting in its queue: they are let in and told to leave properly.
-    while let Some(Ok(connection)) = listener.accept_waiting().await {
+    for connection in listener.close() {
         start(&server, connection);
     }
 }

@@ -18,6 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::BodyExt as _;
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::http2,
@@ -170,18 +171,10 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
 
     fn call(&self, request: Request<Incoming>) -> Call {
         if !is_grpc(&request) {
-            // A browser that trusts the certificate speaks HTTP/2 as well.
-            let response = if self.visit.server.config.accept.http {
-                http1::respond(&self.visit, &request).map(Body::new)
-            } else {
-                empty(http::StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            };
-            return Call::Done(Some(response));
+            return Call::Other(Box::pin(other(Arc::clone(&self.visit), request)));
         }
         let method = Method::of(request.uri().path());
-        let Some(tally) = Tally::begin(&self.visit, &self.activity, method) else {
-            return Call::Done(Some(shed()));
-        };
+        let tally = Tally::begin(&self.visit, &self.activity, method);
         let limits = self.visit.server.gate.limits();
         let deadline = match timeout(request.headers()) {
             Ok(wanted) => wanted.map_or(limits.call, |wanted| wanted.min(limits.call)),
@@ -221,9 +214,24 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
         })
 }
 
-fn empty(status: http::StatusCode) -> Response<Body> {
+/// Answers what is no call: a browser that trusts the certificate speaks HTTP/2 as well.
+async fn other(visit: Arc<Visit>, mut request: Request<Incoming>) -> Response<Body> {
+    // The request is heard out, as far as it is a modest one: what is wrong with its end is said then.
+    let hear_out = async {
+        let mut heard = 0;
+        while let Some(Ok(frame)) = request.body_mut().frame().await {
+            heard += frame.data_ref().map_or(0, Bytes::len);
+            if heard > MAX_MESSAGE {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(visit.server.gate.limits().handshake, hear_out).await;
+    if visit.server.config.accept.http {
+        return http1::respond(&visit, &request).map(Body::new);
+    }
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+    *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response
 }
 
@@ -272,28 +280,37 @@ struct Tally {
     activity: Arc<Activity>,
     method: Method,
     started: Instant,
+    waits: bool,
     // A caller that goes away leaves this value in place.
     code: Code,
 }
 
 impl Tally {
-    /// `None` when the server, or the caller's address, has as many calls open as it may.
-    fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Option<Self> {
-        let metrics = &visit.server.metrics;
-        metrics.started(method);
-        if !visit.permit.begin_call() {
-            metrics.refusal(Refusal::Overload);
-            metrics.handled(method, Code::ResourceExhausted, Duration::ZERO);
-            return None;
-        }
+    fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Self {
         activity.running.fetch_add(1, Relaxed);
-        Some(Self {
+        Self {
             visit: Arc::clone(visit),
             activity: Arc::clone(activity),
             method,
             started: Instant::now(),
+            waits: false,
             code: Code::Cancelled,
-        })
+        }
+    }
+
+    /// Takes the permit that a call needs as soon as it has to wait. One that is answered at once holds
+    /// nothing, and to answer it costs no more than to shed it.
+    fn wait(&mut self) -> bool {
+        if !self.waits {
+            let metrics = &self.visit.server.metrics;
+            self.waits = self.visit.permit.begin_call();
+            if self.waits {
+                metrics.waits(self.method);
+            } else {
+                metrics.refusal(Refusal::Overload);
+            }
+        }
+        self.waits
     }
 
     fn refuse(mut self, status: Status) -> Call {
@@ -305,11 +322,12 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.visit
-            .server
-            .metrics
-            .handled(self.method, self.code, now - self.started);
-        self.visit.permit.end_call();
+        let metrics = &self.visit.server.metrics;
+        metrics.handled(self.method, self.code, now - self.started);
+        if self.waits {
+            metrics.waited(self.method);
+            self.visit.permit.end_call();
+        }
         self.activity.touch(now);
         self.activity.running.fetch_sub(1, Relaxed);
     }
@@ -321,6 +339,7 @@ type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + S
 enum Call {
     Done(Option<Response<Body>>),
     Running(Box<Running>),
+    Other(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
 struct Running {
@@ -347,6 +366,7 @@ impl Future for Call {
                 Poll::Ready(Ok(response))
             }
             Self::Running(running) => running.poll(cx).map(Ok),
+            Self::Other(response) => response.as_mut().poll(cx).map(Ok),
         }
     }
 }
@@ -357,10 +377,15 @@ impl Running {
         let reply = catch_unwind(AssertUnwindSafe(|| self.reply.as_mut().poll(cx)));
         let response = match reply {
             Ok(Poll::Ready(Ok(response))) => response,
-            Ok(Poll::Pending) => match self.poll_deadline(cx) {
-                Poll::Ready(()) => expired().into_http(),
-                Poll::Pending => return Poll::Pending,
-            },
+            Ok(Poll::Pending) => {
+                if self.poll_deadline(cx).is_ready() {
+                    expired().into_http()
+                } else if self.tally.as_mut().is_some_and(Tally::wait) {
+                    return Poll::Pending;
+                } else {
+                    shed()
+                }
+            }
             Err(_) => {
                 if let Some(tally) = &self.tally {
                     tally.visit.server.metrics.panic();
@@ -388,7 +413,11 @@ impl Running {
         };
         let code = code(response.headers());
         if code.is_none() && tally.method.is_stream() {
-            return response.map(|body| Body::new(Observed { body, tally }));
+            if tally.wait() {
+                return response.map(|body| Body::new(Observed { body, tally }));
+            }
+            tally.code = Code::ResourceExhausted;
+            return shed();
         }
         // The one message of a unary call is encoded without fail: its trailers will say OK.
         tally.code = code.unwrap_or(Code::Ok);
@@ -481,7 +510,7 @@ impl Driver {
 
 /// Serves gRPC on one connection until either side has had enough.
 pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
-    let limits = visit.server.gate.limits().clone();
+    let limits = visit.server.gate.limits();
     let metrics = &visit.server.metrics;
     metrics.connection(Dialect::Grpc, tls);
     let mut phase = visit.server.phase.subscribe();
@@ -494,7 +523,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
         visit: Arc::clone(&visit),
     };
     let mut driver = Driver {
-        connection: builder(&limits, fresh.clone()).serve_connection(TokioIo::new(io), calls),
+        connection: builder(limits, fresh.clone()).serve_connection(TokioIo::new(io), calls),
         fresh,
     };
 
@@ -506,7 +535,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
         tokio::select! {
             biased;
             end = std::future::poll_fn(|cx| driver.poll(cx)) => return ended(end),
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break Cut::Drain,
+            _ = phase.wait_for(|phase| *phase >= Phase::Draining) => break Cut::Drain,
             () = &mut timer => {
                 let (now, idle_at) = (Instant::now(), activity.idle_at(limits.idle));
                 if now >= old_at {

@@ -46,7 +46,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
 
 /// Answers one request of either HTTP version.
 pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<Bytes>> {
-    if let Err(reason) = same_site(visit, request) {
+    if let Err(reason) = same_site(&visit.server.host_name, request) {
         visit.server.metrics.refusal(Refusal::CrossSite);
         return text(StatusCode::FORBIDDEN, reason);
     }
@@ -69,7 +69,7 @@ pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<B
     if path == "/healthz" {
         return match *visit.server.phase.borrow() {
             Phase::Serving => text(StatusCode::OK, "ok\n"),
-            Phase::Draining | Phase::Cut => {
+            Phase::Closing | Phase::Draining | Phase::Cut => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
             }
         };
@@ -106,17 +106,14 @@ fn plain(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<B
 }
 
 /// Refuses what a browser would only ask on behalf of another site.
-fn same_site<B>(visit: &Visit, request: &Request<B>) -> Result<(), &'static str> {
+pub(crate) fn same_site<B>(host_name: &str, request: &Request<B>) -> Result<(), &'static str> {
     let headers = request.headers();
     // HTTP/2 names the host in the request line, HTTP/1 in a header of which there must be one (RFC 9112, 3.2).
     let host = match request.uri().authority() {
         Some(authority) => Some(authority.clone()),
         None => sole(headers, &HOST).and_then(|host| host.parse().ok()),
     };
-    if !host
-        .as_ref()
-        .is_some_and(|host| is_here(host, &visit.server.host_name))
-    {
+    if !host.as_ref().is_some_and(|host| is_here(host, host_name)) {
         return Err(
             "this is not that host; ask by address, by localhost or by the machine's name\n",
         );

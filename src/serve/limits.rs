@@ -18,9 +18,11 @@ use std::{
 pub struct Limits {
     /// Connections open at the same time.
     pub connections: usize,
-    /// The same from one address. Unix sockets have none and are not counted.
+    /// The same from one address, of which the last quarter of all is for those that hold a few only. Unix
+    /// sockets have no address and are not counted.
     pub connections_per_address: usize,
-    /// Calls being answered at the same time; more are answered with RESOURCE_EXHAUSTED.
+    /// Calls that wait, mostly for the rest of their own request, at the same time; more of them are answered
+    /// with RESOURCE_EXHAUSTED. A call that can be answered at once always is.
     pub calls: usize,
     /// The same from one address.
     pub calls_per_address: usize,
@@ -98,6 +100,9 @@ struct Held {
     calls: AtomicUsize,
 }
 
+/// Connections that an address is given even when the server is nearly full.
+const FEW: usize = 8;
+
 /// Takes one of `counter` if fewer than `limit` are taken.
 fn take(counter: &AtomicUsize, limit: usize) -> bool {
     // Counting first and taking back keeps it to one atomic step in the ordinary case.
@@ -148,13 +153,19 @@ impl Gate {
         if !take(&self.all.connections, self.limits.connections) {
             return Err(Full::Server);
         }
+        let all = self.limits.connections;
+        let nearly_full = self.connections() > all - all / 4;
+        let share = match self.limits.connections_per_address {
+            share if nearly_full => share.min(FEW),
+            share => share,
+        };
         let mut full = false;
         let address = address.map(|address| {
             // Counted under the lock, so that the entry is not removed meanwhile.
             let mut table = self.table();
             let held = table.entry(address).or_default();
             let before = held.connections.fetch_add(1, Ordering::Relaxed);
-            full = before >= self.limits.connections_per_address;
+            full = before >= share;
             (address, Arc::clone(held))
         });
         // From here on the permit's drop gives back what was taken.
@@ -181,7 +192,7 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Takes the right to answer one call; [`Permit::end_call`] gives it back.
+    /// Takes the right to let one call wait; [`Permit::end_call`] gives it back.
     pub(crate) fn begin_call(&self) -> bool {
         let limits = &self.gate.limits;
         if !take(&self.gate.all.calls, limits.calls) {
@@ -251,6 +262,19 @@ mod tests {
         held.clear();
         assert_eq!(gate.connections(), 0);
         assert!(gate.table().is_empty(), "an address was not forgotten");
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_addresses_that_hold_few() {
+        let gate = Arc::new(Gate::new(Limits {
+            connections: 100,
+            connections_per_address: 100,
+            ..Limits::default()
+        }));
+        let held: Vec<Permit> = std::iter::from_fn(|| gate.admit(A).ok()).collect();
+        assert_eq!(held.len(), 75);
+        let few: Vec<Permit> = std::iter::from_fn(|| gate.admit(B).ok()).collect();
+        assert_eq!(few.len(), FEW);
     }
 
     #[test]

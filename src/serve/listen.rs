@@ -1,13 +1,10 @@
 //! The sockets that a server listens on, and the addresses under which others reach them.
 
 use std::{
-    fmt, fs,
-    future::poll_fn,
-    io,
+    fmt, fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
-    task::Poll,
     time::Duration,
 };
 
@@ -116,12 +113,9 @@ pub struct Listener {
 #[derive(Debug)]
 enum Bound {
     Tcp(TcpListener),
+    /// The file is absent for a socket that somebody else made and will remove.
     #[cfg(unix)]
-    Unix {
-        listener: tokio::net::UnixListener,
-        // Absent for a socket that somebody else made and will remove.
-        file: Option<PathBuf>,
-    },
+    Unix(tokio::net::UnixListener, Option<SocketFile>),
 }
 
 impl Listener {
@@ -208,7 +202,7 @@ impl Listener {
             ))
         };
         bind()
-            .and_then(|listener| Self::unix_from(listener, Some(path.to_owned())))
+            .and_then(|listener| Self::unix_from(listener, Some(SocketFile(path.to_owned()))))
             .map_err(failed)
     }
 
@@ -224,14 +218,11 @@ impl Listener {
     #[cfg(unix)]
     fn unix_from(
         listener: std::os::unix::net::UnixListener,
-        file: Option<PathBuf>,
+        file: Option<SocketFile>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
-            socket: Bound::Unix {
-                listener: tokio::net::UnixListener::from_std(listener)?,
-                file,
-            },
+            socket: Bound::Unix(tokio::net::UnixListener::from_std(listener)?, file),
         })
     }
 
@@ -243,7 +234,7 @@ impl Listener {
         match &self.socket {
             Bound::Tcp(listener) => listener.local_addr().map(Address::Tcp),
             #[cfg(unix)]
-            Bound::Unix { listener, .. } => {
+            Bound::Unix(listener, _) => {
                 let address = listener.local_addr()?;
                 Ok(Address::Unix(
                     address.as_pathname().unwrap_or(Path::new("")).to_owned(),
@@ -259,36 +250,54 @@ impl Listener {
                 Ok((Transport::Tcp(stream), Some(peer)))
             }
             #[cfg(unix)]
-            Bound::Unix { listener, .. } => {
+            Bound::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Transport::Unix(stream), None))
             }
         }
     }
 
-    /// A connection that is in the queue now, without waiting for one.
-    pub(crate) async fn accept_waiting(
-        &self,
-    ) -> Option<io::Result<(Transport, Option<SocketAddr>)>> {
-        let mut accept = std::pin::pin!(self.accept());
-        poll_fn(|cx| match accept.as_mut().poll(cx) {
-            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
+    /// Closes, and hands out the connections that the kernel had made already: to close a listener resets
+    /// whoever waits in its queue.
+    pub(crate) fn close(self) -> Vec<(Transport, Option<SocketAddr>)> {
+        // Asked of the system itself: tokio would only say what it has been told of so far.
+        let waiting = || -> io::Result<_> {
+            let mut connections = Vec::new();
+            match self.socket {
+                Bound::Tcp(listener) => {
+                    let listener = listener.into_std()?;
+                    while let Ok((stream, peer)) = listener.accept() {
+                        stream.set_nonblocking(true)?;
+                        let stream = tokio::net::TcpStream::from_std(stream)?;
+                        connections.push((Transport::Tcp(stream), Some(peer)));
+                    }
+                }
+                #[cfg(unix)]
+                Bound::Unix(listener, _file) => {
+                    let listener = listener.into_std()?;
+                    while let Ok((stream, _)) = listener.accept() {
+                        stream.set_nonblocking(true)?;
+                        let stream = tokio::net::UnixStream::from_std(stream)?;
+                        connections.push((Transport::Unix(stream), None));
+                    }
+                }
+            }
+            Ok(connections)
+        };
+        waiting().unwrap_or_default()
     }
 }
 
+/// The file of a Unix socket, removed when dropped.
 #[cfg(unix)]
-impl Drop for Listener {
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+#[cfg(unix)]
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Bound::Unix {
-            file: Some(file), ..
-        } = &self.socket
-        {
-            // Somebody else may have been quicker; there is nothing left to do then.
-            let _ = fs::remove_file(file);
-        }
+        // Somebody else may have been quicker; there is nothing left to do then.
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ use crate::serve::{
 mod accept;
 pub mod detect;
 mod grpc;
-mod http;
+pub(crate) mod http;
 mod io;
 pub mod limits;
 pub mod listen;
@@ -159,10 +159,13 @@ impl fmt::Display for AcceptError {
 impl std::error::Error for AcceptError {}
 
 /// How far a server is on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
-    /// No new connections; those that are open finish their calls.
+    /// No more connections are taken. Only then are those that are open told to leave: a caller that comes back
+    /// at once, as they do, must not meet the same server again.
+    Closing,
+    /// Connections that are open finish their calls.
     Draining,
     /// Every connection ends now.
     Cut,
@@ -216,10 +219,10 @@ pub async fn run(
         loops.spawn(accept::accept(server.clone(), listener));
     }
     shutdown.await;
-    server.drain().await;
+    server.close().await;
     // The loops end by themselves once they have taken what was waiting in their queues.
     while loops.join_next().await.is_some() {}
-    server.finish(cut).await
+    server.drain(cut).await
 }
 
 /// One server, without its listeners. Clones share everything.
@@ -236,6 +239,8 @@ pub(crate) struct Shared {
     services: grpc::Services,
     phase: watch::Sender<Phase>,
     host_name: String,
+    /// When a refusal was last explained.
+    explained: Mutex<Option<Instant>>,
 }
 
 /// One connection that was let in.
@@ -258,6 +263,7 @@ impl Server {
                 services,
                 phase: watch::Sender::new(Phase::Serving),
                 host_name: listen::host_name(),
+                explained: Mutex::default(),
             }),
         }
     }
@@ -276,20 +282,22 @@ impl Server {
         self.shared.metrics.render(self.shared.gate.connections())
     }
 
-    /// Begins the shutdown: health says NOT_SERVING, and every connection is told to finish and leave.
-    pub async fn drain(&self) {
+    /// Begins the shutdown: health says NOT_SERVING. Whoever accepts connections should stop now.
+    pub async fn close(&self) {
         self.shared.services.report(ServingStatus::NotServing).await;
-        self.shared.phase.send_replace(Phase::Draining);
+        self.shared.phase.send_replace(Phase::Closing);
     }
 
-    /// Waits for the connections to end, but no longer than the drain timeout and no longer than `cut`.
-    pub async fn finish(&self, cut: impl Future<Output = ()>) -> End {
+    /// Tells every connection to finish and leave, and waits for their ends, but no longer than the drain timeout
+    /// and no longer than `cut`.
+    pub async fn drain(&self, cut: impl Future<Output = ()>) -> End {
         let Shared {
             phase,
             gate,
             config,
             ..
         } = &*self.shared;
+        phase.send_replace(Phase::Draining);
         tokio::select! {
             biased;
             // Every connection holds a receiver for as long as it lives.
@@ -346,9 +354,21 @@ impl Shared {
         allow.is_empty() || allow.iter().any(|net| net.contains(&peer))
     }
 
-    /// Says what a classmate can do about a refusal where that is not plain to see.
+    /// Says what a classmate can do about a refusal where that is not plain to see, at most once a second:
+    /// whoever wants to fill a log needs more than that.
     fn explain(&self, reason: Refusal, peer: Option<IpAddr>) {
         let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
+        if matches!(reason, Refusal::NoCertificate | Refusal::Plaintext) {
+            let now = Instant::now();
+            let mut last = self
+                .explained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| now < last + Duration::from_secs(1)) {
+                return;
+            }
+            *last = Some(now);
+        }
         match reason {
             Refusal::NoCertificate => tracing::warn!(
                 "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
@@ -378,7 +398,7 @@ impl Visit {
         let silence = (accept.raw && plaintext).then(|| Instant::now() + limits.silence);
 
         let Some((opening, replay)) = detect(&mut transport, deadline, silence).await? else {
-            raw::serve(Io::new(transport, Bytes::new()), self).await;
+            Box::pin(raw::serve(Io::new(transport, Bytes::new()), self)).await;
             return Ok(());
         };
         let io = Io::new(transport, replay);
@@ -393,7 +413,9 @@ impl Visit {
             return Err(Refusal::NoCertificate);
         };
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
-        let mut session = match timeout_at(deadline, acceptor.accept(io)).await {
+        // Boxed, so that a connection without TLS does not carry room for it.
+        let handshake = Box::pin(acceptor.accept(io));
+        let mut session = match timeout_at(deadline, handshake).await {
             Ok(Ok(session)) => Transport::Tls(Box::new(session)),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a TLS handshake failed");
@@ -411,7 +433,7 @@ impl Visit {
     async fn speak(self: Arc<Self>, opening: Opening, io: Io, tls: bool) -> Result<(), Refusal> {
         let Accept { grpc, http, raw: _ } = self.server.config.accept;
         match opening {
-            // Boxed, so that a connection that waits for its first byte is a small task.
+            // Boxed, so that a connection that has said nothing yet is a small task.
             Opening::Http2 if grpc => Box::pin(grpc::serve(io, self, tls)).await,
             Opening::Http1 if http => Box::pin(http::serve(io, self, tls)).await,
             _ => return Err(Refusal::Dialect),

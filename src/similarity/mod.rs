@@ -9,14 +9,16 @@ pub mod neighbours;
 pub mod pairs;
 pub mod tree;
 pub mod twins;
+pub mod weights;
 
 use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
 pub use crate::similarity::{
-    metric::{Metric, UnknownMetric, Weights, WeightsError},
+    metric::{Metric, UnknownMetric},
     twins::Twins,
+    weights::{Weights, WeightsError},
 };
 use crate::{
     profile::{Id, Profile},
@@ -194,23 +196,45 @@ pub fn rank(people: &[Profile], options: &Options) -> Ranking {
 fn by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
     let count = u32::try_from(people.len())
         .expect("4,294,967,296 profiles do not fit into a machine's memory");
-    let mut order: Vec<u32> = (0..count).collect();
-    let id = |index: u32| &people[index as usize].id;
     // Saved runs and registers are often in order already; the check costs nothing beside a sort.
-    if order.is_sorted_by(|&a, &b| id(a) < id(b)) {
-        return (order, Vec::new());
+    if people.is_sorted_by(|a, b| a.id < b.id) {
+        return ((0..count).collect(), Vec::new());
     }
-    order.sort_unstable_by(|&a, &b| id(a).cmp(id(b)).then(a.cmp(&b)));
+    let id = |index: u32| &people[index as usize].id;
+    // Whole ids lie far apart in memory. Of most, the few bytes behind what they all begin with decide.
+    let shared = people.iter().fold(Id::MAX_LEN, |shared, person| {
+        let both = person.id.as_bytes().iter().zip(id(0).as_bytes());
+        both.take(shared).take_while(|(a, b)| a == b).count()
+    });
+    let mut order: Vec<(u64, u32)> = (0..count)
+        .map(|index| {
+            let mut head = [0; 8];
+            let bytes = id(index).as_bytes().iter().skip(shared);
+            head.iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            (u64::from_be_bytes(head), index)
+        })
+        .collect();
+    order.sort_unstable_by(|(a_head, a), (b_head, b)| {
+        a_head
+            .cmp(b_head)
+            .then_with(|| id(*a).cmp(id(*b)))
+            .then(a.cmp(b))
+    });
     let mut duplicates = Vec::new();
     let mut single = Vec::with_capacity(order.len());
-    for same in order.chunk_by(|&a, &b| id(a) == id(b)) {
+    for same in order.chunk_by(|(a_head, a), (b_head, b)| a_head == b_head && id(*a) == id(*b)) {
         match same {
-            [index] => single.push(*index),
-            _ => duplicates.push(same.iter().map(|&index| index as usize).collect()),
+            [(_, index)] => single.push(*index),
+            _ => duplicates.push(same.iter().map(|(_, index)| *index as usize).collect()),
         }
     }
     (single, duplicates)
 }
+
+/// Below this many people the search is done before a thread has started.
+const WORTH_THREADS: usize = 5_000;
 
 /// The people to rank. From here on a person is a number: the place in the order of ids.
 struct Room<'a> {
@@ -227,9 +251,12 @@ impl Room<'_> {
             like,
             per_person,
             twins,
-            threads,
+            mut threads,
             ..
-        } = self.options;
+        } = *self.options;
+        if self.order.len() < WORTH_THREADS {
+            threads = NonZeroUsize::MIN;
+        }
         // A field that weighs nothing must not keep people apart: with it, boxes at distance 0 would overlap
         // without end.
         let counts = weights.thousandths().map(|weight| i32::from(weight > 0));
@@ -241,7 +268,7 @@ impl Room<'_> {
                 [0, 1, 2].map(|axis| point[axis] * counts[axis])
             }),
         );
-        let limit = if *twins {
+        let limit = if twins {
             usize::MAX
         } else {
             Ranking::LARGEST_TWINS
@@ -255,7 +282,7 @@ impl Room<'_> {
                 limit,
             )
         };
-        let closest = tree.closest_pairs(*top, Ranking::MOST_TIED, *threads);
+        let closest = tree.closest_pairs(top, Ranking::MOST_TIED, threads);
         let measure = tree.measure();
         let distance = |key| measure.distance(key);
         Ranking {
@@ -274,7 +301,7 @@ impl Room<'_> {
             twin_groups,
             per_person: per_person.then(|| {
                 let mut nearest: Vec<Nearest> = tree
-                    .nearest_of_each(*threads)
+                    .nearest_of_each(threads)
                     .map(|(number, nearest, key)| Nearest {
                         person: self.index(number),
                         nearest: self.index(nearest),
@@ -290,7 +317,7 @@ impl Room<'_> {
                     Err(_) => Like::Unknown(id),
                     Ok(number) => {
                         let me = number as u32;
-                        let nearest = tree.nearest_to(me, *top);
+                        let nearest = tree.nearest_to(me, top);
                         let pairs = nearest
                             .iter()
                             .map(|&(key, other)| (key, me.min(other), me.max(other)));

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BinaryHeap,
+    hint::select_unpredictable,
     num::NonZeroUsize,
     sync::{Mutex, PoisonError},
     thread,
@@ -13,7 +14,7 @@ use std::{
 
 use crate::similarity::{
     metric::{Measure, Point},
-    tree::{Content, LEAF, Tree},
+    tree::{Content, LEAF, Node, Tree},
 };
 
 /// A key and a number: the nearest so far. Compared in this order.
@@ -29,12 +30,29 @@ struct Task<'a> {
     nearest: &'a mut [Candidate],
 }
 
-/// Takes the better one; most are further, and are told by their key alone.
+/// The largest key of some answers.
+fn furthest_of(nearest: &[Candidate]) -> u64 {
+    nearest.iter().map(|(key, _)| *key).max().unwrap_or(0)
+}
+
+/// Two nodes with their bounds, the nearer first.
+#[inline]
+fn sorted(left: (u64, usize), right: (u64, usize)) -> [(u64, usize); 2] {
+    // Either is as likely: a branch would be mispredicted half of the time.
+    let swap = right.0 < left.0;
+    [
+        select_unpredictable(swap, right, left),
+        select_unpredictable(swap, left, right),
+    ]
+}
+
+/// Takes the better one, without a branch either.
 #[inline]
 fn improve(nearest: &mut Candidate, candidate: Candidate) {
-    if candidate.0 <= nearest.0 && candidate < *nearest {
-        *nearest = candidate;
-    }
+    let better =
+        (candidate.0 < nearest.0) | ((candidate.0 == nearest.0) & (candidate.1 < nearest.1));
+    nearest.0 = select_unpredictable(better, candidate.0, nearest.0);
+    nearest.1 = select_unpredictable(better, candidate.1, nearest.1);
 }
 
 impl<M: Measure> Tree<M> {
@@ -181,18 +199,38 @@ impl<M: Measure> Tree<M> {
                 improve(&mut nearest[j], (key, *number));
             }
         }
-        let leaf = self.node(leaf);
+        let Node { low, high, .. } = *self.node(leaf);
+        let mut furthest = furthest_of(nearest);
         for sibling in path.iter().rev() {
-            let there = self.node(*sibling);
-            let furthest = nearest.iter().map(|(key, _)| *key).max().unwrap_or(0);
-            if self.bound((leaf.low, leaf.high), there) > furthest {
+            let Some(node) = self.narrow(*sibling, (low, high), furthest) else {
                 continue;
-            }
+            };
             for ((point, _), nearest) in points.iter().zip(nearest.iter_mut()) {
-                if self.bound((*point, *point), there) <= nearest.0 {
-                    self.search(*sibling, *point, nearest);
+                if self.bound((*point, *point), self.node(node)) <= nearest.0 {
+                    self.search(node, *point, nearest);
                 }
             }
+            furthest = furthest_of(nearest);
+        }
+    }
+
+    /// The smallest subtree below a node that has all that is within `furthest` of a box: what lies beside it is
+    /// ruled out once for a whole leaf. `None` where nothing is near enough.
+    fn narrow(&self, mut node: usize, corners: (Point, Point), furthest: u64) -> Option<usize> {
+        let near = |node| self.bound(corners, self.node(node)) <= furthest;
+        if !near(node) {
+            return None;
+        }
+        loop {
+            let Content::Inner(left, right) = self.content(node) else {
+                return Some(node);
+            };
+            node = match (near(left), near(right)) {
+                (true, true) => return Some(node),
+                (true, false) => left,
+                (false, true) => right,
+                (false, false) => return None,
+            };
         }
     }
 
@@ -200,13 +238,8 @@ impl<M: Measure> Tree<M> {
     fn search(&self, node: usize, point: Point, nearest: &mut Candidate) {
         match self.content(node) {
             Content::Inner(left, right) => {
-                let bound = |node| self.bound((point, point), self.node(node));
-                let mut near = (bound(left), left);
-                let mut far = (bound(right), right);
-                if far.0 < near.0 {
-                    (near, far) = (far, near);
-                }
-                for (bound, child) in [near, far] {
+                let bound = |node| (self.bound((point, point), self.node(node)), node);
+                for (bound, child) in sorted(bound(left), bound(right)) {
                     if bound <= nearest.0 {
                         self.search(child, point, nearest);
                     }
@@ -251,9 +284,7 @@ impl<M: Measure> Tree<M> {
         match self.content(node) {
             Content::Inner(left, right) => {
                 let bound = |node| (self.bound((point, point), self.node(node)), node);
-                let mut children = [bound(left), bound(right)];
-                children.sort_unstable();
-                for (bound, child) in children {
+                for (bound, child) in sorted(bound(left), bound(right)) {
                     if bound <= worst(best).0 {
                         self.search_some(child, point, myself, count, best);
                     }

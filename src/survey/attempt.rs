@@ -6,7 +6,7 @@ use h2::Reason;
 use http::{Uri, uri::Authority};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 use tonic::{Code, Status};
@@ -48,6 +48,18 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     pub(crate) again: Again,
     pub(crate) phases: Phases,
+}
+
+impl Attempt {
+    /// An attempt that panicked: a defect of this program or of a library, which costs one endpoint its answer
+    /// and no other one anything.
+    pub(crate) fn failed() -> Self {
+        Self {
+            outcome: Outcome::Local(Untrusted::new("labrpc failed here; please report it")),
+            again: Again::No,
+            phases: Phases::default(),
+        }
+    }
 }
 
 /// Whether it makes sense to ask again.
@@ -118,29 +130,11 @@ impl Asker {
         deadline: Instant,
         trace: &Arc<Trace>,
     ) -> (Outcome, Again) {
-        let start = Instant::now();
-        let connecting = connect::connect(&endpoint.address, resolved, self.connect_timeout);
-        let mut stream = match connecting.await {
+        let stream = match self.connect(endpoint, resolved, trace).await {
             Ok(stream) => stream,
-            Err(connect::Failure::Outcome(outcome)) => return conclude(outcome),
-            Err(connect::Failure::Exhausted(error)) => {
-                let reason = Untrusted::new(&error.to_string());
-                return (Outcome::Local(reason), Again::WhenFree);
-            }
+            Err(concluded) => return concluded,
         };
-        trace.notes().phases.connect = Some(start.elapsed());
-
         let tls = self.tls.as_ref().filter(|_| !endpoint.raw);
-        if let Some(tls) = tls {
-            let start = Instant::now();
-            trace.notes().stage = Stage::Tls;
-            stream = match encrypt(stream, tls, &endpoint.address).await {
-                Ok(stream) => stream,
-                Err(outcome) => return conclude(outcome),
-            };
-            trace.notes().phases.tls = Some(start.elapsed());
-        }
-
         let start = Instant::now();
         trace.notes().stage = Stage::Headers;
         let wire = Wire::new(stream);
@@ -154,6 +148,58 @@ impl Asker {
             trace.notes().phases.call = Some(start.elapsed());
         }
         concluded
+    }
+
+    /// Connects, with TLS where that is spoken.
+    async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        resolved: &[SocketAddr],
+        trace: &Trace,
+    ) -> Result<Stream, (Outcome, Again)> {
+        let start = Instant::now();
+        let connecting = connect::connect(&endpoint.address, resolved, self.connect_timeout);
+        let mut stream = match connecting.await {
+            Ok(stream) => stream,
+            Err(connect::Failure::Outcome(outcome)) => return Err(conclude(outcome)),
+            Err(connect::Failure::Exhausted(error)) => {
+                let reason = Untrusted::new(&error.to_string());
+                return Err((Outcome::Local(reason), Again::WhenFree));
+            }
+        };
+        trace.notes().phases.connect = Some(start.elapsed());
+
+        if let Some(tls) = self.tls.as_ref().filter(|_| !endpoint.raw) {
+            let start = Instant::now();
+            trace.notes().stage = Stage::Tls;
+            stream = match encrypt(stream, tls, &endpoint.address).await {
+                Ok(stream) => stream,
+                Err(outcome) => return Err(conclude(outcome)),
+            };
+            trace.notes().phases.tls = Some(start.elapsed());
+        }
+        Ok(stream)
+    }
+
+    /// Connects for somebody who has more to ask than the one question, and says what URIs begin with.
+    pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<(Stream, Uri), Outcome> {
+        let trace = Trace::new();
+        let connecting = async {
+            let mut resolved = Vec::new();
+            if let Address::Name(name, port) = &endpoint.address {
+                resolved = connect::resolve(name, *port, self.max_time)
+                    .await
+                    .map_err(Outcome::Dns)?;
+            }
+            self.connect(endpoint, &resolved, &trace)
+                .await
+                .map_err(|(outcome, _)| outcome)
+        };
+        let stream = match timeout(self.max_time, connecting).await {
+            Ok(connected) => connected?,
+            Err(_) => return Err(Outcome::Timeout(trace.notes().stage)),
+        };
+        Ok((stream, origin(&endpoint.address, self.tls.as_ref())))
     }
 }
 

@@ -5,7 +5,7 @@
 //! in one place, the schedule. It gives up connection reuse: each endpoint is asked one question, so a
 //! connection carries one call.
 
-mod attempt;
+pub(crate) mod attempt;
 mod call;
 mod connect;
 pub mod endpoint;
@@ -17,6 +17,7 @@ mod trace;
 mod wire;
 
 use std::{
+    collections::HashMap,
     num::{NonZeroU32, NonZeroUsize},
     pin::pin,
     sync::Arc,
@@ -24,7 +25,7 @@ use std::{
 };
 
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::{self, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
@@ -32,7 +33,7 @@ use crate::survey::{
     attempt::{Asker, Attempt},
     endpoint::Endpoint,
     hosts::Hosts,
-    outcome::{Answer, Outcome, Phases},
+    outcome::{Answer, Outcome},
     schedule::{Next, Schedule},
 };
 
@@ -93,6 +94,23 @@ pub struct Tls {
 ///
 /// Endpoints are started in an order that `config.seed` decides. The soft limit on open files is raised to the
 /// hard one.
+///
+/// ```
+/// use std::future::pending;
+///
+/// use labrpc::{lab, survey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lab::Error> {
+/// let room = lab::Room::start(lab::Config { seats: 3, ..lab::Config::default() }).await?;
+/// let config = survey::Config::default();
+/// let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+/// for (answer, person) in answers.iter().zip(room.people()) {
+///     assert_eq!(answer.outcome.profile().map(|(profile, _)| profile), Some(person));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     hosts: &Hosts,
     config: &Config,
@@ -112,19 +130,22 @@ pub async fn run(
     let mut asked = Vec::with_capacity(hosts.len());
     for index in 0..hosts.len() {
         match hosts.duplicate_of(index) {
-            Some(first) => decide(index, unasked(Outcome::DuplicateLine { first: first + 1 })),
+            Some(first) => {
+                let outcome = Outcome::DuplicateLine { first: first + 1 };
+                decide(index, Answer::unasked(outcome));
+            }
             None => asked.push(index as u32),
         }
     }
     let mut schedule = Schedule::new(asked, config, open_files(), start);
-    let mut attempts = JoinSet::new();
+    let mut running = Running::default();
 
     loop {
         let wake = loop {
             match schedule.next(Instant::now()) {
                 Next::Ask(index) => {
                     let (asker, endpoint) = (Arc::clone(&asker), hosts.get(index as usize));
-                    attempts.spawn(async move { (index, asker.attempt(&endpoint).await) });
+                    running.start(index, async move { asker.attempt(&endpoint).await });
                 }
                 Next::At(instant) => break Some(instant),
                 Next::Wait => break None,
@@ -134,15 +155,18 @@ pub async fn run(
             }
         };
         let timer = [wake, end].into_iter().flatten().min();
-        tokio::select! {
+        let mut ended = tokio::select! {
             biased;
             () = &mut cancel => break,
-            Some(joined) = attempts.join_next() => settle(joined, &mut schedule, &mut decide),
-            () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => {}
-        }
-        // One wake-up may stand for many that are done.
-        while let Some(joined) = attempts.try_join_next() {
-            settle(joined, &mut schedule, &mut decide);
+            Some(ended) = running.next() => Some(ended),
+            () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => None,
+        };
+        // One wake-up may stand for many that have ended.
+        while let Some((index, attempt)) = ended {
+            if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
+                decide(index as usize, answer);
+            }
+            ended = running.try_next();
         }
         if end.is_some_and(|end| end <= Instant::now()) {
             break;
@@ -150,8 +174,10 @@ pub async fn run(
     }
 
     // Who had answered when the run was cut short has an answer.
-    while let Some(joined) = attempts.try_join_next() {
-        settle(joined, &mut schedule, &mut decide);
+    while let Some((index, attempt)) = running.try_next() {
+        if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
+            decide(index as usize, answer);
+        }
     }
     for (index, answer) in schedule.rest() {
         decide(index as usize, answer);
@@ -159,15 +185,34 @@ pub async fn run(
     answers.into_iter().flatten().collect()
 }
 
-/// Takes the result of an attempt, and decides its endpoint if nothing is to follow.
-fn settle(
-    joined: Result<(u32, Attempt), JoinError>,
-    schedule: &mut Schedule,
-    decide: &mut impl FnMut(usize, Answer),
-) {
-    let (index, attempt) = joined.expect("an attempt neither panics nor is aborted");
-    if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
-        decide(index as usize, answer);
+/// The attempts that run, each a task. Dropping it ends them.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Attempt>,
+    /// Whose attempt a task is, kept outside of it because a task that panics cannot tell.
+    indices: HashMap<task::Id, u32>,
+}
+
+impl Running {
+    fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt> + Send + 'static) {
+        let task = self.tasks.spawn(attempt);
+        self.indices.insert(task.id(), index);
+    }
+
+    async fn next(&mut self) -> Option<(u32, Attempt)> {
+        let ended = self.tasks.join_next_with_id().await?;
+        self.of(ended)
+    }
+
+    /// The next one that has ended already.
+    fn try_next(&mut self) -> Option<(u32, Attempt)> {
+        let ended = self.tasks.try_join_next_with_id()?;
+        self.of(ended)
+    }
+
+    fn of(&mut self, ended: Result<(task::Id, Attempt), JoinError>) -> Option<(u32, Attempt)> {
+        let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::failed()));
+        Some((self.indices.remove(&task)?, attempt))
     }
 }
 
@@ -176,16 +221,6 @@ pub async fn ask(endpoint: &Endpoint, config: &Config) -> Answer {
     let hosts = Hosts::from_iter([endpoint.clone()]);
     let mut answers = run(&hosts, config, |_, _| {}, std::future::pending()).await;
     answers.pop().expect("a run returns one answer an endpoint")
-}
-
-/// The answer of an endpoint to which no connection was tried.
-fn unasked(outcome: Outcome) -> Answer {
-    Answer {
-        outcome,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        phases: Phases::default(),
-    }
 }
 
 /// How many files this process may have open, after it has asked for as many as it can get.

@@ -26,7 +26,7 @@ use tokio::{
 use crate::support;
 
 /// A hang ends a test; no test depends on how long anything takes.
-const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_secs(60);
 
 /// A running browser; it dies with the test.
 pub(crate) struct Browser {
@@ -291,7 +291,7 @@ impl Page {
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
-    /// Fails on whatever axe-core calls serious or worse. `LABRPC_AXE` is the folder where npm installed it.
+    /// Fails on anything that axe-core finds, minor or serious. `LABRPC_AXE` is the folder where npm installed it.
     pub(crate) async fn assert_accessible(&self) {
         let Some(folder) = std::env::var_os("LABRPC_AXE") else {
             return support::skip("LABRPC_AXE names no folder with axe-core in it");
@@ -307,15 +307,15 @@ impl Page {
             results["passes"].as_array().unwrap().len() > 10,
             "axe did not look"
         );
-        let serious: Vec<_> = results["violations"]
+        let found: Vec<_> = results["violations"]
             .as_array()
             .unwrap()
             .iter()
-            .map(|found| {
-                let nodes: Vec<_> = found["nodes"].as_array().unwrap().iter().take(3).collect();
-                json!({"id": found["id"], "impact": found["impact"], "nodes": nodes})
+            .map(|one| {
+                let nodes: Vec<_> = one["nodes"].as_array().unwrap().iter().take(3).collect();
+                json!({"id": one["id"], "impact": one["impact"], "nodes": nodes})
             })
             .collect();
-        assert!(serious.is_empty(), "{:#}", json!(serious));
+        assert!(found.is_empty(), "{:#}", json!(found));
     }
 }

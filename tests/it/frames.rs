@@ -1,6 +1,6 @@
 //! A client that writes HTTP/2 frame by frame, and so can say what no library would.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -165,14 +165,5 @@ impl Raw {
             frames.push(frame);
         }
         frames
-    }
-}
-
-/// Waits for a condition that another process or thread makes true, without a fixed number of sleeps.
-pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(tokio::time::Instant::now() < patience, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -197,6 +197,21 @@ async fn the_report_in_a_browser() {
     page.assert_accessible().await;
     page.picture("report-light").await;
 
+    // Even markup that got in could neither run nor call home.
+    let injected = "(() => {
+        const script = document.createElement('script');
+        script.textContent = 'window.pwned = 3';
+        document.body.append(script);
+        new Image().src = 'http://127.0.0.1:9/';
+        script.remove();
+        return typeof window.pwned;
+    })()";
+    assert_eq!(page.eval(injected).await, "undefined");
+    page.event("Network.loadingFailed", 1).await;
+    for failed in page.events("Network.loadingFailed") {
+        assert_eq!(failed["blockedReason"], "csp", "{failed}");
+    }
+
     page.screen(1920, 1080, "dark").await;
     page.assert_accessible().await;
     page.picture("report-dark").await;
@@ -217,7 +232,7 @@ async fn a_pair_that_is_apart_is_joined_by_a_line() {
         return;
     };
     let page = browser.page().await;
-    let people = vec![
+    let people = [
         r#"{"id":"1","height":170,"weight":60,"size":"M"}"#,
         r#"{"id":"2","height":171,"weight":61,"size":"M"}"#,
         r#"{"id":"3","height":185,"weight":80,"size":"XL"}"#,
@@ -267,6 +282,9 @@ async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
     assert!(text.contains("100000 endpoints"), "how many there are");
     assert!(text.contains("each for another reason"));
     assert!(text.contains("occupied positions are drawn"));
+    // Groups instead of their millions of pairs.
+    assert!(text.contains(" pairs at distance 0. Identical people"));
+    assert!(!text.contains("<h3>"));
 
     let Some(browser) = Browser::start().await else {
         return;

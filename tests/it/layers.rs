@@ -8,7 +8,7 @@ use std::{
 
 /// The rows, from the top. Modules in one row do not know each other.
 const ROWS: &[&[&str]] = &[
-    &["board"],
+    &["board", "check"],
     &["report"],
     &["lab"],
     &["serve", "survey", "similarity"],
@@ -109,6 +109,33 @@ fn no_arrow_goes_up() {
         .collect();
     assert!(files.len() > 20, "the sources were not found");
     assert_eq!(upward(&files), Vec::<String>::new());
+}
+
+/// The drawing in the README names every room of the library, in the order of the rows.
+#[test]
+fn the_drawing_is_the_house() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let drawing = readme
+        .split("```text house\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let drawn: Vec<_> = drawing
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let (above, drawn) = drawn.split_at(2);
+    assert_eq!(above, ["main", "cli"]);
+    let row = |name: &str| ROWS.iter().position(|row| row.contains(&name));
+    assert!(drawn.is_sorted_by_key(|name| row(name)), "{drawn:?}");
+    let mut drawn = drawn.to_vec();
+    drawn.sort_unstable();
+    let mut rooms: Vec<_> = ROWS.iter().flat_map(|row| row.iter().copied()).collect();
+    rooms.sort_unstable();
+    assert_eq!(drawn, rooms);
 }
 
 #[test]

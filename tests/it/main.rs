@@ -4,7 +4,10 @@
     reason = "clippy knows functions marked #[test] only, and a test's helpers may panic as well"
 )]
 
+mod abuse;
+mod board;
 mod browser;
+mod check;
 mod commands;
 mod frames;
 mod hosts;
@@ -12,9 +15,13 @@ mod html;
 mod lab;
 mod layers;
 mod ledger;
+mod pages;
 mod peer;
+mod process;
 mod profile;
+mod read;
 mod road;
+mod schema;
 mod serve;
 mod similarity;
 mod support;
@@ -22,3 +29,4 @@ mod survey;
 mod survey_room;
 mod survey_tls;
 mod tls;
+mod upkeep;

@@ -130,7 +130,7 @@ fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
 
 #[test]
 fn a_server_in_another_language_cannot_be_told_apart() {
-    let Some(python) = python_with_grpcio() else {
+    let Some(python) = support::python("grpc, grpc_tools") else {
         return;
     };
     let folder = generate(&python);
@@ -191,25 +191,6 @@ pub(crate) fn generate(python: &std::path::Path) -> tempfile::TempDir {
         .unwrap();
     assert!(generated.success());
     folder
-}
-
-/// A Python that has grpcio: the one that `LABRPC_PYTHON` names, or the system's.
-pub(crate) fn python_with_grpcio() -> Option<std::path::PathBuf> {
-    let python = match std::env::var_os("LABRPC_PYTHON") {
-        Some(python) => python.into(),
-        None => support::tool("python3")?,
-    };
-    let imports = Command::new(&python)
-        .args(["-c", "import grpc, grpc_tools"])
-        .output()
-        .unwrap();
-    if !imports.status.success() {
-        support::skip(
-            "Python has no grpcio and grpcio-tools; pip install them, or set LABRPC_PYTHON",
-        );
-        return None;
-    }
-    Some(python)
 }
 
 #[test]

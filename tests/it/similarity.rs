@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use labrpc::{
     profile::{Height, Profile, Size, Weight},
     similarity::{
-        Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins,
+        Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
         metric::{Gower, Measure, Point, Standardised, Whitened, point},
         rank,
+        tree::Tree,
     },
 };
 
-/// Random rooms that are ranked, each by one and by two threads.
+/// Random rooms that are ranked, and searched once more by two threads.
 const CASES: u64 = 50_000;
 
 fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
@@ -52,44 +53,61 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         })
     };
     let distance = |a: usize, b: usize| measure.distance(measure.key(delta(a, b)));
-    // From the smaller id to the larger.
-    let pair = |a: usize, b: usize| {
-        let [height, weight, size] = measure.terms(delta(a, b));
-        let distance = distance(a, b);
-        Pair {
-            rank: 0,
-            a,
-            b,
-            distance,
-            similarity: measure.similarity(distance),
-            terms: Terms {
-                height,
-                weight,
-                size,
-            },
-        }
-    };
-    let ranked = |mut pairs: Vec<Pair>| {
+    // Of pairs from the smaller id to the larger, in the order of their ids, the first by distance.
+    let ranked = |mut pairs: Vec<(f64, usize, usize)>, count: usize| {
         // Stable, so equal distances stay in the order of the ids.
-        pairs.sort_by(|p, q| p.distance.total_cmp(&q.distance));
-        let distances: Vec<f64> = pairs.iter().map(|pair| pair.distance).collect();
-        for pair in &mut pairs {
-            pair.rank = 1 + distances.iter().filter(|d| **d < pair.distance).count();
+        pairs.sort_by(|p, q| p.0.total_cmp(&q.0));
+        let mut list: Vec<Pair> = Vec::new();
+        for (place, (distance, a, b)) in pairs.into_iter().take(count).enumerate() {
+            let [height, weight, size] = measure.terms(delta(a, b));
+            let tie = list.last().filter(|previous| previous.distance == distance);
+            list.push(Pair {
+                rank: tie.map_or(place + 1, |previous| previous.rank),
+                a,
+                b,
+                distance,
+                similarity: measure.similarity(distance),
+                terms: Terms {
+                    height,
+                    weight,
+                    size,
+                },
+            });
         }
-        pairs
+        list
     };
-    let all = ranked(
-        (0..order.len())
-            .flat_map(|i| (i + 1..order.len()).map(move |j| (i, j)))
-            .map(|(i, j)| pair(order[i], order[j]))
-            .collect(),
-    );
-    let smallest = all.first().map(|pair| pair.distance);
-    let tied = all
+    let pairs = || (0..order.len()).flat_map(|i| (i + 1..order.len()).map(move |j| (i, j)));
+    let all: Vec<(f64, usize, usize)> = pairs()
+        .map(|(i, j)| (distance(order[i], order[j]), order[i], order[j]))
+        .collect();
+    let smallest = all.iter().map(|pair| pair.0).min_by(f64::total_cmp);
+    let tied = all.iter().filter(|pair| Some(pair.0) == smallest).count();
+    let second = all
         .iter()
-        .filter(|pair| Some(pair.distance) == smallest)
-        .count();
+        .map(|pair| pair.0)
+        .filter(|d| Some(*d) > smallest)
+        .min_by(f64::total_cmp);
     let listed = options.top.max(tied.min(Ranking::MOST_TIED));
+
+    let mut nearest: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
+    if options.per_person {
+        for &(distance, a, b) in &all {
+            for (person, other) in [(a, b), (b, a)] {
+                let best = nearest.entry(person).or_insert((distance, other));
+                if (distance, people[other].id) < (best.0, people[best.1].id) {
+                    *best = (distance, other);
+                }
+            }
+        }
+    }
+    let per_person = nearest
+        .into_iter()
+        .map(|(person, (distance, nearest))| Nearest {
+            person,
+            nearest,
+            distance,
+        })
+        .collect();
 
     let mut identical: BTreeMap<(u16, u16, u8), Vec<usize>> = BTreeMap::new();
     for &index in &order {
@@ -121,58 +139,39 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         twins.truncate(Ranking::LARGEST_TWINS);
     }
 
-    let nearest_to = |me: usize| {
-        ranked(
-            order
-                .iter()
-                .filter(|other| **other != me)
-                .map(|&other| {
-                    if people[me].id < people[other].id {
-                        pair(me, other)
-                    } else {
-                        pair(other, me)
-                    }
-                })
-                .collect(),
-        )
-    };
-    let mut per_person: Vec<Nearest> = order
-        .iter()
-        .filter_map(|&person| {
-            let nearest = *nearest_to(person).first()?;
-            Some(Nearest {
-                person,
-                nearest: nearest.a + nearest.b - person,
-                distance: nearest.distance,
-            })
-        })
-        .collect();
-    per_person.sort_by_key(|nearest| nearest.person);
     Ranking {
         smallest,
         tied: tied as u64,
-        margin: all.get(tied).map(|next| next.distance - all[0].distance),
-        pairs: all.into_iter().take(listed).collect(),
-        twins,
-        twin_groups,
-        per_person: options.per_person.then_some(per_person),
+        margin: second
+            .zip(smallest)
+            .map(|(second, smallest)| second - smallest),
         like: options
             .like
             .map(|id| match ids.get(id.as_str()).map(Vec::as_slice) {
                 None => Like::Unknown(id),
                 Some([person]) => Like::Found {
                     person: *person,
-                    nearest: nearest_to(*person).into_iter().take(options.top).collect(),
+                    nearest: ranked(
+                        all.iter()
+                            .copied()
+                            .filter(|pair| pair.1 == *person || pair.2 == *person)
+                            .collect(),
+                        options.top,
+                    ),
                 },
                 Some(_) => Like::Duplicate(id),
             }),
+        pairs: ranked(all, listed),
+        twins,
+        twin_groups,
+        per_person: options.per_person.then_some(per_person),
         duplicates: ids.into_values().filter(|same| same.len() > 1).collect(),
     }
 }
 
 /// A room in which ties abound: few values, repeated ids now and then, any options.
 fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
-    let most = [3, 8, 16, 16, 40, 70][random.usize(..6)];
+    let most = [3, 6, 10, 14, 14, 20, 30, 50][random.usize(..8)];
     let count = random.usize(..=most);
     // From nearly all identical to nearly all different; far enough apart now and then to reach the caps.
     let spread = |random: &mut fastrand::Rng, range: u16| [1, 2, 4, 12, range][random.usize(..5)];
@@ -226,12 +225,342 @@ fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
 #[test]
 fn rank_equals_brute_force_to_the_last_bit() {
     for seed in 0..CASES {
-        let (people, mut options) = room(&mut fastrand::Rng::with_seed(seed));
+        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
         let expected = oracle(&people, &options);
-        for threads in [1, 2] {
-            options.threads = NonZeroUsize::new(threads).unwrap();
-            let ranking = rank(&people, &options);
-            assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
+        let ranking = rank(&people, &options);
+        assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
+    }
+}
+
+/// Rooms this small are ranked on one thread, so the searches are asked directly.
+#[test]
+fn two_threads_find_what_one_finds() {
+    fn check(measure: impl Measure, people: &[Profile], top: usize) {
+        let tree = Tree::new(measure, people.iter().map(point));
+        let [one, two] = [1, 2].map(|threads| {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let pairs = tree.closest_pairs(top, 20, threads);
+            (pairs, tree.nearest_of_each(threads).collect::<Vec<_>>())
+        });
+        assert_eq!(one, two, "{people:#?}");
+    }
+    for seed in 0..CASES {
+        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
+        let Options { weights, top, .. } = options;
+        let points = people.iter().map(point);
+        match options.metric {
+            Metric::Gower => check(Gower::new(&weights), &people, top),
+            Metric::Euclidean => check(Standardised::new(points, &weights), &people, top),
+            Metric::Mahalanobis => check(Whitened::new(points, &weights), &people, top),
         }
     }
+}
+
+/// Enough people for the threads to be used.
+#[test]
+fn a_large_room_is_ranked_alike_by_any_number_of_threads() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let people: Vec<Profile> = (0..12_000)
+        .map(|i| {
+            let (height, weight) = (1400 + random.u16(..700), 400 + random.u16(..900));
+            person(
+                &format!("{}", 100_000 - i),
+                height,
+                weight,
+                random.usize(..8),
+            )
+        })
+        .collect();
+    for metric in Metric::ALL {
+        let ranking = |threads| {
+            let options = Options {
+                per_person: true,
+                threads: NonZeroUsize::new(threads).unwrap(),
+                ..by(metric)
+            };
+            rank(&people, &options)
+        };
+        let one = ranking(1);
+        assert_eq!(one.per_person.as_ref().unwrap().len(), people.len());
+        for threads in [2, 3, 16] {
+            assert!(one == ranking(threads), "{metric}, {threads} threads");
+        }
+    }
+}
+
+/// One thread, no extras, by one metric.
+fn by(metric: Metric) -> Options {
+    Options {
+        metric,
+        ..Options::default()
+    }
+}
+
+/// R's `cluster::daisy`, `dist` and `mahalanobis` know nothing of this program.
+#[test]
+fn distances_are_those_that_r_computes() {
+    let fixture = include_str!("../fixtures/distances.txt");
+    let mut people = Vec::new();
+    let mut pairs: BTreeMap<(usize, usize), [f64; 3]> = BTreeMap::new();
+    for line in fixture.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["person", height, weight, size] => people.push(Profile {
+                id: format!("{:02}", people.len()).parse().unwrap(),
+                height: height.parse().unwrap(),
+                weight: weight.parse().unwrap(),
+                size: Size::ALL[size.parse::<usize>().unwrap() - 1],
+            }),
+            ["pair", i, j, gower, euclidean, mahalanobis] => {
+                let place = |i: &str| i.parse::<usize>().unwrap() - 1;
+                let distances = [gower, euclidean, mahalanobis].map(|d| d.parse().unwrap());
+                pairs.insert((place(i), place(j)), distances);
+            }
+            _ => assert!(line.starts_with('#'), "{line}"),
+        }
+    }
+    assert_eq!((people.len(), pairs.len()), (16, 120));
+    for (place, metric) in Metric::ALL.into_iter().enumerate() {
+        let options = Options {
+            top: pairs.len(),
+            ..by(metric)
+        };
+        let ranking = rank(&people, &options);
+        assert_eq!(ranking.pairs.len(), pairs.len());
+        for pair in &ranking.pairs {
+            let theirs = pairs[&(pair.a, pair.b)][place];
+            // The documented scale: a coefficient of 1 is a distance of 1260, and a similarity of 0.
+            let ours = match metric {
+                Metric::Gower => {
+                    assert!(
+                        (1.0 - pair.similarity - theirs).abs() < 1e-12,
+                        "{pair:?}, R: {theirs}"
+                    );
+                    pair.distance / 1260.0
+                }
+                _ => pair.distance,
+            };
+            assert!(
+                (ours - theirs).abs() <= 1e-12 * theirs,
+                "{metric}: {pair:?}, R: {theirs}"
+            );
+            let Terms {
+                height,
+                weight,
+                size,
+            } = pair.terms;
+            let sum = height + weight + size;
+            assert!(
+                (sum - pair.distance).abs() <= 1e-12 * pair.distance,
+                "{metric}: {pair:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_body_distance_can_be_checked_by_hand() {
+    let people = [
+        person("a", 1780, 600, 4),
+        person("b", 1770, 611, 4),
+        person("c", 1000, 6000, 0),
+        person("d", 1000, 6000, 0),
+    ];
+    let ranking = rank(&people, &by(Metric::Gower));
+    let [twins, close, ..] = &ranking.pairs[..] else {
+        panic!("{ranking:?}")
+    };
+    assert_eq!(
+        (twins.a, twins.b, twins.distance, twins.similarity),
+        (2, 3, 0.0, 1.0)
+    );
+    assert_eq!((close.a, close.b, close.distance), (0, 1, 12.5));
+    assert_eq!(
+        close.terms,
+        Terms {
+            height: 7.0,
+            weight: 5.5,
+            size: 0.0
+        }
+    );
+    assert_eq!(
+        (ranking.smallest, ranking.tied, ranking.margin),
+        (Some(0.0), 1, Some(12.5))
+    );
+    // 78 cm and 540 kg are beyond the caps; four steps of size are not.
+    let far = &ranking.pairs[2];
+    assert_eq!(
+        far.terms,
+        Terms {
+            height: 420.0,
+            weight: 420.0,
+            size: 240.0
+        }
+    );
+    assert_eq!(far.similarity, 1.0 - 1080.0 / 1260.0);
+    let options = Options {
+        weights: "height=0.5,weight=2,size=0".parse().unwrap(),
+        ..by(Metric::Gower)
+    };
+    let weighted = &rank(&people, &options).pairs[1];
+    assert_eq!(
+        weighted.terms,
+        Terms {
+            height: 3.5,
+            weight: 11.0,
+            size: 0.0
+        }
+    );
+    assert_eq!(weighted.similarity, 1.0 - 14.5 / (420.0 * 2.5));
+}
+
+#[test]
+fn weights_are_read_exactly_or_refused_by_name() {
+    for (text, expected) in [
+        (
+            "height=1,weight=2,size=0.5",
+            Ok("height=1,weight=2,size=0.5"),
+        ),
+        ("", Ok("height=1,weight=1,size=1")),
+        (" size = .125 ", Ok("height=1,weight=1,size=0.125")),
+        ("weight=1000000", Ok("height=1,weight=1000000,size=1")),
+        (
+            "height",
+            Err("weight \"height\" is not of the form height=2"),
+        ),
+        (
+            "shoe=1",
+            Err("weight of \"shoe\": the fields are height, weight, size"),
+        ),
+        (
+            "height=2,height=2",
+            Err("the weight of height is given twice"),
+        ),
+        ("height=0,weight=0,size=0", Err("every weight is 0")),
+        (
+            "size=1000000.001",
+            Err("weight of size \"1000000.001\" is not a number from 0 to 1000000"),
+        ),
+        (
+            "size=0.0001",
+            Err("weight of size \"0.0001\" is not a number"),
+        ),
+        ("size=-1", Err("weight of size \"-1\" is not a number")),
+        ("size=NaN", Err("weight of size \"NaN\" is not a number")),
+        ("size=1e3", Err("weight of size \"1e3\" is not a number")),
+        ("size=", Err("weight of size \"\" is not a number")),
+        ("size=.", Err("weight of size \".\" is not a number")),
+        (
+            "size=99999999999999999999",
+            Err("weight of size \"99999999999999999999\" is not"),
+        ),
+    ] {
+        match (text.parse::<Weights>(), expected) {
+            (Ok(weights), Ok(expected)) => assert_eq!(weights.to_string(), expected, "{text}"),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().starts_with(expected), "{text}: {error}");
+            }
+            (got, _) => panic!("{text}: {got:?}, not {expected:?}"),
+        }
+    }
+    assert_eq!("MAHALANOBIS".parse(), Ok(Metric::Mahalanobis));
+    let error = "cosine".parse::<Metric>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "metric \"cosine\" is none of gower, euclidean, mahalanobis"
+    );
+}
+
+#[test]
+fn nobody_somebody_and_people_who_do_not_differ() {
+    for metric in Metric::ALL {
+        let options = Options {
+            per_person: true,
+            like: Some("a".parse().unwrap()),
+            ..by(metric)
+        };
+        let nobody = rank(&[], &options);
+        assert_eq!(
+            (nobody.smallest, nobody.tied, nobody.margin),
+            (None, 0, None)
+        );
+        assert_eq!(nobody.like, Some(Like::Unknown("a".parse().unwrap())));
+        let alone = rank(&[person("a", 1780, 600, 4)], &options);
+        assert_eq!((alone.pairs, alone.per_person), (vec![], Some(vec![])));
+        assert_eq!(
+            alone.like,
+            Some(Like::Found {
+                person: 0,
+                nearest: vec![]
+            })
+        );
+        // Two people have a singular covariance; a constant field has no deviation to divide by.
+        let two = rank(
+            &[person("a", 1780, 600, 4), person("b", 1790, 600, 4)],
+            &options,
+        );
+        assert!(
+            two.pairs[0].distance > 0.0 && two.pairs[0].distance.is_finite(),
+            "{two:?}"
+        );
+        assert_eq!((two.tied, two.margin), (1, None));
+        let same = rank(
+            &[person("a", 1780, 600, 4), person("b", 1780, 600, 4)],
+            &options,
+        );
+        assert_eq!((same.smallest, same.twins[0].count), (Some(0.0), 2));
+    }
+}
+
+/// Ids that differ late, or only in length, are as different as others, and equal ones as equal.
+#[test]
+fn ids_are_told_apart_to_their_last_character() {
+    let [b, short, a, long] = [
+        "2026-class-0001-b",
+        "2026-class-0001",
+        "2026-class-0001-a",
+        "2026-class-00011",
+    ];
+    let ids = [b, short, a, b, long, "another"];
+    let people: Vec<Profile> = ids.iter().map(|id| person(id, 1700, 650, 3)).collect();
+    let options = Options {
+        top: 3,
+        ..by(Metric::Gower)
+    };
+    let ranking = rank(&people, &options);
+    assert_eq!(ranking, oracle(&people, &options));
+    assert_eq!(ranking.duplicates, [[0, 3]]);
+    let pairs: Vec<(usize, usize)> = ranking.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+    assert_eq!(pairs, [(1, 2), (1, 4), (1, 5), (2, 4), (2, 5), (4, 5)]);
+}
+
+/// A country: every pair of a million identical people ties, and naming them all would take a terabyte.
+#[test]
+fn a_large_group_of_identical_people_is_counted_not_listed() {
+    const COUNT: u64 = 200_000;
+    let people: Vec<Profile> = (0..COUNT)
+        .map(|i| person(&format!("{i:06}"), 1700, 650, 3))
+        .collect();
+    let options = Options {
+        per_person: true,
+        ..by(Metric::Gower)
+    };
+    let ranking = rank(&people, &options);
+    assert_eq!(ranking.tied, COUNT * (COUNT - 1) / 2);
+    assert_eq!(ranking.pairs.len(), Ranking::MOST_TIED);
+    assert!(
+        ranking
+            .pairs
+            .iter()
+            .all(|pair| pair.a == 0 && pair.rank == 1)
+    );
+    assert_eq!(
+        (ranking.twins.len(), ranking.twins[0].count),
+        (1, COUNT as usize)
+    );
+    assert_eq!(
+        ranking.twins[0].people,
+        (0..Twins::LISTED).collect::<Vec<_>>()
+    );
+    let nearest = ranking.per_person.unwrap();
+    assert!(nearest[0].nearest == 1 && nearest[1..].iter().all(|nearest| nearest.nearest == 0));
 }

@@ -144,6 +144,26 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
+/// A Python that has these modules: the one that `LABRPC_PYTHON` names, or the system's.
+pub(crate) fn python(modules: &str) -> Option<PathBuf> {
+    let python = match std::env::var_os("LABRPC_PYTHON") {
+        Some(python) => python.into(),
+        None => tool("python3")?,
+    };
+    let import = format!("import {modules}");
+    let imports = Command::new(&python)
+        .args(["-c", &import])
+        .output()
+        .unwrap();
+    if !imports.status.success() {
+        skip(&format!(
+            "Python cannot import {modules}; pip install it, or set LABRPC_PYTHON"
+        ));
+        return None;
+    }
+    Some(python)
+}
+
 /// Says that a test does less than it could; an error where `LABRPC_REQUIRE_TOOLS` is set.
 pub(crate) fn skip(reason: &str) {
     assert!(
@@ -163,4 +183,15 @@ pub(crate) fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Path
     let path = folder.join(name);
     std::fs::write(&path, content).unwrap();
     path
+}
+
+/// Reads lines until one satisfies `ready`, then drains the rest in the background; false at the end.
+pub(crate) fn read_until(
+    from: impl std::io::Read + Send + 'static,
+    ready: impl Fn(&str) -> bool,
+) -> bool {
+    let mut lines = BufReader::new(from).lines().map_while(Result::ok);
+    let found = lines.any(|line| ready(&line));
+    thread::spawn(move || lines.for_each(drop));
+    found
 }

@@ -5,14 +5,17 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::{
-    road::{generate, python_with_grpcio},
+    road::generate,
     support::{self, Running, run},
 };
 
 /// Fourteen of labrpc, eight of grpcio, nine threaded and nine one-shot servers of the original exercise.
 #[test]
 fn forty_servers_of_four_kinds_are_ranked_together() {
-    let (Some(python), Some(system)) = (python_with_grpcio(), support::tool("python3")) else {
+    let (Some(python), Some(system)) = (
+        support::python("grpc, grpc_tools"),
+        support::tool("python3"),
+    ) else {
         return;
     };
     let generated = generate(&python);

@@ -22,7 +22,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crate::{
     profile::{Id, Profile},
     report::{
-        Origin, Report, Summary,
+        Origin, Report, Summary, Survey,
         failures::{Reason, failures},
         html::{
             pairs::{Likeness, Twins},
@@ -31,7 +31,8 @@ use crate::{
         },
         words::number,
     },
-    similarity::{Metric, Weights, metric::FIELDS},
+    similarity::{Metric, Weights, weights::FIELDS},
+    survey::outcome::Outcome,
     untrusted::Untrusted,
 };
 
@@ -312,10 +313,10 @@ fn tally(report: &Report) -> Vec<Tally> {
         .collect()
 }
 
-fn failed(survey: &crate::report::Survey, view: &View<'_>) -> Vec<Failed> {
+fn failed(survey: &Survey, view: &View<'_>) -> Vec<Failed> {
     let shown = failures(survey).into_iter().filter(|failure| {
         // Before the first round of a live page is over, whoever has not answered is no failure.
-        !(view.live && state(failure.outcome).0 == Kind::Unasked)
+        !(view.live && *failure.outcome == Outcome::Cancelled)
     });
     shown
         .map(|failure| {

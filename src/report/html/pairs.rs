@@ -16,6 +16,9 @@ const MOST_PAIRS: usize = 30;
 /// Groups of identical people listed.
 const MOST_GROUPS: usize = 100;
 
+/// Identical pairs that are still shown one by one.
+const MOST_IDENTICAL: u64 = 12;
+
 /// Pairs that the headline names.
 const MOST_NAMED: usize = 3;
 
@@ -86,7 +89,15 @@ impl Likeness {
             }
             return this;
         }
-        if let Some(first) = ranking.pairs.first() {
+        if ranking.smallest == Some(0.0) && ranking.tied > MOST_IDENTICAL && Twins::matter(ranking)
+        {
+            // Their pairs would fill the page and say nothing that the groups do not say.
+            let largest = ranking.twins.first().map_or(0, |twins| twins.count);
+            this.verdict = format!(
+                "{} pairs at distance 0. Identical people are listed as groups; the largest has {largest}.",
+                ranking.tied
+            );
+        } else if let Some(first) = ranking.pairs.first() {
             let closest = ranking.pairs.iter().filter(|pair| pair.rank == 1);
             this.named = closest
                 .take(MOST_NAMED)
@@ -192,10 +203,14 @@ pub(super) struct Group {
 }
 
 impl Twins {
+    /// Whether there is a group of more than a pair.
+    fn matter(ranking: &Ranking) -> bool {
+        ranking.twins.iter().any(|twins| twins.count > 2)
+    }
+
     /// The groups, where they say more than the list of pairs does.
     pub(super) fn new(report: &Report, view: &View<'_>) -> Option<Self> {
         let ranking = &report.ranking;
-        let large = ranking.twins.iter().any(|twins| twins.count > 2);
         let shown = ranking.twins.iter().take(MOST_GROUPS);
         let groups: Vec<_> = shown
             .map(|twins| {
@@ -217,7 +232,7 @@ impl Twins {
                 }
             })
             .collect();
-        (report.options.twins || large).then(|| Self {
+        (report.options.twins || Self::matter(ranking)).then(|| Self {
             heading: format!("Identical people: {}", plural(ranking.twin_groups, "group")),
             more: ranking.twin_groups - groups.len(),
             groups,

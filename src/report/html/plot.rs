@@ -20,6 +20,9 @@ const BOTTOM: f64 = HEIGHT - 66.0;
 /// Marks drawn; more would cover each other.
 const MOST_MARKS: usize = 2000;
 
+/// Marks that can stand in the drawing at their full size.
+const MOST_LARGE: usize = 300;
+
 /// Pairs joined, and of how many their names are written.
 const MOST_JOINS: usize = 50;
 const MOST_LABELS: usize = 3;
@@ -34,6 +37,8 @@ pub(super) struct Plot {
     pub(super) y: Vec<Tick>,
     pub(super) sizes: Vec<(Size, usize)>,
     pub(super) summary: String,
+    /// Whether the marks are too many to be large, and to have their counts written beside them.
+    pub(super) crowded: bool,
     /// Positions with somebody at them, where not all are drawn.
     pub(super) positions: Option<usize>,
 }
@@ -100,17 +105,19 @@ impl Plot {
             .map(|here| &people[here[0]])
             .map(|p| [x.at(p.height.value()), y.at(p.weight.value())])
             .collect();
-        let marks = drawn.map(|(_, here)| {
-            let first = &people[here[0]];
-            let [x, y] = position(first);
-            Mark {
-                x,
-                y,
-                size: first.size,
-                title: title(people, here),
-                count: here.len(),
-            }
-        });
+        let marks: Vec<_> = drawn
+            .map(|(_, here)| {
+                let first = &people[here[0]];
+                let [x, y] = position(first);
+                Mark {
+                    x,
+                    y,
+                    size: first.size,
+                    title: title(people, here),
+                    count: here.len(),
+                }
+            })
+            .collect();
 
         let mut rings = HashSet::new();
         let joins = closest.iter().enumerate().filter_map(|(number, pair)| {
@@ -153,7 +160,8 @@ impl Plot {
             ),
             sizes: sizes.into_iter().filter(|(_, count)| *count > 0).collect(),
             positions: (every > 1).then_some(positions.len()),
-            marks: marks.collect(),
+            crowded: marks.len() > MOST_LARGE,
+            marks,
             x: x.ticks(),
             y: y.ticks(),
         })

@@ -3,7 +3,9 @@
 pub(crate) mod running;
 
 mod answers;
+mod conformance;
 mod drain;
 mod guards;
 mod http;
 mod operations;
+mod others;

@@ -126,7 +126,7 @@ impl Running {
 }
 
 /// Connects to one address over TLS, whatever the URI says.
-struct TlsConnect(Arc<rustls::ClientConfig>, SocketAddr);
+pub(crate) struct TlsConnect(pub(crate) Arc<rustls::ClientConfig>, pub(crate) SocketAddr);
 
 impl tower_service::Service<http::Uri> for TlsConnect {
     type Response = TokioIo<TlsStream<TcpStream>>;

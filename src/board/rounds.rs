@@ -1,0 +1,186 @@
+//! One survey after another, and what is known so far as snapshots.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use askama::Template as _;
+use bytes::Bytes;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{
+    board::{Config, Pseudonyms, Snapshot},
+    profile::Id,
+    report::{
+        Report, Survey,
+        html::{self, Live, View},
+    },
+    survey::{
+        self,
+        outcome::{Answer, Outcome},
+    },
+};
+
+const SCRIPT: &str = include_str!("../../templates/board.js");
+
+/// Shortest time between two snapshots of one round: seats light up one by one, but not forty times a second.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Shortest rest between two rounds that take longer than they should.
+const REST: Duration = Duration::from_millis(100);
+
+/// What does not change while a board runs.
+pub(crate) struct Board {
+    pub(crate) config: Config,
+    pub(crate) names: Option<Pseudonyms>,
+}
+
+impl Board {
+    /// The snapshot before anybody was asked.
+    pub(crate) fn first(&self) -> Snapshot {
+        self.snapshot(SystemTime::now(), self.unasked())
+    }
+
+    /// The Content-Security-Policy of the page.
+    pub(crate) fn policy(&self) -> String {
+        html::policy(Some(&self.live()))
+    }
+
+    fn live(&self) -> Live<'static> {
+        Live {
+            script: SCRIPT,
+            every: self.config.every,
+        }
+    }
+
+    fn unasked(&self) -> Vec<Answer> {
+        let hosts = &self.config.hosts;
+        (0..hosts.len())
+            .map(|index| {
+                Answer::unasked(match hosts.duplicate_of(index) {
+                    Some(first) => Outcome::DuplicateLine { first: first + 1 },
+                    None => Outcome::Cancelled,
+                })
+            })
+            .collect()
+    }
+
+    fn snapshot(&self, started: SystemTime, answers: Vec<Answer>) -> Snapshot {
+        let Config {
+            hosts,
+            options,
+            arguments,
+            ..
+        } = &self.config;
+        let survey = Survey {
+            hosts: hosts.clone(),
+            answers,
+        };
+        let report = Report::survey(started, arguments.clone(), survey, options.clone());
+        let pseudonym = self.names.as_ref().map(|names| |id: &Id| names.name(id));
+        let view = View {
+            pseudonyms: pseudonym
+                .as_ref()
+                .map(|name| name as &dyn Fn(&Id) -> String),
+            live: true,
+        };
+        // Writing to memory does not fail; a page that did would be seen to be empty.
+        let main = html::main(&report, &view).unwrap_or_default();
+        let page = html::page(&report, &main, Some(self.live()))
+            .render()
+            .unwrap_or_default();
+        Snapshot {
+            page: Bytes::from(page),
+            event: event(&main),
+        }
+    }
+}
+
+/// A server-sent event (HTML standard, 9.2): every line of the text behind a `data:` of its own.
+fn event(text: &str) -> Bytes {
+    let mut event = String::with_capacity(text.len() + 4096);
+    // How long a browser waits before it connects again.
+    event.push_str("retry: 1000\n");
+    for line in text.split(['\n', '\r']) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    Bytes::from(event)
+}
+
+/// Surveys for ever.
+pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapshot>) -> Infallible {
+    let Config {
+        hosts,
+        survey,
+        every,
+        ..
+    } = &board.config;
+    // What each endpoint said last; a new round replaces it answer by answer.
+    let known = Mutex::new(board.unasked());
+    let news = Notify::new();
+    loop {
+        let (begun, started) = (Instant::now(), SystemTime::now());
+        let surveying = survey::run(
+            hosts,
+            survey,
+            |index, answer| {
+                known.lock().unwrap_or_else(PoisonError::into_inner)[index] = answer.clone();
+                news.notify_one();
+            },
+            pending(),
+        );
+        let showing = async {
+            loop {
+                news.notified().await;
+                let drawing = Instant::now();
+                show(board, snapshots, started, &known).await;
+                // A campus takes a while to draw: no more than a fifth of the time goes into it.
+                sleep(PAUSE.max(4 * drawing.elapsed())).await;
+            }
+        };
+        tokio::select! {
+            _ = surveying => {}
+            () = showing => {}
+        }
+        show(board, snapshots, started, &known).await;
+        sleep_until((begun + *every).max(Instant::now() + REST)).await;
+    }
+}
+
+/// Draws what is known, on a thread that may take its time.
+async fn show(
+    board: &Arc<Board>,
+    snapshots: &watch::Sender<Snapshot>,
+    started: SystemTime,
+    known: &Mutex<Vec<Answer>>,
+) {
+    let answers = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let drawer = Arc::clone(board);
+    let drawn = tokio::task::spawn_blocking(move || drawer.snapshot(started, answers)).await;
+    if let Ok(snapshot) = drawn {
+        snapshots.send_replace(snapshot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_an_event_is_anything_but_data() {
+        let event = event("a\n\nretry: 1\rdata: b");
+        assert_eq!(
+            event,
+            "retry: 1000\ndata: a\ndata: \ndata: retry: 1\ndata: data: b\n\n"
+        );
+    }
+}

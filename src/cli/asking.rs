@@ -1,0 +1,141 @@
+//! The arguments that say whom to ask and how; the same for every command that asks.
+
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use http::uri::Authority;
+use labrpc::{
+    survey::{
+        self,
+        endpoint::Endpoint,
+        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts},
+    },
+    tls,
+};
+
+use crate::cli::{Failure, duration};
+
+/// Who is asked.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct List {
+    /// Endpoints: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40], 10.0.0.0/26, [v6]:PORT, unix:PATH,
+    /// raw://HOST:PORT; with commas. Without a port, 1024 is asked.
+    #[arg(value_name = "ENDPOINT")]
+    endpoints: Vec<String>,
+    /// A file of endpoints, one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
+    /// standard input. Repeatable.
+    #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS")]
+    hosts: Vec<PathBuf>,
+    /// Leave these out; without a port, on every port. Repeatable.
+    #[arg(short = 'x', long, value_name = "ENDPOINT", env = "LABRPC_EXCLUDE")]
+    exclude: Vec<String>,
+    /// Refuse to expand to more endpoints than this.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]
+    max_hosts: usize,
+}
+
+impl List {
+    pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
+        let mut builder = Builder::default().max_hosts(self.max_hosts);
+        for file in &self.hosts {
+            let contents = read(file).map_err(|error| Failure::io(file.display(), &error))?;
+            builder.read(&file.to_string_lossy(), &contents);
+        }
+        self.endpoints
+            .iter()
+            .for_each(|text| builder.argument(text));
+        self.exclude.iter().for_each(|text| builder.exclude(text));
+        builder.build().map_err(Failure::usage)
+    }
+}
+
+/// A whole file, or standard input for `-`.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return fs::read(file);
+    }
+    let mut contents = Vec::new();
+    io::stdin().lock().read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+/// One endpoint, where a list makes no sense.
+pub(crate) fn single(text: &str) -> Result<Endpoint, Failure> {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    let hosts = builder.build().map_err(Failure::usage)?;
+    match hosts.len() {
+        1 => Ok(hosts.get(0)),
+        count => Err(
+            Failure::usage(format_args!("{count} endpoints where one is meant"))
+                .hint("labrpc survey asks many"),
+        ),
+    }
+}
+
+/// How long an endpoint may take.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Asking")]
+pub(crate) struct Times {
+    /// Longest time to connect.
+    #[arg(long, value_name = "TIME", default_value = "3.5s", value_parser = duration::parse, env = "LABRPC_CONNECT_TIMEOUT")]
+    pub(crate) connect_timeout: Duration,
+    /// Longest time for one attempt, from the first packet to the last byte of the answer.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse, env = "LABRPC_MAX_TIME")]
+    pub(crate) max_time: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Security")]
+pub(crate) struct Security {
+    /// Speak without TLS. This is the default, and never what TLS falls back to.
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "insecure"], env = "LABRPC_PLAINTEXT")]
+    plaintext: bool,
+    /// Speak TLS and trust the certificate authorities in this PEM file.
+    #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
+    cacert: Option<PathBuf>,
+    /// The certificate that servers ask this client for; implies TLS.
+    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert.
+    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
+    key: Option<PathBuf>,
+    /// Speak TLS and accept any certificate. Nobody knows then who answered.
+    #[arg(long, env = "LABRPC_INSECURE")]
+    insecure: bool,
+    /// The name to expect in every server's certificate, instead of the endpoint's host.
+    #[arg(long, value_name = "NAME", env = "LABRPC_AUTHORITY")]
+    authority: Option<Authority>,
+}
+
+impl Security {
+    /// TLS is spoken when anything is said that only TLS can mean.
+    pub(crate) fn tls(&self) -> Result<Option<survey::Tls>, Failure> {
+        let Self {
+            plaintext: _,
+            cacert,
+            cert,
+            key,
+            insecure,
+            authority,
+        } = self;
+        if cacert.is_none() && cert.is_none() && !insecure {
+            return match authority {
+                Some(_) => Err(Failure::usage("--authority is a name in a certificate")
+                    .hint("give --cacert CA.pem too, to speak TLS")),
+                None => Ok(None),
+            };
+        }
+        let identity = cert.as_deref().zip(key.as_deref());
+        let config = tls::client(cacert.as_deref(), identity, *insecure).map_err(Failure::usage)?;
+        Ok(Some(survey::Tls {
+            config,
+            authority: authority.clone(),
+        }))
+    }
+}

@@ -1,0 +1,179 @@
+//! `labrpc board`: the room as a live page.
+
+use std::{
+    future::pending,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Args as ClapArgs;
+use labrpc::{
+    board, lab,
+    serve::{self, listen::Listener, source::Answer},
+    survey::{self, endpoint::Address, hosts::Hosts},
+};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::cli::{
+    Exit, Failure,
+    asking::{List, Security, Times},
+    duration,
+    ranking::{Format, Ranking, arguments},
+    signals::Signals,
+};
+
+/// Show the room on a page that keeps itself up to date, for the projector.
+///
+/// The page shows who has answered, who is most alike and what failed. It is served to this machine alone unless
+/// --listen says otherwise.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc board --hosts hosts.txt                  then open http://127.0.0.1:8024/
+  labrpc board --demo                             a simulated room whose seats join one by one
+  labrpc board --hosts hosts.txt --anonymous --listen 0.0.0.0:8024
+  labrpc board 192.168.1.1-40 --every 5s")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    list: List,
+    /// Show a simulated room of N seats, which join one by one.
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "40",
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        conflicts_with_all = ["endpoints", "hosts", "exclude"],
+        env = "LABRPC_DEMO"
+    )]
+    demo: Option<u16>,
+    /// Where the page is served.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:8024",
+        env = "LABRPC_BOARD_LISTEN"
+    )]
+    listen: SocketAddr,
+    /// From the start of one survey to the start of the next.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::parse, env = "LABRPC_EVERY")]
+    every: Duration,
+    /// Show pseudonyms instead of ids, and no heights, weights or sizes. The addresses still say who sits where.
+    #[arg(long, env = "LABRPC_ANONYMOUS")]
+    anonymous: bool,
+    #[command(flatten)]
+    times: Times,
+    #[command(flatten)]
+    security: Security,
+    #[command(flatten)]
+    ranking: Ranking,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("runtime", &error))?;
+    runtime.block_on(show(args))
+}
+
+async fn show(args: Args) -> Result<Exit, Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+    let (hosts, _demo) = match args.demo {
+        Some(seats) => {
+            let (hosts, joining) = demo(seats).await?;
+            (hosts, Some(joining))
+        }
+        None => (args.list.hosts()?, None),
+    };
+    if hosts.is_empty() {
+        return Err(
+            Failure::usage("nobody to ask").hint("give endpoints, or --hosts FILE, or try --demo")
+        );
+    }
+    let config = board::Config {
+        survey: survey::Config {
+            connect_timeout: args.times.connect_timeout,
+            max_time: args.times.max_time,
+            tls: args.security.tls()?,
+            ..survey::Config::default()
+        },
+        options: args.ranking.options(Format::Html),
+        arguments: arguments(),
+        every: args.every,
+        anonymous: args.anonymous,
+        ..board::Config::new(hosts)
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        Failure::io(args.listen, &error).hint("is another board open? give --listen IP:PORT")
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::io(args.listen, &error))?;
+    if !address.ip().is_loopback() && !args.anonymous {
+        anstream::eprintln!(
+            "warning: whoever can reach {address} sees ids, heights and weights\n\
+             hint: --anonymous hides them; the default --listen is this machine alone"
+        );
+    }
+    anstream::eprintln!(
+        "open http://{}/ in a browser; Ctrl-C ends the board",
+        here(address)
+    );
+    board::run(listener, config, async {
+        signals.next().await;
+    })
+    .await
+    .map_err(|error| Failure::io("board", &error))?;
+    // Being stopped is how a board ends.
+    Ok(Exit::Success)
+}
+
+/// The address to type on this machine.
+fn here(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => (IpAddr::from(Ipv4Addr::LOCALHOST), address.port()).into(),
+        _ => address,
+    }
+}
+
+/// A room whose seats join one by one, all of them within half a minute.
+async fn demo(seats: u16) -> Result<(Hosts, JoinSet<()>), Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::internal(format_args!("demo: {error}"));
+    // The room knows who sits where; here each seat is opened on its own.
+    let room = lab::Room::start(lab::Config {
+        seats: usize::from(seats),
+        ..lab::Config::default()
+    })
+    .await
+    .map_err(|error| failed(&error))?;
+    let (hosts, people) = (room.hosts(), room.people().to_vec());
+    room.shutdown().await;
+
+    let mut waiting: Vec<_> = hosts.iter().zip(people).collect();
+    fastrand::shuffle(&mut waiting);
+    let pause = Duration::from_millis(700).min(Duration::from_secs(30) / u32::from(seats));
+    let mut joining = JoinSet::new();
+    joining.spawn(async move {
+        let mut servers = JoinSet::new();
+        for (endpoint, person) in waiting {
+            let Address::Ip(ip, port) = endpoint.address else {
+                continue;
+            };
+            tokio::time::sleep(pause).await;
+            match Listener::tcp((ip, port).into(), false) {
+                Ok(listener) => {
+                    let config = serve::Config::new(Arc::new(Arc::new(Answer::from(&person))));
+                    servers.spawn(async move {
+                        serve::run(vec![listener], config, pending(), pending()).await;
+                    });
+                }
+                // The board shows the seat as refused, which is the truth.
+                Err(error) => anstream::eprintln!("warning: demo: {error}"),
+            }
+        }
+        servers.join_all().await;
+    });
+    Ok((hosts, joining))
+}

@@ -1,0 +1,84 @@
+//! `labrpc get`: one profile from one host.
+
+use std::io::{self, Write as _};
+
+use clap::Args as ClapArgs;
+use labrpc::survey::{self, outcome::Outcome};
+use tonic::Code;
+
+use crate::cli::{
+    Exit, Failure,
+    asking::{Security, Times, single},
+};
+
+/// Ask one host and print its profile as JSON.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = "\
+Examples:
+  labrpc get 192.168.1.7
+  labrpc get lab07.example:2048 --cacert ca.pem
+  labrpc get unix:/run/labrpc.sock")]
+pub(crate) struct Args {
+    /// HOST, HOST:PORT, [v6]:PORT, unix:PATH or raw://HOST:PORT. Without a port, 1024 is asked.
+    host: String,
+    #[command(flatten)]
+    times: Times,
+    #[command(flatten)]
+    security: Security,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let endpoint = single(&args.host)?;
+    let config = survey::Config {
+        connect_timeout: args.times.connect_timeout,
+        max_time: args.times.max_time,
+        tls: args.security.tls()?,
+        ..survey::Config::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("runtime", &error))?;
+    let answer = runtime.block_on(survey::ask(&endpoint, &config));
+    if let Some((profile, _)) = answer.outcome.profile() {
+        let json = serde_json::to_string(profile).map_err(Failure::internal)?;
+        return match writeln!(io::stdout(), "{json}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::io("standard output", &error))
+            }
+            _ => Ok(Exit::Success),
+        };
+    }
+    let outcome = &answer.outcome;
+    let name = outcome.name().replace('_', " ");
+    let failure = match outcome.detail() {
+        Some(detail) => Failure::call(code(outcome), format_args!("{endpoint}: {name} ({detail})")),
+        None => Failure::call(code(outcome), format_args!("{endpoint}: {name}")),
+    };
+    Err(match outcome.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// The code that a gRPC client would have had for an outcome (PROTOCOL-HTTP2.md and the list of status codes).
+fn code(outcome: &Outcome) -> Code {
+    match outcome {
+        Outcome::Status { code, .. } => *code,
+        Outcome::Timeout(_) => Code::DeadlineExceeded,
+        Outcome::Refused
+        | Outcome::Unreachable
+        | Outcome::Dns(_)
+        | Outcome::Reset
+        | Outcome::Tls(_)
+        | Outcome::NotGrpc(..) => Code::Unavailable,
+        Outcome::TooLarge => Code::ResourceExhausted,
+        Outcome::Invalid(_) => Code::DataLoss,
+        Outcome::Cancelled => Code::Cancelled,
+        Outcome::Local(_) => Code::Internal,
+        // One endpoint is neither listed twice nor has it somebody else's id.
+        Outcome::Ok { .. } | Outcome::DuplicateLine { .. } | Outcome::DuplicateId { .. } => {
+            Code::Unknown
+        }
+    }
+}

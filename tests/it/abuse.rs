@@ -1,0 +1,664 @@
+//! The abuse table: each row is something that strangers do to a port, and beside each a good client makes 200
+//! calls a second, of which none may fail.
+//!
+//! `cargo test --test it abuse -- --ignored --nocapture` prints the table with plain tonic as a second column.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, process::Command, time::Duration};
+
+use labrpc::pb::{GetProfileRequest, profile_client::ProfileClient};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpSocket, TcpStream},
+    sync::oneshot::{self, error::TryRecvError},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    frames::{
+        self, CONTINUATION, DATA, EMPTY_MESSAGE, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING,
+        PREFACE, RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, frame,
+    },
+    process::{Process, Settings},
+};
+
+/// How long each row lasts: 200 calls of the good client.
+const ROW: Duration = Duration::from_secs(1);
+
+/// A call that takes longer will not be answered: no row is about speed, and the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One row: what is done, and what the server is run under.
+struct Row(&'static str, &'static [&'static str], Attack);
+
+macro_rules! attack {
+    ($address:ident => $body:block) => {
+        |$address| Box::pin(async move { $body })
+    };
+}
+
+/// Errors of accept(2), injected for a while after the good client has its first connection.
+macro_rules! inject {
+    ($error:literal) => {
+        &[
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=accept4",
+            "-e",
+            concat!("inject=accept4:error=", $error, ":when=6..11"),
+        ]
+    };
+}
+
+fn rows() -> Vec<Row> {
+    vec![
+        Row(
+            "silence on 200 connections",
+            &[],
+            attack!(to => { hold(to, 200, b"").await }),
+        ),
+        Row(
+            "half a preface on 200",
+            &[],
+            attack!(to => { hold(to, 200, &PREFACE[..10]).await }),
+        ),
+        Row(
+            "a preface and no SETTINGS",
+            &[],
+            attack!(to => { hold(to, 200, PREFACE).await }),
+        ),
+        Row(
+            "half a TLS hello on 200",
+            &[],
+            attack!(to => { hold(to, 200, b"\x16\x03\x01\x02\x00\x01").await }),
+        ),
+        Row(
+            "half an HTTP request on 200",
+            &[],
+            attack!(to => { hold(to, 200, b"GET / HTTP/1.1\r\nHost: ").await }),
+        ),
+        Row("a byte every 50 ms", &[], attack!(to => { drip(to).await })),
+        Row(
+            "headers of a megabyte",
+            &[],
+            attack!(to => { repeat(to, header_flood).await }),
+        ),
+        Row(
+            "CONTINUATION without an end",
+            &[],
+            attack!(to => { repeat(to, continuation_flood).await }),
+        ),
+        Row(
+            "rapid reset",
+            &[],
+            attack!(to => { repeat(to, rapid_reset).await }),
+        ),
+        Row(
+            "calls whose errors are provoked",
+            &[],
+            attack!(to => { repeat(to, provoked_errors).await }),
+        ),
+        Row(
+            "PING flood",
+            &[],
+            attack!(to => { flood(to, frame(PING, 0, 0, &[7; 8])).await }),
+        ),
+        Row(
+            "SETTINGS flood",
+            &[],
+            attack!(to => { flood(to, frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255])).await }),
+        ),
+        Row(
+            "unknown frames",
+            &[],
+            attack!(to => { flood(to, frame(0xee, 0xff, 0, &[0; 64])).await }),
+        ),
+        Row(
+            "empty DATA frames",
+            &[],
+            attack!(to => { repeat(to, empty_data).await }),
+        ),
+        Row(
+            "WINDOW_UPDATE beyond the limit",
+            &[],
+            attack!(to => { repeat(to, window_overflow).await }),
+        ),
+        Row(
+            "GOAWAY flood",
+            &[],
+            attack!(to => { flood(to, frame(GOAWAY, 0, 0, &[0; 8])).await }),
+        ),
+        Row(
+            "zero window",
+            &[],
+            attack!(to => { repeat(to, zero_window).await }),
+        ),
+        Row(
+            "answers that nobody reads",
+            &[],
+            attack!(to => { repeat(to, never_reads).await }),
+        ),
+        Row(
+            "calls that never end, 50 × 128",
+            &[],
+            attack!(to => { endless_calls(to).await }),
+        ),
+        Row(
+            "10,000 connections",
+            &[],
+            attack!(to => { crowd(to).await }),
+        ),
+        Row(
+            "one address takes all it can get",
+            &[],
+            attack!(to => { hog(to).await }),
+        ),
+        Row(
+            "connect and reset",
+            &[],
+            attack!(to => { repeat(to, connect_and_reset).await }),
+        ),
+        Row(
+            "a message of 4 GiB announced",
+            &[],
+            attack!(to => { repeat(to, oversized).await }),
+        ),
+        Row(
+            "a compressed message",
+            &[],
+            attack!(to => { repeat(to, compressed).await }),
+        ),
+        Row(
+            "all 256 first bytes",
+            &[],
+            attack!(to => { first_bytes(to).await }),
+        ),
+        Row(
+            "nonsense in grpc-timeout",
+            &[],
+            attack!(to => { repeat(to, timeouts).await }),
+        ),
+        Row(
+            "cross-site GET",
+            &[],
+            attack!(to => { repeat(to, cross_site).await }),
+        ),
+        Row(
+            "banners of ten other protocols",
+            &[],
+            attack!(to => { banners(to).await }),
+        ),
+        Row(
+            "random bytes after the preface",
+            &[],
+            attack!(to => { repeat(to, random).await }),
+        ),
+        Row(
+            "accept: EMFILE",
+            inject!("EMFILE"),
+            attack!(to => { repeat(to, knock).await }),
+        ),
+        Row(
+            "accept: ENFILE",
+            inject!("ENFILE"),
+            attack!(to => { repeat(to, knock).await }),
+        ),
+        Row(
+            "accept: ENOMEM",
+            inject!("ENOMEM"),
+            attack!(to => { repeat(to, knock).await }),
+        ),
+        Row(
+            "accept: ECONNABORTED",
+            inject!("ECONNABORTED"),
+            attack!(to => { repeat(to, knock).await }),
+        ),
+    ]
+}
+
+/// What the good client saw.
+#[derive(Default)]
+struct Seen {
+    calls: u32,
+    failed: u32,
+    /// The first failure, for whoever has to find out.
+    why: Option<String>,
+    slowest: Duration,
+}
+
+/// 200 calls a second on one connection, and every twentieth on a new one.
+async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>) -> Seen {
+    let endpoint = || {
+        let endpoint = Endpoint::from_shared(format!("http://{to}")).unwrap();
+        // Another address than that of the abuse: what one may take is the hog's row.
+        endpoint.local_address(Some("127.0.0.77".parse().unwrap()))
+    };
+    let connect = async || -> Result<ProfileClient<Channel>, String> {
+        match timeout(PATIENCE, endpoint().connect()).await {
+            Ok(channel) => channel
+                .map(ProfileClient::new)
+                .map_err(|error| format!("{error:?}")),
+            Err(_) => Err("no connection in time".into()),
+        }
+    };
+    let mut client = connect().await.unwrap();
+    let mut seen = Seen::default();
+    let mut ticks = interval(Duration::from_millis(5));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut calls = JoinSet::new();
+    while stop.try_recv() == Err(TryRecvError::Empty) {
+        ticks.tick().await;
+        if seen.calls % 20 == 19 {
+            match connect().await {
+                Ok(new) => client = new,
+                Err(error) => {
+                    seen.failed += 1;
+                    seen.why.get_or_insert(error);
+                }
+            }
+        }
+        let mut client = client.clone();
+        seen.calls += 1;
+        calls.spawn(async move {
+            let start = Instant::now();
+            let answer = timeout(PATIENCE, client.get_profile(GetProfileRequest {})).await;
+            (answer, start.elapsed())
+        });
+    }
+    while let Some(done) = calls.join_next().await {
+        let (answer, took) = done.unwrap();
+        seen.slowest = seen.slowest.max(took);
+        let failure = match answer {
+            Ok(Ok(response)) => {
+                (response.get_ref().id != "1527406014").then(|| format!("{response:?}"))
+            }
+            Ok(Err(status)) => Some(format!("{status:?}")),
+            Err(_) => Some("no answer in time".into()),
+        };
+        if let Some(failure) = failure {
+            seen.failed += 1;
+            seen.why.get_or_insert(failure);
+        }
+    }
+    seen
+}
+
+/// Runs one row against one server.
+async fn run(row: &Row, bare_tonic: bool) -> (Seen, String) {
+    let Row(_, wrapper, attack) = row;
+    let mut server = Process::start(&Settings {
+        bare_tonic,
+        wrapper: wrapper.iter().map(ToString::to_string).collect(),
+        ..Settings::default()
+    });
+    let before = server.cpu();
+    let start = Instant::now();
+    let (stop, stopped) = oneshot::channel();
+    let good = tokio::spawn(good_client(server.address, stopped));
+    let _ = timeout(10 * ROW, attack(server.address)).await;
+    if let Some(rest) = ROW.checked_sub(start.elapsed()) {
+        sleep(rest).await;
+    }
+    drop(stop);
+    let seen = good.await.unwrap();
+    assert!(server.is_alive(), "the server is gone");
+    let cost = format!(
+        "{:>5.0} % CPU {:>5.0} MiB {:>5} ms",
+        100.0 * (server.cpu() - before) / start.elapsed().as_secs_f64(),
+        server.peak(),
+        seen.slowest.as_millis(),
+    );
+    (seen, cost)
+}
+
+fn possible(row: &Row) -> bool {
+    row.1.first().is_none_or(|program| {
+        // It may be there and still not be allowed to trace.
+        let works = Command::new(program)
+            .args(["-qq", "-o", "/dev/null", "true"])
+            .status();
+        works.is_ok_and(|status| status.success())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_of_a_good_client_fails_whatever_strangers_do() {
+    rlimit::increase_nofile_limit(20_000).unwrap();
+    let mut bad = Vec::new();
+    for row in rows() {
+        if !possible(&row) {
+            eprintln!("{}: skipped, {} does not work here", row.0, row.1[0]);
+            continue;
+        }
+        let (seen, cost) = run(&row, false).await;
+        eprintln!("{:<34} {cost}", row.0);
+        assert!(
+            seen.calls >= 20,
+            "{}: only {} calls were made",
+            row.0,
+            seen.calls
+        );
+        if let Some(why) = seen.why {
+            bad.push(format!(
+                "{}: {} of {} calls failed: {why}",
+                row.0, seen.failed, seen.calls
+            ));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "prints the table with plain tonic beside it; its figures are for reading"]
+async fn table() {
+    rlimit::increase_nofile_limit(20_000).unwrap();
+    println!("{:<34} {:<46} bare tonic", "", "labrpc serve");
+    let wanted = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
+    let rows = rows();
+    let rows = rows.iter().filter(|row| row.0.contains(&wanted));
+    for row in rows.filter(|row| possible(row)) {
+        print!("{:<34}", row.0);
+        for bare_tonic in [false, true] {
+            let (Seen { calls, failed, .. }, cost) = run(row, bare_tonic).await;
+            print!(" {failed:>4} of {calls:>4} failed {cost} ");
+        }
+        println!();
+    }
+}
+
+/// Opens connections that say the same and then nothing, until the row is over.
+async fn hold(to: SocketAddr, count: usize, opening: &[u8]) {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let mut raw = Raw::connect(to).await;
+        raw.send(opening).await;
+        held.push(raw);
+    }
+    sleep(ROW).await;
+}
+
+/// Does the same again and again, from four connections at once, until the row is over.
+async fn repeat<F>(to: SocketAddr, once: fn(SocketAddr) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut callers = JoinSet::new();
+    for _ in 0..4 {
+        callers.spawn(async move {
+            let end = Instant::now() + ROW;
+            while Instant::now() < end {
+                // A server that closes early is not the attack's failure, nor is one that does not answer.
+                let _ = timeout(ROW, once(to)).await;
+            }
+        });
+    }
+    callers.join_all().await;
+}
+
+/// Sends one frame as often as it can on four connections, and reads what comes back.
+async fn flood(to: SocketAddr, frame: Vec<u8>) {
+    let mut callers = JoinSet::new();
+    for _ in 0..4 {
+        let burst = frame.repeat(1000);
+        callers.spawn(async move {
+            let end = Instant::now() + ROW;
+            while Instant::now() < end {
+                let raw = Raw::open(to, &[]).await;
+                let (mut read, mut write) = raw.stream.into_split();
+                let reader = tokio::spawn(async move {
+                    let mut sink = vec![0; 65_536];
+                    while read.read(&mut sink).await.is_ok_and(|n| n > 0) {}
+                });
+                while Instant::now() < end
+                    && tokio::io::AsyncWriteExt::write_all(&mut write, &burst)
+                        .await
+                        .is_ok()
+                {}
+                reader.abort();
+            }
+        });
+    }
+    callers.join_all().await;
+}
+
+async fn drip(to: SocketAddr) {
+    let mut raw = Raw::connect(to).await;
+    for byte in PREFACE {
+        raw.send(&[*byte]).await;
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn header_flood(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let filler = "x".repeat(15_000);
+    for stream in (1..129).step_by(2) {
+        let block = frames::call_headers(&[("x-filler", &filler)]);
+        raw.send(&frame(HEADERS, END_HEADERS, stream, &block)).await;
+    }
+    raw.rest().await;
+}
+
+async fn continuation_flood(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let piece = frames::block(&[("x-filler", &"x".repeat(16_000))]);
+    raw.send(&frame(HEADERS, 0, 1, &frames::call_headers(&[])))
+        .await;
+    for _ in 0..200 {
+        raw.send(&frame(CONTINUATION, 0, 1, &piece)).await;
+    }
+    raw.rest().await;
+}
+
+async fn rapid_reset(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let headers = frames::call_headers(&[]);
+    let mut burst = Vec::new();
+    for stream in (1..4001).step_by(2) {
+        burst.extend(frame(HEADERS, END_HEADERS, stream, &headers));
+        burst.extend(frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()));
+    }
+    raw.send(&burst).await;
+    raw.rest().await;
+}
+
+/// Has the server reset the streams instead (RUSTSEC-2024-0003).
+async fn provoked_errors(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let headers = frames::call_headers(&[]);
+    let mut burst = Vec::new();
+    for stream in (1..8001).step_by(2) {
+        burst.extend(frame(HEADERS, END_HEADERS | END_STREAM, stream, &headers));
+        // An increment of zero is a stream error (RFC 9113, section 6.9).
+        burst.extend(frame(WINDOW_UPDATE, 0, stream, &[0; 4]));
+    }
+    raw.send(&burst).await;
+    raw.rest().await;
+}
+
+async fn empty_data(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    raw.send(&frame(HEADERS, END_HEADERS, 1, &frames::call_headers(&[])))
+        .await;
+    let burst = frame(DATA, 0, 1, &[]).repeat(1000);
+    for _ in 0..100 {
+        raw.send(&burst).await;
+    }
+}
+
+async fn window_overflow(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let most = 0x7fff_ffff_u32.to_be_bytes();
+    raw.send(&frame(WINDOW_UPDATE, 0, 0, &most).repeat(2)).await;
+    raw.rest().await;
+}
+
+async fn zero_window(to: SocketAddr) {
+    // SETTINGS_INITIAL_WINDOW_SIZE is 4.
+    let mut raw = Raw::open(to, &[(4, 0)]).await;
+    for stream in (1..257).step_by(2) {
+        raw.call(stream, &[]).await;
+    }
+    raw.rest().await;
+}
+
+async fn never_reads(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    for stream in (1..20_001).step_by(2) {
+        raw.call(stream, &[]).await;
+    }
+    sleep(ROW).await;
+}
+
+async fn endless_calls(to: SocketAddr) {
+    let mut held = Vec::new();
+    let headers = frames::call_headers(&[]);
+    for _ in 0..50 {
+        let mut raw = Raw::open(to, &[]).await;
+        for stream in (1..257).step_by(2) {
+            raw.send(&frame(HEADERS, END_HEADERS, stream, &headers))
+                .await;
+        }
+        held.push(raw);
+    }
+    sleep(ROW).await;
+}
+
+/// Ten thousand connections from forty addresses.
+async fn crowd(to: SocketAddr) {
+    let mut held = Vec::new();
+    for n in 0..10_000u32 {
+        let socket = TcpSocket::new_v4().unwrap();
+        let source = format!("127.0.1.{}:0", 1 + n % 40).parse().unwrap();
+        socket.bind(source).unwrap();
+        if let Ok(mut stream) = socket.connect(to).await {
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, PREFACE).await;
+            held.push(stream);
+        }
+    }
+    sleep(ROW).await;
+}
+
+/// As many connections and calls as one address is given, and more.
+async fn hog(to: SocketAddr) {
+    let mut held: Vec<TcpStream> = Vec::new();
+    let headers = frames::call_headers(&[]);
+    let mut opening = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    for stream in (1..33).step_by(2) {
+        opening.extend(frame(HEADERS, END_HEADERS, stream, &headers));
+    }
+    for _ in 0..500 {
+        let mut raw = Raw::connect(to).await;
+        raw.send(&opening).await;
+        held.push(raw.stream);
+    }
+    sleep(ROW).await;
+}
+
+async fn connect_and_reset(to: SocketAddr) {
+    let raw = Raw::connect(to).await;
+    raw.stream.set_zero_linger().unwrap();
+}
+
+async fn oversized(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    raw.send(&frame(HEADERS, END_HEADERS, 1, &frames::call_headers(&[])))
+        .await;
+    raw.send(&frame(DATA, 0, 1, b"\0\xff\xff\xff\xff")).await;
+    raw.until(|frame| frame.stream == 1).await;
+}
+
+async fn compressed(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    raw.send(&frame(
+        HEADERS,
+        END_HEADERS,
+        1,
+        &frames::call_headers(&[("grpc-encoding", "gzip")]),
+    ))
+    .await;
+    raw.send(&frame(DATA, END_STREAM, 1, &[1, 0, 0, 0, 1, 0]))
+        .await;
+    raw.until(|frame| frame.stream == 1).await;
+}
+
+async fn first_bytes(to: SocketAddr) {
+    let mut held = Vec::new();
+    for first in 0..=u8::MAX {
+        let mut raw = Raw::connect(to).await;
+        raw.send(&[first; 64]).await;
+        held.push(raw);
+    }
+    sleep(ROW).await;
+}
+
+async fn timeouts(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    for (n, value) in ["", "S", "-1S", "99999999H", "0n", "1e9S", "💣"]
+        .iter()
+        .enumerate()
+    {
+        raw.call(2 * n as u32 + 1, &[("grpc-timeout", value)]).await;
+    }
+    raw.until(|frame| frame.stream == 13 && frame.ends_stream())
+        .await;
+}
+
+async fn cross_site(to: SocketAddr) {
+    let mut raw = Raw::connect(to).await;
+    raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n\r\n")
+        .await;
+    let mut answer = Vec::new();
+    let _ = raw.stream.read_to_end(&mut answer).await;
+    assert!(
+        !String::from_utf8_lossy(&answer).contains("178"),
+        "another site got the profile"
+    );
+}
+
+async fn banners(to: SocketAddr) {
+    let banners: [&[u8]; 10] = [
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"EHLO example.org\r\n",
+        b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00",
+        b"\x00\x00\x00\x54\xffSMBr\x00\x00\x00\x00",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"\x10\x16\x00\x04MQTT\x04\x02\x00\x3c\x00\x0alabrpcTest",
+        b"\x00\x00\x00\x08\x04\xd2\x16\x2f",
+        b"<?xml version='1.0'?><stream:stream>",
+        b"\x05\x01\x00",
+        b"RTSP/1.0 OPTIONS *\r\n",
+    ];
+    for _ in 0..10 {
+        for banner in banners {
+            let mut raw = Raw::connect(to).await;
+            raw.send(banner).await;
+            let mut answer = Vec::new();
+            let _ = timeout(ROW, raw.stream.read_to_end(&mut answer)).await;
+        }
+    }
+}
+
+async fn random(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+        .take(10_000)
+        .collect();
+    raw.send(&bytes).await;
+    raw.rest().await;
+}
+
+/// A good call on a new connection, as often as it can.
+async fn knock(to: SocketAddr) {
+    let mut raw = Raw::open(to, &[]).await;
+    raw.call(1, &[]).await;
+    raw.until(|frame| frame.ends_stream() && frame.payload != EMPTY_MESSAGE)
+        .await;
+}

@@ -1,0 +1,412 @@
+//! The live page: in a browser as servers come and go, and against browsers that misbehave.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use labrpc::{
+    board, lab,
+    profile::Profile,
+    serve::{self, listen::Listener, source::Answer},
+    survey::hosts::{Builder, Hosts},
+};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::{
+    browser::{Browser, HANG},
+    serve::running::Running,
+    support::{self, network},
+};
+
+/// A board that runs until it is stopped.
+struct Board {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    end: JoinHandle<std::io::Result<()>>,
+}
+
+impl Board {
+    async fn start(config: board::Config) -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), config).await
+    }
+
+    async fn at(address: SocketAddr, config: board::Config) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let end = tokio::spawn(board::run(listener, config, async { drop(stopped.await) }));
+        Self { address, stop, end }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        self.end.await.unwrap().unwrap();
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Sends a request and returns the open connection.
+    async fn request(&self, path: &str, host: &str, more: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn get(&self, path: &str, host: &str, more: &str) -> String {
+        let mut text = String::new();
+        let mut stream = self.request(path, host, more).await;
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+}
+
+/// Reads a stream until it has said something.
+async fn read_until(stream: &mut TcpStream, what: &str) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if text.contains(what) {
+            return text.into_owned();
+        }
+        let read = stream.read_buf(&mut bytes).await.unwrap();
+        assert!(
+            read > 0,
+            "{what:?} does not come: {}",
+            String::from_utf8_lossy(&bytes)
+        );
+    }
+}
+
+async fn people(seats: usize) -> Vec<Profile> {
+    let config = lab::Config {
+        seats,
+        seed: 1,
+        ..lab::Config::default()
+    };
+    lab::Room::start(config).await.unwrap().people().to_vec()
+}
+
+fn hosts(text: &str) -> Hosts {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    builder.build().unwrap()
+}
+
+fn quick(hosts: Hosts) -> board::Config {
+    board::Config {
+        every: Duration::from_millis(100),
+        options: labrpc::similarity::Options {
+            top: 6,
+            ..Default::default()
+        },
+        arguments: vec![
+            "board".to_owned(),
+            "--hosts".to_owned(),
+            "hosts.txt".to_owned(),
+        ],
+        ..board::Config::new(hosts)
+    }
+}
+
+fn seat(network: &str, number: usize, person: &Profile) -> Running {
+    let address = format!("{network}{number}:1024").parse().unwrap();
+    let answer = std::sync::Arc::new(Answer::from(person));
+    Running::on(
+        Listener::tcp(address, false).unwrap(),
+        serve::Config::new(std::sync::Arc::new(answer)),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
+    if !cfg!(target_os = "linux") {
+        return support::skip("only Linux has the whole of 127.0.0.0/8");
+    }
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let network = network();
+    let people = people(40).await;
+    let config = quick(hosts(&format!("{network}1-40")));
+    let board = Board::start(config).await;
+    let page = browser.page().await;
+    page.screen(1920, 1080, "light").await;
+    page.open(&board.url()).await;
+    page.eval("window.loaded = 'once'").await;
+    let lit = |count: usize| format!("document.querySelectorAll('.seat.ok').length === {count}");
+
+    page.until("document.querySelectorAll('.seat.absent').length === 40")
+        .await;
+    assert_eq!(
+        page.eval("document.querySelector('h1').textContent").await,
+        "0 of 40 answered"
+    );
+    let mut servers = Vec::new();
+    for (number, person) in (1..).zip(&people) {
+        servers.push(seat(&network, number, person));
+        // Each lights up by itself; only some are waited for, to be done soon.
+        if number % 10 == 0 || number == 1 {
+            page.until(&lit(number)).await;
+        }
+        if number == 20 {
+            page.picture("board-half").await;
+        }
+    }
+    assert_eq!(
+        page.eval("document.querySelector('h1').textContent").await,
+        "40 of 40 answered"
+    );
+    assert!(page.count(".seat.most").await >= 2);
+    assert!(page.count(".plot .mark").await > 10);
+    page.assert_accessible().await;
+    page.picture("board").await;
+    // Details that somebody has unfolded stay so while the page changes.
+    page.eval("document.querySelector('#people details').open = true")
+        .await;
+
+    servers.remove(6).end().await;
+    // A survey may come in the middle of the server's end and find a connection reset.
+    let out = "document.querySelector('#seat-7.absent') !== null";
+    page.until(&format!("{} && {out}", lit(39))).await;
+    page.picture("board-killed").await;
+    assert_eq!(
+        page.eval("document.querySelector('#people details').open")
+            .await,
+        true
+    );
+
+    assert_eq!(
+        page.eval("window.loaded").await,
+        "once",
+        "the page was loaded again"
+    );
+    assert_eq!(page.events("Page.loadEventFired").len(), 1);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+    let (url, events) = (board.url(), format!("{}events", board.url()));
+    let requests = page.requests();
+    assert!(
+        requests
+            .iter()
+            .all(|asked| *asked == url || *asked == events || asked == "data:,"),
+        "{requests:?}"
+    );
+    board.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_finds_a_board_that_was_restarted() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let room = lab::Room::start(lab::Config::default()).await.unwrap();
+    let board = Board::start(quick(room.hosts())).await;
+    let address = board.address;
+    let page = browser.page().await;
+    page.open(&board.url()).await;
+    page.until("document.querySelectorAll('.seat.ok').length === 40")
+        .await;
+    board.stop().await;
+    page.until("document.getElementById('link').className === 'link lost'")
+        .await;
+    let fewer: Hosts = room.hosts().iter().take(39).collect();
+    let board = Board::at(address, quick(fewer)).await;
+    page.until("document.querySelectorAll('.seat').length === 39")
+        .await;
+    page.until("document.getElementById('link').className === 'link'")
+        .await;
+    board.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_scripts_the_page_loads_itself_again() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let room = lab::Room::start(lab::Config::default()).await.unwrap();
+    let board = Board::start(quick(room.hosts())).await;
+    let page = browser.page().await;
+    page.call(
+        "Emulation.setScriptExecutionDisabled",
+        json!({"value": true}),
+    )
+    .await;
+    page.open(&board.url()).await;
+    page.event("Page.loadEventFired", 3).await;
+    let document = page.call("DOM.getDocument", json!({"depth": 0})).await;
+    let html = page
+        .call(
+            "DOM.getOuterHTML",
+            json!({"nodeId": document["root"]["nodeId"]}),
+        )
+        .await;
+    let html = html["outerHTML"].as_str().unwrap();
+    assert!(html.contains("40 of 40 answered"));
+    assert!(
+        page.requests()
+            .iter()
+            .all(|asked| !asked.ends_with("/events"))
+    );
+    board.stop().await;
+}
+
+#[tokio::test]
+async fn only_requests_for_this_machine_and_from_this_page_are_answered() {
+    let board = Board::start(quick(hosts("127.0.0.1:1"))).await;
+    for (host, more, status) in [
+        ("localhost", "", "200"),
+        ("127.0.0.1:8024", "", "200"),
+        ("evil.example", "", "403"),
+        ("localhost", "Sec-Fetch-Site: cross-site\r\n", "403"),
+        ("localhost", "Sec-Fetch-Site: same-origin\r\n", "200"),
+        ("localhost", "Origin: http://evil.example\r\n", "403"),
+    ] {
+        for path in ["/", "/events"] {
+            let mut stream = board.request(path, host, more).await;
+            let answer = read_until(&mut stream, "\r\n\r\n").await;
+            let expected = format!("HTTP/1.1 {status} ");
+            assert!(
+                answer.starts_with(&expected),
+                "{host} {more}{path}: {answer}"
+            );
+        }
+    }
+    let page = board.get("/", "localhost", "").await;
+    for header in [
+        "content-security-policy: default-src 'none'; style-src 'sha256-",
+        "script-src 'sha256-",
+        "frame-ancestors 'none'",
+        "x-content-type-options: nosniff",
+        "cache-control: no-store",
+    ] {
+        assert!(page.contains(header), "{header}: {page:.1000}");
+    }
+    assert!(
+        board
+            .get("/x", "localhost", "")
+            .await
+            .starts_with("HTTP/1.1 404 ")
+    );
+    board.stop().await;
+}
+
+#[tokio::test]
+async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
+    let room = lab::Room::start(lab::Config {
+        // Their details name ids and heights as well.
+        faults: "duplicate=1,metres=1".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let people = room.people();
+    let config = board::Config {
+        anonymous: true,
+        arguments: vec!["--like".to_owned(), people[3].id.to_string()],
+        ..quick(room.hosts())
+    };
+    let board = Board::start(config).await;
+    let mut events = board.request("/events", "localhost", "").await;
+    let event = read_until(&mut events, "37 of 40 answered").await;
+    let rest = read_until(&mut events, "</footer>").await;
+    let page = board.get("/", "localhost", "").await;
+    assert!(page.contains("37 of 40 answered"));
+    for text in [&page, &event, &rest] {
+        for person in people {
+            assert!(!text.contains(person.id.as_str()), "{}", person.id);
+            let height = format!("{} cm", person.height);
+            assert!(!text.contains(&height), "{height}");
+            let weight = format!("{} kg", person.weight);
+            assert!(!text.contains(&weight), "{weight}");
+        }
+        for word in ["distance <b>", "class=\"plot", "<code>", "(id "] {
+            assert!(!text.contains(word), "{word}");
+        }
+    }
+    assert!(
+        page.contains("duplicate id"),
+        "the failures are there, without what they say"
+    );
+    let most = page.matches("most\">").count();
+    assert!(most >= 2, "{most}");
+    board.stop().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
+    // Events of some 300 kB, so that no socket's buffers hold many of them.
+    let config = board::Config {
+        patience: Duration::from_millis(300),
+        ..quick(hosts("127.0.0.1:[1-1000]"))
+    };
+    let board = Board::start(config).await;
+    let mut stuck = Vec::new();
+    for _ in 0..20 {
+        stuck.push(board.request("/events", "localhost", "").await);
+    }
+    // Somebody who reads gets one event after another in the meantime, until all of them were cut off.
+    let mut good = board.request("/events", "localhost", "").await;
+    let begun = std::time::Instant::now();
+    while !stuck.is_empty() {
+        assert!(begun.elapsed() < HANG, "{} are still served", stuck.len());
+        read_until(&mut good, "retry: 1000").await;
+        // Writing finds out without reading: a connection that the board has given up is reset.
+        stuck.retain(|stream| match stream.try_write(b"x") {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        });
+    }
+    board.stop().await;
+}
+
+#[tokio::test]
+async fn one_browser_too_many_is_turned_away_until_another_leaves() {
+    let config = board::Config {
+        browsers: 3,
+        ..quick(hosts("127.0.0.1:1"))
+    };
+    let board = Board::start(config).await;
+    let mut watching = Vec::new();
+    for _ in 0..3 {
+        let mut stream = board.request("/events", "localhost", "").await;
+        read_until(&mut stream, "retry").await;
+        watching.push(stream);
+    }
+    let mut answer = Vec::new();
+    let mut late = TcpStream::connect(board.address).await.unwrap();
+    late.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.contains(&format!("Content-Length: {}", body.len())),
+        "{answer}"
+    );
+
+    watching.pop();
+    let begun = std::time::Instant::now();
+    // The board notices that a browser has left when it next writes to it.
+    loop {
+        assert!(begun.elapsed() < HANG, "the place stays taken");
+        let mut stream = TcpStream::connect(board.address).await.unwrap();
+        // Refused while the browser that left is still counted; the bytes may then meet a closed socket.
+        let _ = stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        if answer.starts_with(b"HTTP/1.1 200 ") {
+            break;
+        }
+    }
+    board.stop().await;
+}

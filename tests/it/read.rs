@@ -1,0 +1,479 @@
+//! Reading people from files: what is kept, what is refused, and with which words.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use labrpc::{
+    profile::{Height, Profile},
+    report::read::{Error, MAX_LINE, MOST_REJECTED, People, Reason, read},
+    similarity::{Options, rank},
+};
+use proptest::prelude::*;
+
+fn read_bytes(bytes: impl Read) -> Result<People, Error> {
+    let mut people = People::default();
+    people.read_from(bytes, Path::new("file"), false, |_| ())?;
+    Ok(people)
+}
+
+/// The profiles, then the rejected rows, one a line; or the error.
+fn shown(text: &[u8]) -> String {
+    match read_bytes(text) {
+        Ok(people) => {
+            assert_eq!(people.rejections, people.rejected.len() as u64);
+            let profiles = people.profiles.iter().map(ToString::to_string);
+            let rejected = people.rejected.iter().map(ToString::to_string);
+            profiles.chain(rejected).collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_form_is_read_and_every_fault_is_named() {
+    let run = concat!(
+        r#"{"labrpc_run":1,"version":"0.1.0","metric":"gower"}"#,
+        "\n",
+        r#"{"line":1,"endpoint":"a:1024","outcome":"ok","profile":{"id":"a","height":178,"weight":60.5,"size":"XXL"},"detail":null}"#,
+        "\n",
+        r#"{"line":2,"endpoint":"b:1024","outcome":"refused","profile":null,"detail":null}"#,
+        "\n",
+        r#"{"line":3,"endpoint":"c:1024","outcome":"duplicate_id","profile":{"id":"c","height":170,"weight":60,"size":"M"}}"#,
+        "\n",
+        r#"{"line":4,"endpoint":"d:1024","outcome":"ok","profile":null}"#,
+        "\n",
+        r#"{"rank":1,"a":"a","b":"c","distance":12.5,"terms":{"height":7}}"#,
+        "\n",
+        r#"{"asked":3,"ok":1,"outcomes":{"ok":1}}"#,
+        "\n",
+    );
+    let table: &[(&[u8], &str)] = &[
+        // CSV: any order, more columns, capitals, CRLF, a byte order mark, no end of line at the end.
+        (
+            b"id,height,weight,size\na,178,60.5,XXL",
+            "a: 178 cm, 60.5 kg, XXL",
+        ),
+        (
+            b"\xef\xbb\xbfSize,x,ID,Weight,height\r\n2xl,?,a,60.5,178\r\n",
+            "a: 178 cm, 60.5 kg, XXL",
+        ),
+        (
+            b"\n\nid,height,weight,size\n\na,178,60,s\n\n",
+            "a: 178 cm, 60 kg, S",
+        ),
+        (
+            b"id,height,weight,size\na, 178.04 ,6e1, m \n",
+            "a: 178 cm, 60 kg, M",
+        ),
+        // Quotes as RFC 4180 has them, with line ends within.
+        (
+            b"id,note,\"height\",weight,size\n\"a\",\"x,\"\"\n\n,y\"\"\",178,60,\"S\"\nb,,1,60,S\n",
+            "a: 178 cm, 60 kg, S\nfile:5: height 1 is not within 50 to 272 cm (is that in metres? send centimetres)",
+        ),
+        (
+            b"id,note,height,weight,size\na,5'10\" tall,178,60,S\n",
+            "a: 178 cm, 60 kg, S",
+        ),
+        (
+            b"id,note,height,weight,size\na,\"open,178,60,S\nb,,178,60,S\nc,,178,60,S\n",
+            "b: 178 cm, 60 kg, S\nc: 178 cm, 60 kg, S\nfile:2: a cell's quotes are not closed; write \"\" for a quote within quotes",
+        ),
+        (
+            b"id,note,height,weight,size\na,\"x\"y,178,60,S\n",
+            "file:2: a cell's quotes are not closed; write \"\" for a quote within quotes",
+        ),
+        // Bad values.
+        (
+            b"id,height,weight,size\na,,60,S\n",
+            "file:2: height is missing",
+        ),
+        (
+            b"id,height,weight,size\na,178\n",
+            "file:2: weight is missing",
+        ),
+        (
+            b"id,height,weight,size\na,NaN,60,S\n",
+            "file:2: height NaN is not within 50 to 272 cm",
+        ),
+        (
+            b"id,height,weight,size\na,inf,60,S\n",
+            "file:2: height inf is not within 50 to 272 cm",
+        ),
+        (
+            b"id,height,weight,size\na,1e308,60,S\n",
+            "file:2: height 1e308 is not within 50 to 272 cm",
+        ),
+        (
+            b"id,height,weight,size\na,178,-0,S\n",
+            "file:2: weight -0 is not within 10 to 650 kg",
+        ),
+        (
+            b"id,height,weight,size\na,178,-60,S\n",
+            "file:2: weight -60 is not within 10 to 650 kg",
+        ),
+        (
+            b"id,height,weight,size\na,178,sixty,S\n",
+            "file:2: weight \"sixty\" is not a number of kg, such as 60 or 60.5",
+        ),
+        (
+            b"id,height,weight,size\na,178,60,\xff\n",
+            "file:2: size \"\u{fffd}\" is none of XXS XS S M L XL XXL XXXL (or 2XS 2XL 3XL)",
+        ),
+        (
+            b"id,height,weight,size\n\x1b[2J,178,60,S\n",
+            "file:2: id \"\\u{1b}[2J\" is not 1 to 32 characters of 0-9 A-Z a-z _ -",
+        ),
+        (
+            b"id,height,weight,size\n,178,60,S\n",
+            "file:2: id is missing",
+        ),
+        // Bad files.
+        (
+            b"",
+            "file: the file is empty; give CSV (id,height,weight,size), JSON Lines or a saved run",
+        ),
+        (
+            b"\n \r\n",
+            "file: the file is empty; give CSV (id,height,weight,size), JSON Lines or a saved run",
+        ),
+        (
+            b"id,height,weight\n",
+            "file: \"id,height,weight\" is no CSV header with id,height,weight,size, and no JSON object; \
+          give CSV with commas in UTF-8, JSON Lines or a saved run",
+        ),
+        (
+            b"\x7fELF\0\0\xff",
+            "file: \"\\u{7f}ELF\\u{0}\\u{0}\u{fffd}\" is no CSV header with id,height,weight,size, and no JSON object; \
+          give CSV with commas in UTF-8, JSON Lines or a saved run",
+        ),
+        (
+            b"id,height,weight,size,ID\n",
+            "file: the header names id twice; rename one of the columns",
+        ),
+        // JSON Lines.
+        (
+            br#"{"id":"a","height":178,"weight":60.5,"size":"XXL","more":[1]}"#,
+            "a: 178 cm, 60.5 kg, XXL",
+        ),
+        (
+            br#"{"id":"a","height":null,"weight":60.5,"size":"XXL"}"#,
+            "file:1: height is missing",
+        ),
+        (
+            br#"{"id":"a","height":-0.0,"weight":60.5,"size":"XXL"}"#,
+            "file:1: height -0 is not within 50 to 272 cm",
+        ),
+        (
+            b"{\"id\":\"a\"\n",
+            "file:1: no JSON object of a profile: EOF while parsing an object at line 1 column 9",
+        ),
+        (
+            br#"{"id":"a","height":1e999,"weight":60.5,"size":"M"}"#,
+            "file:1: no JSON object of a profile: number out of range at line 1 column 24",
+        ),
+        (
+            br#"{"id":1,"height":178,"weight":60.5,"size":"M"}"#,
+            "file:1: no JSON object of a profile: invalid type: integer `1`, expected a string at line 1 column 7",
+        ),
+        (
+            b"{\n \"id\": \"a\"\n}\n",
+            "file: the file is one JSON document; save the run with --format jsonl, one line an endpoint",
+        ),
+        (
+            b"[{\"id\":\"a\"}]",
+            "file: the file is one JSON document; save the run with --format jsonl, one line an endpoint",
+        ),
+        (
+            br#"{"labrpc_run":1,"endpoints":[]}"#,
+            "file: the file is one JSON document; save the run with --format jsonl, one line an endpoint",
+        ),
+        // A saved run: the other outcomes and the rest of it hold nobody.
+        (
+            run.as_bytes(),
+            "a: 178 cm, 60.5 kg, XXL\nc: 170 cm, 60 kg, M\nfile:5: id is missing",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(shown(text), *expected, "{}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn strict_reading_stops_at_the_first_bad_row() {
+    let text = b"id,height,weight,size\na,178,60,S\nb,,60,S\nc,,60,S\n";
+    let mut people = People::default();
+    let error = people
+        .read_from(&text[..], Path::new("file"), true, |_| ())
+        .unwrap_err();
+    assert_eq!(error.to_string(), "file:3: height is missing");
+    assert_eq!(people.profiles.len(), 1);
+}
+
+#[test]
+fn all_rejected_rows_are_counted_and_some_are_kept() {
+    let rows = MOST_REJECTED + 5;
+    let text = format!("id,height,weight,size\n{}", "a,1,1,1\n".repeat(rows));
+    let people = read_bytes(text.as_bytes()).unwrap();
+    assert_eq!(people.rejections, rows as u64);
+    assert_eq!(people.rejected.len(), MOST_REJECTED);
+    assert_eq!(
+        people.rejected[MOST_REJECTED - 1].line,
+        MOST_REJECTED as u64 + 1
+    );
+}
+
+/// Hands out a few bytes at a time, and remembers how many were asked for at most.
+struct Drip<R> {
+    input: R,
+    size: usize,
+    most: usize,
+}
+
+impl<R: Read> Read for Drip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.most = self.most.max(buffer.len());
+        let size = self.size.min(buffer.len());
+        self.input.read(&mut buffer[..size])
+    }
+}
+
+#[test]
+fn the_pieces_that_a_file_arrives_in_make_no_difference() {
+    let text = b"\xef\xbb\xbfid,note,height,weight,size\r\n\"a\",\"x\r\n\"\"\",178,60,S\r\n\r\nb,,1,60,S\nc,\"o,1,1,1\nd,,170,60,M";
+    let whole = shown(text);
+    assert_eq!(whole.lines().count(), 4, "{whole}");
+    for size in 1..text.len() {
+        let input = Drip {
+            input: &text[..],
+            size,
+            most: 0,
+        };
+        let people = read_bytes(input).unwrap();
+        let profiles = people.profiles.iter().map(ToString::to_string);
+        let rejected = people.rejected.iter().map(ToString::to_string);
+        assert_eq!(
+            profiles.chain(rejected).collect::<Vec<_>>().join("\n"),
+            whole,
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn a_line_of_two_gigabytes_costs_a_buffer() {
+    let head = b"id,height,weight,size\na,178,60,S\n";
+    let line = io::repeat(b'x').take(2 << 30);
+    let tail = b"\nb,178,60,S\n";
+    let mut input = Drip {
+        input: head.chain(line).chain(&tail[..]),
+        size: usize::MAX,
+        most: 0,
+    };
+    let people = read_bytes(&mut input).unwrap();
+    assert_eq!(people.profiles.len(), 2);
+    assert_eq!(
+        (people.rejected[0].line, &people.rejected[0].reason),
+        (3, &Reason::TooLong)
+    );
+    assert!(
+        input.most <= 4 * MAX_LINE,
+        "asked for {} bytes at once",
+        input.most
+    );
+}
+
+#[test]
+fn lines_around_the_limit() {
+    for (length, kept) in [(MAX_LINE - 1, 2), (MAX_LINE, 2), (MAX_LINE + 1, 1)] {
+        let row = "a,178,60,S,";
+        let text = format!(
+            "id,height,weight,size,note\n{row}{}\nb,178,60,S,\n",
+            "x".repeat(length - row.len())
+        );
+        for size in [1000, usize::MAX] {
+            let people = read_bytes(Drip {
+                input: text.as_bytes(),
+                size,
+                most: 0,
+            })
+            .unwrap();
+            assert_eq!(
+                (people.profiles.len(), people.rejections),
+                (kept, 2 - kept as u64),
+                "{length}"
+            );
+        }
+    }
+    // A header as long as a book is no header.
+    let error = read_bytes(io::repeat(b'x').take(1 << 20)).unwrap_err();
+    assert!(matches!(error, Error::Header { .. }), "{error}");
+    // A document on one endless line is known by its beginning.
+    let text = format!("{{\"labrpc_run\":1,\"endpoints\":[{}", " ".repeat(MAX_LINE));
+    assert!(matches!(
+        read_bytes(text.as_bytes()),
+        Err(Error::Document(_))
+    ));
+}
+
+#[test]
+fn several_files_are_read_and_missing_ones_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let csv = file("a.csv", "id,height,weight,size\na,178,60,S\nb,,60,S\n");
+    let json = file(
+        "b.jsonl",
+        r#"{"id":"c","height":178,"weight":60.5,"size":"XXL"}"#,
+    );
+    let mut bytes = 0;
+    let people = read(&[csv.clone(), json.clone()], false, |more| bytes += more).unwrap();
+    assert_eq!(people.profiles.len(), 2);
+    assert_eq!(
+        (&people.rejected[0].file, people.rejected[0].line),
+        (&csv, 3)
+    );
+    assert_eq!(
+        bytes,
+        fs::metadata(&csv).unwrap().len() + fs::metadata(&json).unwrap().len()
+    );
+    for bad in [folder.path().join("absent"), folder.path().to_owned()] {
+        let error = read(&[csv.clone(), bad.clone()], false, |_| ()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("{}: ", bad.display())),
+            "{error}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        drop(read_bytes(&bytes[..]));
+        drop(read_bytes([b"id,height,weight,size\n", &bytes[..]].concat().as_slice()));
+        drop(read_bytes([b"{}\n", &bytes[..]].concat().as_slice()));
+    }
+
+    #[test]
+    fn a_height_is_read_as_its_own_parser_reads_it(text in r"[0-9+\-. eEinfNa]{1,9}|[0-9]{1,4}\.[0-9]{1,20}") {
+        let people = read_bytes(format!("id,height,weight,size\na,{text},60,S\n").as_bytes()).unwrap();
+        match text.parse::<Height>() {
+            Ok(height) => prop_assert_eq!(people.profiles[0].height, height),
+            Err(error) => {
+                // NaN is unequal to itself, so by their words.
+                let Reason::Field(reason) = &people.rejected[0].reason else { panic!("{people:?}") };
+                prop_assert_eq!(reason.to_string(), error.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_as_csv_or_json_is_read_back(
+        id in "[0-9A-Za-z_-]{1,32}", height in 500..=2720_u16, weight in 100..=6500_u16, size in 0..8_usize
+    ) {
+        let profile = Profile {
+            id: id.parse().unwrap(),
+            height: Height::from_ticks(height).unwrap(),
+            weight: labrpc::profile::Weight::from_ticks(weight).unwrap(),
+            size: labrpc::profile::Size::ALL[size],
+        };
+        let Profile { id, height, weight, size } = &profile;
+        let csv = format!("id,height,weight,size\n{id},{height},{weight},{size}\n");
+        prop_assert_eq!(&read_bytes(csv.as_bytes()).unwrap().profiles[0], &profile);
+        let json = serde_json::to_string(&profile).unwrap();
+        prop_assert_eq!(&read_bytes(json.as_bytes()).unwrap().profiles[0], &profile);
+    }
+}
+
+/// Sixty thousand rows that nobody tidied, where `LABRPC_PEOPLE` names them.
+#[test]
+fn real_people_are_read_and_grouped_as_sort_and_uniq_group_them() {
+    let Some(path) = std::env::var_os("LABRPC_PEOPLE").map(PathBuf::from) else {
+        eprintln!("skipped: LABRPC_PEOPLE names no people.csv");
+        return;
+    };
+    let people = read(std::slice::from_ref(&path), false, |_| ()).unwrap();
+    let shell = |script: &str| {
+        let output = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(&path)
+            .env("LC_ALL", "C")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Rows without a height, by line.
+    let missing: Vec<u64> = shell(r#"grep -n '^[^,]*,,' "$1" | cut -d: -f1"#)
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    assert!(!missing.is_empty());
+    let rejected: Vec<u64> = people
+        .rejected
+        .iter()
+        .map(|rejected| rejected.line)
+        .collect();
+    assert_eq!(rejected, missing);
+    assert!(
+        people
+            .rejected
+            .iter()
+            .all(|rejected| rejected.to_string().ends_with(": height is missing"))
+    );
+
+    let options = Options {
+        twins: true,
+        ..Options::default()
+    };
+    let ranking = rank(&people.profiles, &options);
+    // The file's heights are inches in centimetres: no two of them round to one tenth, so texts are as good as ticks.
+    let mut expected: Vec<(usize, String)> = shell(
+        r#"tail -n +2 "$1" | grep -v '^[^,]*,,' | cut -d, -f2- | sort | uniq -c | awk '$1 > 1 { print $1, $2 }'"#,
+    )
+    .lines()
+    .map(|line| {
+        let (count, values) = line.split_once(' ').unwrap();
+        let row = format!("id,height,weight,size\nx,{values}\n");
+        let profile = &read_bytes(row.as_bytes()).unwrap().profiles[0];
+        (count.parse().unwrap(), profile.to_string())
+    })
+    .collect();
+    let mut twins: Vec<(usize, String)> = ranking
+        .twins
+        .iter()
+        .map(|twins| {
+            let profile = &people.profiles[twins.people[0]];
+            assert_eq!(
+                (profile.height, profile.weight, profile.size),
+                (twins.height, twins.weight, twins.size)
+            );
+            (
+                twins.count,
+                Profile {
+                    id: "x".parse().unwrap(),
+                    ..profile.clone()
+                }
+                .to_string(),
+            )
+        })
+        .collect();
+    assert!(twins.is_sorted_by_key(|(count, _)| usize::MAX - count));
+    assert!(twins[0].0 > 100, "{:?}", twins[0]);
+    twins.sort();
+    expected.sort();
+    assert_eq!(twins, expected);
+    let pairs: usize = expected
+        .iter()
+        .map(|(count, _)| count * (count - 1) / 2)
+        .sum();
+    assert_eq!((ranking.smallest, ranking.tied), (Some(0.0), pairs as u64));
+}

@@ -1,0 +1,80 @@
+//! Machine-readable reports, held against the published schema.
+
+use std::{path::Path, process::Command};
+
+use crate::support::{self, Running, file, labrpc, output};
+
+#[test]
+fn reports_of_the_whole_zoo_are_valid() {
+    let Some(python) = support::python("jsonschema") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts.txt");
+    let mut lab = labrpc();
+    lab.args(["lab", "--seats", "300", "--faults", "zoo=200"]);
+    lab.stdout(std::fs::File::create(&hosts).unwrap());
+    let _lab = Running::start(&mut lab, |line| line.contains("seats are open"));
+
+    let mut reports = Vec::new();
+    let mut report = |name: &str, arguments: &[&str]| {
+        let path = folder.path().join(name);
+        let format = name.rsplit('.').next().unwrap();
+        let run = output(
+            labrpc()
+                .args(arguments)
+                .args(["--format", format, "-o"])
+                .arg(&path),
+        );
+        assert!([0, 3].contains(&run.status), "{run:?}");
+        reports.push(path.clone());
+        path.display().to_string()
+    };
+    let hosts = hosts.display().to_string();
+    let survey = [
+        "survey",
+        "--hosts",
+        &hosts,
+        "--hosts",
+        &hosts,
+        "--max-time",
+        "2s",
+    ];
+    let run = report("run.jsonl", &survey);
+    report("run.json", &survey);
+    let everything = [
+        "rank",
+        &run,
+        "--twins",
+        "--per-person",
+        "--like",
+        "nobody",
+        "--top",
+        "20",
+    ];
+    report("rank.json", &everything);
+    report("rank.jsonl", &everything);
+    let id = "1524104742";
+    report(
+        "mahalanobis.json",
+        &["rank", &run, "--metric", "mahalanobis", "--like", id],
+    );
+    let one = file(
+        folder.path(),
+        "one.csv",
+        "id,height,weight,size\n1,178,60,L\n",
+    )
+    .display()
+    .to_string();
+    report("one.json", &["rank", &one]);
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let validated = output(
+        Command::new(python)
+            .arg(root.join("tests/it/peers/validate.py"))
+            .arg(root.join("schema/run.schema.json"))
+            .args(&reports),
+    );
+    assert_eq!(validated.status, 0, "{}", validated.stderr);
+    assert_eq!(validated.stdout.lines().count(), reports.len());
+}
