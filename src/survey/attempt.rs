@@ -376,3 +376,110 @@ fn ended(seen: &Seen, stage: Stage) -> (Outcome, Again) {
         outcome => conclude(outcome),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::*;
+
+    /// A peer that has spoken and closed before it was asked: every write fails, and what it said is there.
+    struct Deaf {
+        said: Vec<u8>,
+        /// Whether the request has had its chance to come first.
+        waited: bool,
+    }
+
+    impl AsyncRead for Deaf {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !std::mem::replace(&mut self.waited, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let count = self.said.len().min(buf.remaining());
+            buf.put_slice(&self.said[..count]);
+            self.said.drain(..count);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Deaf {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    async fn heard_from(said: Vec<u8>) -> Outcome {
+        let wire = Wire::new(Box::new(Deaf {
+            said,
+            waited: false,
+        }));
+        let trace = Arc::new(Trace::new());
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let uri = Uri::from_static("http://localhost/");
+        call_or_raw(&wire, uri, deadline, &trace).await.0
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_said_before_it_closed_is_heard() {
+        let text = br#"{"id":"a","height":178,"weight":60,"size":"M"}"#;
+        for (said, expected) in [
+            (&text[..], "ok"),
+            (b"SSH-2.0-x", "not_grpc"),
+            (b"", "reset"),
+        ] {
+            assert_eq!(heard_from(said.to_vec()).await.name(), expected);
+        }
+    }
+
+    /// Answers with bytes changed, lost and repeated: each comes to an outcome, and none to a panic.
+    #[tokio::test]
+    async fn no_damaged_answer_is_too_much() {
+        const RESPONSE: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x80\
+            \0\0\x14\x01\x04\0\0\0\x01\x88\x0f\x10\x10application/grpc\
+            \0\0\x1e\0\0\0\0\0\x01\0\0\0\0\x19\x0a\x03abc\x11\0\0\0\0\0\x40\x66\x40\
+            \x19\0\0\0\0\0\0\x4e\x40\x20\x04\
+            \0\0\x1e\x01\x05\0\0\0\x01\0\x0bgrpc-status\x010\0\x0cgrpc-message\0";
+        const JSON: &[u8] = br#"{"id":"a","height":178,"weight":60.5,"size":"M"}"#;
+        let mut rng = fastrand::Rng::with_seed(7);
+        for sample in [RESPONSE, JSON] {
+            assert_eq!(heard_from(sample.to_vec()).await.name(), "ok");
+            for _ in 0..5_000 {
+                let mut bytes = sample.to_vec();
+                for _ in 0..rng.usize(1..4) {
+                    let at = rng.usize(..bytes.len());
+                    match rng.u8(..4) {
+                        0 => bytes[at] = rng.u8(..),
+                        1 => bytes[at] ^= 1 << rng.u8(..8),
+                        2 => bytes.truncate(at + 1),
+                        _ => bytes.extend_from_within(at..),
+                    }
+                }
+                let outcome = heard_from(bytes).await;
+                assert_ne!(outcome.name(), "local", "{outcome:?}");
+            }
+        }
+    }
+}

@@ -172,3 +172,61 @@ fn is_exhausted(error: &io::Error) -> bool {
     );
     by_number || by_kind
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_is_asked_at_each_of_its_addresses() {
+        // Bound and not listened on: it refuses, and nobody else can take it.
+        let refusing = TcpSocket::new_v4().unwrap();
+        refusing.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let refusing = refusing.local_addr().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let good = listener.local_addr().unwrap();
+
+        let name = Address::Name("two.example".into(), 1024);
+        let limit = Duration::from_secs(3600);
+        assert!(connect(&name, &[refusing, good], limit).await.is_ok());
+        let Err(Failure::Outcome(outcome)) = connect(&name, &[refusing, refusing], limit).await
+        else {
+            panic!("nobody listens there");
+        };
+        assert_eq!(outcome, Outcome::Refused);
+    }
+
+    #[test]
+    fn errors_are_told_apart_by_kind_and_number() {
+        let outcome = |error: io::Error| match failure(error) {
+            Failure::Exhausted(_) => "exhausted",
+            Failure::Outcome(outcome) => outcome.name(),
+        };
+        #[cfg(target_os = "linux")]
+        for (number, expected) in [
+            (111, "refused"),
+            (113, "unreachable"),
+            (101, "unreachable"),
+            (100, "unreachable"),
+            (110, "timeout"),
+            (104, "reset"),
+            (24, "exhausted"),
+            (23, "exhausted"),
+            (105, "exhausted"),
+            (99, "exhausted"),
+            (12, "exhausted"),
+            (11, "exhausted"),
+            (13, "local"),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(outcome(error), expected, "{number}");
+        }
+        let tls = rustls::Error::HandshakeNotComplete;
+        let error = io::Error::new(io::ErrorKind::InvalidData, tls);
+        assert_eq!(during(&error, Stage::Headers).name(), "tls");
+    }
+}

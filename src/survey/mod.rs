@@ -25,7 +25,7 @@ use std::{
 };
 
 use tokio::{
-    task::JoinSet,
+    task::{self, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
@@ -138,16 +138,14 @@ pub async fn run(
         }
     }
     let mut schedule = Schedule::new(asked, config, open_files(), start);
-    let mut attempts = JoinSet::new();
-    let mut running = HashMap::new();
+    let mut running = Running::default();
 
     loop {
         let wake = loop {
             match schedule.next(Instant::now()) {
                 Next::Ask(index) => {
                     let (asker, endpoint) = (Arc::clone(&asker), hosts.get(index as usize));
-                    let task = attempts.spawn(async move { asker.attempt(&endpoint).await });
-                    running.insert(task.id(), index);
+                    running.start(index, async move { asker.attempt(&endpoint).await });
                 }
                 Next::At(instant) => break Some(instant),
                 Next::Wait => break None,
@@ -157,35 +155,65 @@ pub async fn run(
             }
         };
         let timer = [wake, end].into_iter().flatten().min();
-        let mut over = false;
-        let mut joined = tokio::select! {
+        let mut ended = tokio::select! {
             biased;
-            () = &mut cancel => {
-                over = true;
-                None
-            }
-            joined = attempts.join_next_with_id(), if !attempts.is_empty() => joined,
+            () = &mut cancel => break,
+            Some(ended) = running.next() => Some(ended),
             () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => None,
         };
-        // One wake-up may stand for many that are done, and what is done counts even when the run is over.
-        while let Some(result) = joined.take().or_else(|| attempts.try_join_next_with_id()) {
-            let (task, attempt) = result.unwrap_or_else(|error| (error.id(), Attempt::failed()));
-            let index = running
-                .remove(&task)
-                .expect("every task was entered when it began");
+        // One wake-up may stand for many that have ended.
+        while let Some((index, attempt)) = ended {
             if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
                 decide(index as usize, answer);
             }
+            ended = running.try_next();
         }
-        if over || end.is_some_and(|end| end <= Instant::now()) {
+        if end.is_some_and(|end| end <= Instant::now()) {
             break;
         }
     }
 
+    // Who had answered when the run was cut short has an answer.
+    while let Some((index, attempt)) = running.try_next() {
+        if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
+            decide(index as usize, answer);
+        }
+    }
     for (index, answer) in schedule.rest() {
         decide(index as usize, answer);
     }
     answers.into_iter().flatten().collect()
+}
+
+/// The attempts that run, each a task. Dropping it ends them.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Attempt>,
+    /// Whose attempt a task is, kept outside of it because a task that panics cannot tell.
+    indices: HashMap<task::Id, u32>,
+}
+
+impl Running {
+    fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt> + Send + 'static) {
+        let task = self.tasks.spawn(attempt);
+        self.indices.insert(task.id(), index);
+    }
+
+    async fn next(&mut self) -> Option<(u32, Attempt)> {
+        let ended = self.tasks.join_next_with_id().await?;
+        self.of(ended)
+    }
+
+    /// The next one that has ended already.
+    fn try_next(&mut self) -> Option<(u32, Attempt)> {
+        let ended = self.tasks.try_join_next_with_id()?;
+        self.of(ended)
+    }
+
+    fn of(&mut self, ended: Result<(task::Id, Attempt), JoinError>) -> Option<(u32, Attempt)> {
+        let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::failed()));
+        Some((self.indices.remove(&task)?, attempt))
+    }
 }
 
 /// Asks one endpoint.
