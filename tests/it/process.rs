@@ -15,7 +15,7 @@ use std::{
 };
 
 use labrpc::{
-    serve::{self, Config, limits::Limits, listen::Address, listen::Listener, reload},
+    serve::{self, Config, limits::Limits, listen::Listener, manager, reload},
     tls,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -168,15 +168,16 @@ fn serve() {
             }
         }
         let mut terminate = signal(SignalKind::terminate()).unwrap();
-        let listener = Listener::tcp(listen.parse().unwrap(), true).unwrap();
-        let Address::Tcp(address) = listener.address().unwrap() else {
-            unreachable!("a TCP address was bound");
-        };
-        println!("{MARK}{address}");
+        let mut listeners = manager::sockets().unwrap();
+        if listeners.is_empty() {
+            listeners.push(Listener::tcp(listen.parse().unwrap(), true).unwrap());
+        }
+        println!("{MARK}{}", listeners[0].address().unwrap());
+        manager::ready();
         let shutdown = async {
             terminate.recv().await;
         };
-        serve::run(vec![listener], config, shutdown, std::future::pending()).await;
+        serve::run(listeners, config, shutdown, std::future::pending()).await;
     });
 }
 
