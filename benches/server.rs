@@ -35,6 +35,10 @@ fn main() -> Outcome<()> {
 
     let loads = [
         ("8 connections, 32 calls open on each", vec!["-c8", "-m32"]),
+        (
+            "100 connections, 10 calls open on each",
+            vec!["-c100", "-m10"],
+        ),
         ("64 connections, one call open on each", vec!["-c64", "-m1"]),
     ];
     for (title, shape) in loads {
@@ -81,12 +85,10 @@ fn build(root: &Path) -> Outcome<Vec<Peer>> {
         .args(["build", "--release", "--quiet", "--manifest-path"])
         .arg(rust.join("Cargo.toml")))?;
     let release = rust.join("target/release");
-    let mut peers = ["ours", "bare-hyper", "bare-tonic"]
-        .map(|name| Peer {
-            name,
-            program: release.join(name),
-        })
-        .to_vec();
+    let mut peers = Vec::from(["ours", "bare-hyper", "bare-tonic"].map(|name| Peer {
+        name,
+        program: release.join(name),
+    }));
     let go = root.join("benches/peers/grpc-go");
     let program = release.join("grpc-go");
     match run(Command::new("go")
@@ -102,15 +104,6 @@ fn build(root: &Path) -> Outcome<Vec<Peer>> {
         Err(error) => eprintln!("without grpc-go: {error}"),
     }
     Ok(peers)
-}
-
-impl Clone for Peer {
-    fn clone(&self) -> Self {
-        Self {
-            name: self.name,
-            program: self.program.clone(),
-        }
-    }
 }
 
 /// A running server, killed when dropped.

@@ -37,15 +37,12 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
 }
 
 fn start(server: &Server, (transport, peer): (Transport, Option<SocketAddr>)) {
-    let server = server.clone();
-    tokio::spawn(async move {
-        let local = match &transport {
-            Transport::Tcp(stream) => stream.local_addr().ok(),
-            _ => None,
-        };
-        let peer = peer.map(|peer| peer.ip());
-        server.serve(transport, peer, local).await;
-    });
+    let local = match &transport {
+        Transport::Tcp(stream) => stream.local_addr().ok(),
+        _ => None,
+    };
+    let peer = peer.map(|peer| peer.ip());
+    tokio::spawn(server.serve(transport, peer, local));
 }
 
 /// How long to leave accept(2) alone after it failed.

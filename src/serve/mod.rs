@@ -42,6 +42,7 @@ use crate::serve::{
 };
 
 mod accept;
+mod call;
 pub mod detect;
 mod grpc;
 pub(crate) mod http;
@@ -269,11 +270,14 @@ impl Server {
     }
 
     /// Serves one accepted connection to its end: the allow list and the limits first, then whatever the
-    /// peer speaks.
-    pub async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+    /// peer speaks. The drain waits for it from this call on.
+    pub fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let local = stream.local_addr().ok();
         self.serve(Transport::Tcp(stream), Some(peer.ip()), local)
-            .await;
     }
 
     /// The counters in the Prometheus text format.
@@ -311,44 +315,60 @@ impl Server {
         End::Cut(open)
     }
 
-    async fn serve(&self, transport: Transport, peer: Option<IpAddr>, local: Option<SocketAddr>) {
-        let shared = &self.shared;
+    fn serve(
+        &self,
+        transport: Transport,
+        peer: Option<IpAddr>,
+        local: Option<SocketAddr>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        // Here and not in the future, whose task may not have run yet when the drain begins.
+        let phase = shared.phase.subscribe();
+        shared.serve(phase, transport, peer, local)
+    }
+}
+
+impl Shared {
+    async fn serve(
+        self: Arc<Self>,
+        mut phase: watch::Receiver<Phase>,
+        transport: Transport,
+        peer: Option<IpAddr>,
+        local: Option<SocketAddr>,
+    ) {
         // An IPv4 caller at a dual-stack listener is counted and judged as what it is.
         let peer = peer.map(|peer| peer.to_canonical());
         if let Some(peer) = peer
-            && !shared.allows(peer)
+            && !self.allows(peer)
         {
-            return shared.metrics.refusal(Refusal::Address);
+            return self.metrics.refusal(Refusal::Address);
         }
-        let permit = match shared.gate.admit(peer) {
+        let permit = match self.gate.admit(peer) {
             Ok(permit) => permit,
             Err(full) => {
-                return shared.metrics.refusal(match full {
+                return self.metrics.refusal(match full {
                     Full::Server => Refusal::Connections,
                     Full::Address => Refusal::ConnectionsPerAddress,
                 });
             }
         };
         let visit = Arc::new(Visit {
-            server: Arc::clone(shared),
+            server: Arc::clone(&self),
             permit,
             local,
         });
-        let mut phase = shared.phase.subscribe();
         tokio::select! {
             biased;
             served = visit.serve(transport) => {
                 if let Err(reason) = served {
-                    shared.metrics.refusal(reason);
-                    shared.explain(reason, peer);
+                    self.metrics.refusal(reason);
+                    self.explain(reason, peer);
                 }
             }
             _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
         }
     }
-}
 
-impl Shared {
     fn allows(&self, peer: IpAddr) -> bool {
         let allow = &self.config.allow;
         allow.is_empty() || allow.iter().any(|net| net.contains(&peer))

@@ -16,7 +16,7 @@ use std::{
 
 use labrpc::{
     serve::{
-        self, Config, limits::Limits, listen::Address, listen::Listener, profile_file, reload,
+        self, Config, limits::Limits, listen::Listener, manager, profile_file::Fields, reload,
     },
     tls,
 };
@@ -159,7 +159,7 @@ fn serve() {
             let folder = Path::new(&folder);
             let profile = reload::profile(
                 folder.join("profile.toml"),
-                profile_file::Fields::default(),
+                Fields::default(),
                 reload::EVERY,
             )
             .unwrap();
@@ -175,15 +175,16 @@ fn serve() {
             }
         }
         let mut terminate = signal(SignalKind::terminate()).unwrap();
-        let listener = Listener::tcp(listen.parse().unwrap(), true).unwrap();
-        let Address::Tcp(address) = listener.address().unwrap() else {
-            unreachable!("a TCP address was bound");
-        };
-        println!("{MARK}{address}");
+        let mut listeners = manager::sockets().unwrap();
+        if listeners.is_empty() {
+            listeners.push(Listener::tcp(listen.parse().unwrap(), true).unwrap());
+        }
+        println!("{MARK}{}", listeners[0].address().unwrap());
+        manager::ready();
         let shutdown = async {
             terminate.recv().await;
         };
-        serve::run(vec![listener], config, shutdown, std::future::pending()).await;
+        serve::run(listeners, config, shutdown, std::future::pending()).await;
     });
 }
 

@@ -291,3 +291,46 @@ async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() 
     }
     open.get_profile(GetProfileRequest {}).await.unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
+    let Some(activate) = super::running::tool("systemd-socket-activate") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let notify = tokio::net::UnixDatagram::bind(&path).unwrap();
+    // It listens by itself; the port is free for it again.
+    let Address::Tcp(address) = bind("127.0.0.1:0").address().unwrap() else {
+        panic!("a TCP address");
+    };
+    let mut manager = std::process::Command::new(activate)
+        .args(["-l", &address.to_string()])
+        .arg(format!("-ENOTIFY_SOCKET={}", path.display()))
+        .args([
+            "-ELABRPC_TEST_LISTEN=none",
+            "-ELABRPC_TEST_BARE=false",
+            "--",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args(["process::serve", "--exact", "--ignored", "--nocapture"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stream = loop {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            break stream;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    let mut word = [0; 64];
+    let length = notify.recv(&mut word).await.unwrap();
+    assert_eq!(&word[..length], b"READY=1\n");
+    let mut received = String::new();
+    stream.read_to_string(&mut received).await.unwrap();
+    assert_eq!(received, JSON);
+    manager.kill().unwrap();
+    manager.wait().unwrap();
+}
