@@ -61,6 +61,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             people.rejections
         );
     }
+    if people.absent > 0 {
+        anstream::eprintln!(
+            "note: {} endpoints of the survey have no profile",
+            people.absent
+        );
+    }
     let mut options = args.ranking.options(args.writing.format);
     options.per_person = args.per_person;
     options.twins = args.twins;

@@ -11,6 +11,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -35,6 +36,8 @@ pub struct People {
     pub rejected: Vec<Rejected>,
     /// How many rows are no profile.
     pub rejections: u64,
+    /// How many endpoints of saved surveys have no profile to read.
+    pub absent: u64,
 }
 
 /// A row that is no profile.
@@ -213,11 +216,12 @@ impl People {
             let row = match line.broken {
                 Some(Broken::TooLong) => Err(Reason::TooLong),
                 Some(Broken::Open) => Err(Reason::Quote),
-                None => format.profile(line.bytes),
+                None => format.row(line.bytes),
             };
             match row {
-                Ok(Some(profile)) => self.profiles.push(profile),
-                Ok(None) => {}
+                Ok(Row::Person(profile)) => self.profiles.push(profile),
+                Ok(Row::Absent) => self.absent += 1,
+                Ok(Row::Other) => {}
                 Err(reason) => {
                     let rejected = Rejected {
                         file: file.to_owned(),
@@ -243,6 +247,30 @@ impl People {
     }
 }
 
+/// What a row tells.
+enum Row {
+    Person(Profile),
+    /// An endpoint of a survey that has no profile.
+    Absent,
+    /// Something about the run as a whole.
+    Other,
+}
+
+impl Row {
+    /// A line of a survey; only with these outcomes it is to hold a profile.
+    fn surveyed(
+        outcome: &[u8],
+        profile: impl FnOnce() -> Result<Profile, Reason>,
+    ) -> Result<Self, Reason> {
+        match outcome {
+            b"ok" | b"duplicate_id" => profile().map(Self::Person),
+            // The endpoint is listed twice and counted once.
+            b"duplicate_line" => Ok(Self::Other),
+            _ => Ok(Self::Absent),
+        }
+    }
+}
+
 /// What a file's rows look like.
 enum Format {
     Csv(Columns),
@@ -265,22 +293,21 @@ impl Format {
         }
     }
 
-    /// The profile in a row; `None` for a row that is not meant to hold one.
-    fn profile(&self, row: &[u8]) -> Result<Option<Profile>, Reason> {
+    fn row(&self, row: &[u8]) -> Result<Row, Reason> {
         let json = |error: serde_json::Error| Reason::Json(Untrusted::new(&error.to_string()));
         match self {
-            Self::Csv(columns) => columns.profile(row).map(Some),
+            Self::Csv(columns) => columns.row(row),
             Self::Profiles => {
                 let fields: Fields<'_> = serde_json::from_slice(row).map_err(json)?;
-                fields.profile().map(Some)
+                fields.profile().map(Row::Person)
             }
             Self::Run => {
                 let part: Part<'_> = serde_json::from_slice(row).map_err(json)?;
-                match part.outcome.as_deref() {
-                    Some("ok" | "duplicate_id") => {
-                        part.profile.unwrap_or_default().profile().map(Some)
-                    }
-                    _ => Ok(None),
+                match part.outcome {
+                    Some(outcome) => Row::surveyed(outcome.as_bytes(), || {
+                        part.profile.unwrap_or_default().profile()
+                    }),
+                    None => Ok(Row::Other),
                 }
             }
         }
@@ -326,13 +353,16 @@ impl Fields<'_> {
     }
 }
 
-/// The columns of a CSV file: for each, which of the four fields it holds.
+/// The columns of a CSV file: for each, which of the named fields it holds.
 struct Columns {
     fields: Vec<Option<usize>>,
+    /// Whether the file is a survey's, whose rows are endpoints, some of them without a profile.
+    survey: bool,
 }
 
 impl Columns {
-    const NAMES: [&str; 4] = ["id", "height", "weight", "size"];
+    /// A profile's fields, and the two by which a survey's file is known.
+    const NAMES: [&str; 6] = ["id", "height", "weight", "size", "outcome", "endpoint"];
 
     fn parse(header: &[u8], file: &Path) -> Result<Self, Error> {
         let bad = || Error::Header {
@@ -344,7 +374,7 @@ impl Columns {
             let field = Self::NAMES
                 .iter()
                 .position(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()));
-            if let Some(field) = field
+            if let Some(field @ 0..4) = field
                 && fields.contains(&Some(field))
             {
                 return Err(Error::TwoColumns {
@@ -354,15 +384,17 @@ impl Columns {
             }
             fields.push(field);
         }
-        if (0..4).all(|field| fields.contains(&Some(field))) {
-            Ok(Self { fields })
+        let has = |mut wanted: Range<usize>| wanted.all(|field| fields.contains(&Some(field)));
+        let survey = has(4..6);
+        if has(0..4) {
+            Ok(Self { fields, survey })
         } else {
             Err(bad())
         }
     }
 
-    fn profile(&self, row: &[u8]) -> Result<Profile, Reason> {
-        let mut values: [&[u8]; 4] = [b""; 4];
+    fn row(&self, row: &[u8]) -> Result<Row, Reason> {
+        let mut values: [&[u8]; Self::NAMES.len()] = [b""; Self::NAMES.len()];
         // Few files quote anything, and then nothing needs to be copied.
         let unquoted;
         if memchr::memchr(b'"', row).is_some() {
@@ -379,7 +411,21 @@ impl Columns {
                 }
             }
         }
-        profile(values).map_err(Reason::Field)
+        let [id, height, weight, size, outcome, _] = values;
+        let profile = || profile([unguarded(id), height, weight, size]).map_err(Reason::Field);
+        if self.survey {
+            Row::surveyed(outcome, profile)
+        } else {
+            profile().map(Row::Person)
+        }
+    }
+}
+
+/// A text without the apostrophe that keeps a spreadsheet from running it, which this program's own CSV has.
+fn unguarded(text: &[u8]) -> &[u8] {
+    match text {
+        [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
+        _ => text,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
     profile::Profile,
@@ -67,31 +67,53 @@ impl Page<'_> {
     }
 
     /// Writes `label` in `style` and then `text`, broken at spaces; further lines begin at `indent`.
+    ///
+    /// A word too wide for any line is cut where the line ends: Chinese has no spaces, and a peer's text as few
+    /// as it likes.
     fn wrapped(&mut self, style: Style, label: &str, indent: usize, text: &str) -> io::Result<()> {
         let (label_style, text_style) = if label.is_empty() {
             (Style::new(), style)
         } else {
             (style, Style::new())
         };
-        let mut line = String::new();
-        let mut used = label.width();
-        write!(self.out, "{label_style}{label}{label_style:#}")?;
-        for word in text.split(' ') {
-            let gap = usize::from(!line.is_empty());
-            if used + gap + word.width() > self.width && !line.is_empty() {
-                writeln!(self.out, "{text_style}{line}{text_style:#}")?;
-                write!(self.out, "{:indent$}", "")?;
-                line.clear();
-                used = indent;
+        // Columns used, the spaces owed to what was written last, and whether that was anything.
+        let (mut used, mut gap, mut written) = (0, 0, false);
+        for (style, part) in [(label_style, label), (text_style, text)] {
+            write!(self.out, "{style}")?;
+            for word in part.split_inclusive(' ') {
+                let (word, after) = match word.strip_suffix(' ') {
+                    Some(word) => (word, 1),
+                    None => (word, 0),
+                };
+                if !word.is_empty() {
+                    if written && used + gap + word.width() > self.width {
+                        self.broken(style, indent)?;
+                        (used, gap) = (indent, 0);
+                    }
+                    write!(self.out, "{:gap$}", "")?;
+                    used += gap;
+                    gap = 0;
+                    for c in word.chars() {
+                        let width = c.width().unwrap_or(0);
+                        if used + width > self.width {
+                            self.broken(style, indent)?;
+                            used = indent;
+                        }
+                        write!(self.out, "{c}")?;
+                        used += width;
+                    }
+                    written = true;
+                }
+                gap += after;
             }
-            if !line.is_empty() {
-                line.push(' ');
-                used += 1;
-            }
-            line.push_str(word);
-            used += word.width();
+            write!(self.out, "{style:#}")?;
         }
-        writeln!(self.out, "{text_style}{line}{text_style:#}")
+        writeln!(self.out)
+    }
+
+    /// Ends a line in the middle of a text. A pager forgets the colour there.
+    fn broken(&mut self, style: Style, indent: usize) -> io::Result<()> {
+        write!(self.out, "{style:#}\n{:indent$}{style}", "")
     }
 
     fn blank(&mut self) -> io::Result<()> {

@@ -1,7 +1,9 @@
 //! The sockets that a server listens on, and the addresses under which others reach them.
 
+#[cfg(unix)]
+use std::fs;
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,

@@ -2,11 +2,13 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::Shutdown,
+    net::{Shutdown, TcpListener},
     process::Stdio,
+    thread,
 };
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::support::{self, Output, Running, file, labrpc, network, output, run};
 
@@ -199,25 +201,72 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
 #[test]
 fn lines_fit_the_columns() {
     let dead = network();
+    // Servers of the original exercise, whose data a grammar refuses: nothing to break a line at, and a hint.
+    let name = "张三丰".repeat(30);
+    let chinese = raw(&format!(
+        r#"{{"id":"{name}","height":178,"weight":60,"size":"M"}}"#
+    ));
+    let jin = raw(r#"{"id":"1","height":178,"weight":1200,"size":"M"}"#);
     for columns in [60, 80, 200] {
-        let mut command = labrpc();
-        command
-            .args(["survey", "--demo", "3", "--top", "3"])
-            .env("COLUMNS", columns.to_string());
-        let demo = output(&mut command).stdout;
-        let mut command = labrpc();
-        command
-            .args(["survey", &format!("{dead}1-40")])
-            .env("COLUMNS", columns.to_string());
-        let failed = output(&mut command).stdout;
-        for line in demo.lines().chain(failed.lines()) {
-            assert!(line.chars().count() <= columns, "{columns}: {line}");
+        let survey = |arguments: &[&str]| {
+            let mut command = labrpc();
+            command
+                .arg("survey")
+                .args(arguments)
+                .env("COLUMNS", columns.to_string());
+            output(&mut command).stdout
+        };
+        let demo = survey(&["--demo", "3", "--top", "3"]);
+        let failed = survey(&[&format!("{dead}1-40")]);
+        let refused = survey(&[&chinese, &jin]);
+        let long = person(&"7".repeat(32));
+        let other = person(&"8".repeat(32));
+        let pair = survey(&[long.address(), other.address()]);
+        for line in [&demo, &failed, &refused, &pair]
+            .iter()
+            .flat_map(|text| text.lines())
+        {
+            assert!(line.width() <= columns, "{columns}: {line}");
+            assert_eq!(line.trim_end(), line);
         }
         assert!(
             failed.starts_with(&format!("{dead}[1-40] (40): refused;")),
             "{failed}"
         );
+        // Lines after the first are indented, by four or seven columns; nothing else was changed.
+        let joined = |text: &str| text.replace([' ', '\n'], "");
+        assert!(
+            joined(&refused).contains(&format!("id\"{}", &name[..80 * "张".len()])),
+            "{refused}"
+        );
+        assert!(
+            joined(&refused).contains("isthatinjin(斤)?sendkilograms,halfofit"),
+            "{refused}"
+        );
+        // The name is broken where two more columns would not have fitted.
+        let full = refused.lines().filter(|line| line.width() >= columns - 1);
+        assert!(columns == 200 || full.count() >= 1, "{refused}");
+        for line in refused.lines().take_while(|line| !line.is_empty()) {
+            assert!(
+                line.starts_with("raw://127.0.0.1:") || line.starts_with("    "),
+                "{refused}"
+            );
+        }
     }
+}
+
+/// A server of the original exercise that sends this text to whoever connects, for as long as the tests run.
+fn raw(text: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let text = text.to_owned();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            // A caller that has left is nobody's loss.
+            let _ = connection.and_then(|mut peer| peer.write_all(text.as_bytes()));
+        }
+    });
+    format!("raw://{address}")
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod road;
 mod schema;
 mod serve;
 mod similarity;
+mod spreadsheet;
 mod support;
 mod survey;
 mod survey_room;

@@ -86,6 +86,20 @@ fn every_form_is_read_and_every_fault_is_named() {
             b"id,note,height,weight,size\na,\"x\"y,178,60,S\n",
             "file:2: a cell's quotes are not closed; write \"\" for a quote within quotes",
         ),
+        // A spreadsheet's guard is no part of an id. What is guarded otherwise is shown as it was.
+        (
+            b"id,height,weight,size\n'-1,178,60,S\n'1,178,60,S\n",
+            "-1: 178 cm, 60 kg, S\nfile:3: id \"'1\" is not 1 to 32 characters of 0-9 A-Z a-z _ -",
+        ),
+        // A saved survey; without its endpoints, an outcome is but another column.
+        (
+            b"endpoint,outcome,id,height,weight,size\nx,ok,a,178,60,S\nx,refused,,,,\nx,duplicate_id,b,178,60,S\nx,ok,,1,1,S",
+            "a: 178 cm, 60 kg, S\nb: 178 cm, 60 kg, S\nfile:5: id is missing",
+        ),
+        (
+            b"outcome,id,height,weight,size\nlost,a,178,60,S\n",
+            "a: 178 cm, 60 kg, S",
+        ),
         // Bad values.
         (
             b"id,height,weight,size\na,,60,S\n",

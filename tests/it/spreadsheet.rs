@@ -1,0 +1,219 @@
+//! CSV in other people's readers: Python's csv module takes every report as RFC 4180, and LibreOffice finds no
+//! formula in any; and this program reads back what it wrote.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use labrpc::{
+    report::{Report, Survey, csv, read},
+    similarity::Options,
+    survey::{
+        hosts::Builder,
+        outcome::{Answer, Outcome},
+    },
+    untrusted::Untrusted,
+};
+
+use crate::support::{self, Running, file, labrpc, output};
+
+/// Every way to begin a formula, and ids may begin with one of them.
+const FORMULAS: [&str; 9] = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "＝1+1",
+    "＋1+1",
+    "－1+1",
+    "＠SUM(1)",
+    "=HYPERLINK(\"x\",\"y\")",
+];
+
+fn person(id: &str) -> Running {
+    let id = format!("--id={id}");
+    let rest = "--listen 127.0.0.1:0 --height 178 --weight 60 --size XXL";
+    Running::serve([id.as_str()].into_iter().chain(rest.split(' ')))
+}
+
+fn csv(arguments: &[&str], input: &Path, path: &Path) {
+    let output = output(
+        labrpc()
+            .args(arguments)
+            .arg(input)
+            .args(["--format", "csv", "-o"])
+            .arg(path),
+    );
+    assert!([0, 3].contains(&output.status), "{output:?}");
+}
+
+/// A survey of the whole zoo and of three people whose ids begin with a minus sign, two of them twins.
+fn surveyed(folder: &Path) -> PathBuf {
+    let hosts = folder.join("hosts.txt");
+    let mut lab = labrpc();
+    lab.args(["lab", "--seats", "200", "--faults", "zoo=50%,escape-id=2"])
+        .stdout(fs::File::create(&hosts).unwrap());
+    let _room = Running::start(&mut lab, |line| line.contains("seats are open"));
+    let people = ["-1-2", "--1", "-x"].map(person);
+    let mut list = fs::read_to_string(&hosts).unwrap();
+    for person in &people {
+        list += &format!("{}\n", person.address());
+    }
+    fs::write(&hosts, list).unwrap();
+    let path = folder.join("survey.csv");
+    csv(&["survey", "--max-time", "3s", "--hosts"], &hosts, &path);
+    path
+}
+
+/// The rankings of people whose ids begin with a minus sign; every tenth has a twin.
+fn ranked(folder: &Path) -> [PathBuf; 3] {
+    let rows = (0..60).map(|n| format!("-{n}-1,{},60,M\n", 150 + n % 54));
+    let people = format!("id,height,weight,size\n{}", rows.collect::<String>());
+    let people = file(folder, "people.csv", people);
+    let reports: [(&str, &[&str]); 3] = [
+        ("pairs.csv", &["rank", "--top", "20"]),
+        ("per-person.csv", &["rank", "--per-person"]),
+        ("twins.csv", &["rank", "--twins"]),
+    ];
+    reports.map(|(name, arguments)| {
+        let path = folder.join(name);
+        csv(arguments, &people, &path);
+        path
+    })
+}
+
+/// A report in which a text of strangers stands alone in its cell.
+fn details(folder: &Path) -> PathBuf {
+    let mut hosts = Builder::default();
+    hosts.argument(&format!("192.0.2.1-{}", FORMULAS.len()));
+    let answers = FORMULAS.map(|text| Answer::unasked(Outcome::Dns(Untrusted::new(text))));
+    let survey = Survey {
+        hosts: hosts.build().unwrap(),
+        answers: answers.to_vec(),
+    };
+    let report = Report::survey(
+        UNIX_EPOCH + Duration::from_secs(1),
+        Vec::new(),
+        survey,
+        Options::default(),
+    );
+    let mut text = Vec::new();
+    csv::write(&report, &mut text).unwrap();
+    file(folder, "details.csv", text)
+}
+
+fn reports(folder: &Path) -> Vec<PathBuf> {
+    let mut reports = vec![surveyed(folder), details(folder)];
+    reports.extend(ranked(folder));
+    reports
+}
+
+#[test]
+fn python_reads_every_report_and_finds_no_formula() {
+    const CHECK: &str = r#"
+import csv, re, sys
+for path in sys.argv[1:]:
+    data = open(path, 'rb').read()
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.reader(file, strict=True))
+    for row in rows:
+        assert len(row) == len(rows[0]), (path, row)
+        for cell in row:
+            assert cell[:1] not in tuple('=+-@\t\r\n＝＋－＠'), (path, row)
+    unquoted = re.sub(rb'"[^"]*"', b'', data)
+    ends = [unquoted.count(end) for end in (b'\r\n', b'\r', b'\n')]
+    assert ends == [len(rows)] * 3, (path, ends, len(rows))
+    print(path.split('/')[-1], len(rows), sum(cell[:1] == "'" for row in rows for cell in row))
+"#;
+    let Some(python) = support::tool("python3") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let reports = reports(folder.path());
+    let output = output(Command::new(python).args(["-c", CHECK]).args(&reports));
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    // Rows with the header, and cells that are guarded: ids, and the details that begin as formulas do.
+    let expected = [
+        "survey.csv 204 3",
+        "details.csv 10 9",
+        "pairs.csv 21 40",
+        "per-person.csv 61 120",
+        "twins.csv 7 6",
+    ];
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn libreoffice_reads_every_report_and_finds_no_formula() {
+    let Some(office) = support::tool("soffice") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let reports = reports(folder.path());
+    // Were it to take no cell for a formula, the others would prove nothing.
+    let control = file(folder.path(), "control.csv", "a,b\r\n=1+1,2\r\n");
+    let profile = format!(
+        "-env:UserInstallation=file://{}/office",
+        folder.path().display()
+    );
+    let output = output(
+        Command::new(office)
+            .args([&profile, "--headless", "--convert-to", "fods", "--outdir"])
+            .arg(folder.path())
+            .args(&reports)
+            .arg(&control),
+    );
+    assert_eq!(output.status, 0, "{output:?}");
+    let opened = |path: &Path| fs::read_to_string(path.with_extension("fods")).unwrap();
+    let formulas = |path: &Path| opened(path).matches("table:formula=").count();
+    assert_eq!(formulas(&control), 1);
+    for report in &reports {
+        assert_eq!(formulas(report), 0, "{}", report.display());
+    }
+    // They were read, and not as one column.
+    for (report, cell) in reports.iter().zip(["-1-2", "=1+1", "-0-1", "-0-1", "-0-1"]) {
+        let text = opened(report);
+        let whole = [format!("<text:p>&apos;{cell}"), format!("<text:p>'{cell}")];
+        assert!(
+            whole.iter().any(|cell| text.contains(cell)),
+            "{}: no {cell}",
+            report.display()
+        );
+    }
+}
+
+#[test]
+fn a_survey_s_csv_is_ranked_with_the_ids_that_were_guarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = surveyed(folder.path());
+    let people = read::read(std::slice::from_ref(&path), true, |_| ()).unwrap();
+
+    let mut rows = ::csv::Reader::from_path(&path).unwrap();
+    let (mut expected, mut absent) = (Vec::new(), 0);
+    for row in rows.records() {
+        let row = row.unwrap();
+        if row[5].is_empty() {
+            absent += 1;
+            continue;
+        }
+        let id = row[5].strip_prefix('\'').unwrap_or(&row[5]);
+        expected.push(format!("{id}: {} cm, {} kg, {}", &row[6], &row[7], &row[8]));
+    }
+    let found: Vec<String> = people.profiles.iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+    assert_eq!((people.rejections, people.absent), (0, absent));
+    assert!(absent > 50, "{absent}");
+
+    let ranked = output(labrpc().arg("rank").arg(&path));
+    assert_eq!(ranked.status, 0, "{ranked:?}");
+    assert_eq!(
+        ranked.stderr,
+        format!("note: {absent} endpoints of the survey have no profile\n")
+    );
+    for twin in ["-1-2", "--1", "-x"] {
+        assert!(ranked.stdout.contains(twin), "{}", ranked.stdout);
+    }
+}
