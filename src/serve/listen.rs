@@ -1,9 +1,7 @@
 //! The sockets that a server listens on, and the addresses under which others reach them.
 
-#[cfg(unix)]
-use std::fs;
 use std::{
-    fmt, io,
+    fmt, fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
