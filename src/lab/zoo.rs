@@ -58,9 +58,9 @@ pub(crate) static ZOO: &[Behaviour] = &[
     act("mute-body", |p| vec![Hear, Say(cut(p, 30)), Stall], in_body),
     act("mute-trailers", |p| vec![Hear, Say(cut(p, END)), Stall], in_body),
     // One byte after another.
-    act("drip-settings", |_| vec![Drip(frames::settings(), Duration::from_secs(1)), Stall], in_headers),
-    act("drip-headers", |_| vec![Hear, Say(frames::settings()), Drip(frames::response(), Duration::from_millis(300)), Stall], in_headers),
-    act("drip-body", |p| vec![Hear, Say(cut(p, 0)), Drip(frames::message(&message(p)), Duration::from_millis(300)), Stall], in_body),
+    act("drip-settings", |_| vec![Drip(frames::settings(), DRIP), Stall], in_headers),
+    act("drip-headers", |_| vec![Hear, Say(frames::settings()), Drip(frames::response(), DRIP), Stall], in_headers),
+    act("drip-body", |p| vec![Hear, Say(cut(p, 0)), Drip(frames::message(&message(p)), DRIP), Stall], in_body),
     act("dribble", |p| vec![Hear, Pieces(frames::honest(p), 11)], is_grpc),
     // Ended early: in good order and by RST, at every stage.
     act("close", |_| vec![], is_reset),
@@ -163,6 +163,9 @@ pub(crate) static ZOO: &[Behaviour] = &[
 
 /// Between an answer and a reset that would overtake it.
 const TICK: Duration = Duration::from_millis(20);
+
+/// Between two bytes that drip: no answer gets through in the time of an attempt.
+const DRIP: Duration = Duration::from_secs(1);
 
 /// A cut behind the message.
 const END: usize = usize::MAX;

@@ -66,18 +66,19 @@ async fn a_closed_room_refuses_and_can_be_opened_again_on_its_port() {
 #[tokio::test]
 async fn the_whole_zoo_is_accounted_for() {
     let room = Room::start(lab::Config {
-        seats: 400,
-        faults: "zoo=60%".parse().unwrap(),
+        seats: 240,
+        faults: "zoo=95%".parse().unwrap(),
         ..lab::Config::default()
     })
     .await
     .unwrap();
     let config = survey::Config {
-        max_time: Duration::from_secs(3),
+        // An outcome that is not a timeout must not become one on a machine that has other things to do.
+        max_time: Duration::from_secs(8),
         ..survey::Config::default()
     };
     let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
-    assert_eq!(answers.len(), 400);
+    assert_eq!(answers.len(), 240);
     let wrong: Vec<_> = answers
         .iter()
         .enumerate()
