@@ -4,11 +4,12 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 
 use labrpc::{
     pb::GetProfileRequest,
-    serve::Config,
+    serve::{Config, limits::Limits},
     tls::{self, Error, authority},
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -174,12 +175,12 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
     let mut client = (*tls::client(Some(&lab.ca()), None, false).unwrap()).clone();
     client.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connector = TlsConnector::from(Arc::new(client));
-    let connect = async || {
-        let stream = TcpStream::connect(server.address).await.unwrap();
+    let connect = async |address| {
+        let stream = TcpStream::connect(address).await.unwrap();
         let name = "localhost".try_into().unwrap();
         connector.connect(name, stream).await.unwrap()
     };
-    let mut stream = connect().await;
+    let mut stream = connect(server.address).await;
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
@@ -191,10 +192,23 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
         "{received}"
     );
 
-    tokio::time::pause();
+    // Silence that is answered without TLS, until the server has had enough of it.
+    let server = Running::start(Config {
+        tls: Some(watch::channel(tls::server(&lab.files).unwrap()).1),
+        limits: Limits {
+            silence: Duration::from_millis(500),
+            handshake: Duration::from_secs(2),
+            ..Limits::default()
+        },
+        plaintext: true,
+        ..config()
+    });
     let mut received = Vec::new();
     // However it ends, nothing is sent.
-    let _ = connect().await.read_to_end(&mut received).await;
+    let _ = connect(server.address)
+        .await
+        .read_to_end(&mut received)
+        .await;
     assert_eq!(received, b"");
 }
 
