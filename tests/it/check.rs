@@ -175,8 +175,11 @@ async fn a_server_that_dies_with_its_caller() {
     let output = checked(&one_thread(usize::MAX).await).await;
     let fail = ["speaks HTTP/2", "survives a cut"];
     assert_verdicts(&output, 3, &fail, &WITHOUT_HTTP2);
+    // Refused, or reset where the system had taken the connection for the dying server.
     assert!(
-        output.stdout.contains("then refused; an error on one"),
+        output
+            .stdout
+            .contains("; an error on one connection must not end the server"),
         "{output:?}"
     );
 }
