@@ -103,6 +103,17 @@ impl Reader {
                     );
                 }
             }
+            // Minutes each, and a matter of other programs: here they need only exist. Clippy compiles them.
+            ("sh", ["bench"]) => {
+                let manifest = page("Cargo.toml");
+                for line in text.lines() {
+                    let name = line.strip_prefix("cargo bench --bench ").unwrap();
+                    assert!(
+                        manifest.contains(&format!("name = \"{name}\"\nharness = false")),
+                        "{line}"
+                    );
+                }
+            }
             ("sh", words) => text.lines().for_each(|line| self.run(line, words)),
             ("text", ["output"]) => assert_eq!(&self.printed, text),
             ("text", ["house"] | []) => {}
