@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::running::{Running, config, tool};
+use crate::serve::running::{Running, config, tool};
 
 #[tokio::test]
 async fn h2spec_finds_nothing() {

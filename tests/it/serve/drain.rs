@@ -7,7 +7,7 @@ use tokio::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use super::running::{Running, config};
+use crate::serve::running::{Running, config};
 
 #[tokio::test]
 async fn an_idle_client_leaves_and_a_watcher_hears_of_it() {

@@ -27,8 +27,8 @@ use tokio::{
 };
 use tonic::Code;
 
-use super::running::{JSON, Running, config, profile};
 use crate::frames::{self, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS, frame};
+use crate::serve::running::{JSON, Running, config, profile};
 
 /// Connects from a loopback address of one's own choice.
 async fn connect_from(source: &str, to: SocketAddr) -> std::io::Result<TcpStream> {

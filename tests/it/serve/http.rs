@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::running::{JSON, Running, config, output, tool};
+use crate::serve::running::{JSON, Running, config, output, tool};
 
 /// Sends one request and returns status line and body.
 async fn ask(server: &Running, request: &str) -> (String, String) {

@@ -8,7 +8,7 @@ use labrpc::{
 };
 use tokio::sync::watch;
 
-use super::running::{JSON, Running, config, output, tool};
+use crate::serve::running::{JSON, Running, config, output, tool};
 
 /// Written after the original exercise's client.
 const SILENT: &str = "
