@@ -334,7 +334,7 @@ async fn no_call_of_a_good_client_fails_whatever_strangers_do() {
     let mut bad = Vec::new();
     for row in rows() {
         if !possible(&row) {
-            eprintln!("{}: skipped, {} does not work here", row.0, row.1[0]);
+            crate::support::skip(&format!("{}: {} does not work here", row.0, row.1[0]));
             continue;
         }
         let (seen, cost) = run(&row, false).await;

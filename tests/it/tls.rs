@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::serve::running::{JSON, Running, config, output, tool};
+use crate::{
+    serve::running::{JSON, Running, config, output},
+    support::tool,
+};
 
 /// A folder with a CA and a certificate for `127.0.0.1` and `localhost`.
 struct Lab {

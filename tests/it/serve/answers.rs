@@ -9,7 +9,10 @@ use tokio::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::serve::running::{JSON, Running, config, output, profile, tool};
+use crate::{
+    serve::running::{JSON, Running, config, output, profile},
+    support::tool,
+};
 
 #[tokio::test]
 async fn a_generated_client_gets_the_profile_and_health() {

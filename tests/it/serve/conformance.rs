@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use crate::serve::running::{Running, config, tool};
+use crate::{
+    serve::running::{Running, config},
+    support::tool,
+};
 
 #[tokio::test]
 async fn h2spec_finds_nothing() {

@@ -7,7 +7,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::serve::running::{JSON, Running, config, output, tool};
+use crate::{
+    serve::running::{JSON, Running, config, output},
+    support::tool,
+};
 
 /// Sends one request and returns status line and body.
 async fn ask(server: &Running, request: &str) -> (String, String) {

@@ -295,7 +295,7 @@ async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
-    let Some(activate) = crate::serve::running::tool("systemd-socket-activate") else {
+    let Some(activate) = crate::support::tool("systemd-socket-activate") else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! One port, and everybody in the room with what they have.
 
-use std::{path::PathBuf, process::Command, sync::Arc};
+use std::{process::Command, sync::Arc};
 
 use labrpc::{
     serve::Config,
@@ -8,7 +8,10 @@ use labrpc::{
 };
 use tokio::sync::watch;
 
-use crate::serve::running::{JSON, Running, config, output, tool};
+use crate::{
+    serve::running::{JSON, Running, config, output},
+    support::{python, tool},
+};
 
 /// Written after the original exercise's client.
 const SILENT: &str = "
@@ -32,22 +35,6 @@ request, response = GetMessageClass(method.input_type), GetMessageClass(method.o
 call = channel.unary_unary('/lab.Profile/GetProfile', request.SerializeToString, response.FromString)
 print(call(request(), timeout=30).id)
 ";
-
-/// A Python that has these modules; `LABRPC_TEST_PYTHON` names another one than the system's.
-fn python(modules: &str) -> Option<PathBuf> {
-    let python = match std::env::var_os("LABRPC_TEST_PYTHON") {
-        Some(named) => named.into(),
-        None => tool("python3")?,
-    };
-    let import = Command::new(&python)
-        .args(["-c", &format!("import {modules}")])
-        .output();
-    let works = import.is_ok_and(|output| output.status.success());
-    if !works {
-        eprintln!("Python has no {modules}: their part of the test is skipped");
-    }
-    works.then_some(python)
-}
 
 #[tokio::test]
 async fn everybody_is_answered_on_one_port_in_one_run() {

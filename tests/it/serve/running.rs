@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     pin::Pin,
     process::Command,
     sync::Arc,
@@ -145,17 +144,6 @@ impl tower_service::Service<http::Uri> for TlsConnect {
             Ok(TokioIo::new(stream))
         })
     }
-}
-
-/// A program of another project that is part of a promise, where it is installed.
-pub(crate) fn tool(name: &str) -> Option<PathBuf> {
-    let found = std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("{name} is not installed: its part of the test is skipped");
-    }
-    found
 }
 
 /// Runs a program to its end and returns its standard output; panics with everything it said if it fails.
