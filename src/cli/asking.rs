@@ -65,7 +65,35 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// One endpoint, where a list makes no sense.
-pub(crate) fn single(text: &str) -> Result<Endpoint, Failure> {
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Host {
+    /// HOST, HOST:PORT, [v6]:PORT, unix:PATH or raw://HOST:PORT. Without a port, 1024 is asked.
+    host: String,
+    #[command(flatten)]
+    times: Times,
+    #[command(flatten)]
+    security: Security,
+}
+
+impl Host {
+    /// The endpoint, and how to ask it.
+    pub(crate) fn open(&self) -> Result<(Endpoint, survey::Config), Failure> {
+        let Self {
+            host,
+            times,
+            security,
+        } = self;
+        let config = survey::Config {
+            connect_timeout: times.connect_timeout,
+            max_time: times.max_time,
+            tls: security.tls()?,
+            ..survey::Config::default()
+        };
+        Ok((single(host)?, config))
+    }
+}
+
+fn single(text: &str) -> Result<Endpoint, Failure> {
     let mut builder = Builder::default();
     builder.argument(text);
     let hosts = builder.build().map_err(Failure::usage)?;

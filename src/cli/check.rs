@@ -3,15 +3,9 @@
 use std::io::{self, Write as _};
 
 use clap::Args as ClapArgs;
-use labrpc::{
-    check::{self, Check},
-    survey,
-};
+use labrpc::check::{self, Check};
 
-use crate::cli::{
-    Exit, Failure,
-    asking::{Security, Times, single},
-};
+use crate::cli::{Exit, Failure, asking::Host, output::printed};
 
 /// Examine one server by a fixed list of checks, each with what to do about a failure.
 #[derive(Debug, ClapArgs)]
@@ -20,22 +14,12 @@ Examples:
   labrpc check 192.168.1.7
   labrpc check lab07.example:2048 --cacert ca.pem")]
 pub(crate) struct Args {
-    /// HOST, HOST:PORT, [v6]:PORT or unix:PATH. Without a port, 1024 is asked.
-    host: String,
     #[command(flatten)]
-    times: Times,
-    #[command(flatten)]
-    security: Security,
+    host: Host,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let endpoint = single(&args.host)?;
-    let config = survey::Config {
-        connect_timeout: args.times.connect_timeout,
-        max_time: args.times.max_time,
-        tls: args.security.tls()?,
-        ..survey::Config::default()
-    };
+    let (endpoint, config) = args.host.open()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -47,12 +31,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             written = write(check);
         }
     }));
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::io("standard output", &error));
-        }
-        _ => {}
-    }
+    printed(written)?;
     if checks.iter().any(|check| check.verdict.is_fail()) {
         Ok(Exit::TooFew)
     } else {

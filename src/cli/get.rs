@@ -6,10 +6,7 @@ use clap::Args as ClapArgs;
 use labrpc::survey::{self, outcome::Outcome};
 use tonic::Code;
 
-use crate::cli::{
-    Exit, Failure,
-    asking::{Security, Times, single},
-};
+use crate::cli::{Exit, Failure, asking::Host, output::printed};
 
 /// Ask one host and print its profile as JSON.
 #[derive(Debug, ClapArgs)]
@@ -19,22 +16,12 @@ Examples:
   labrpc get lab07.example:2048 --cacert ca.pem
   labrpc get unix:/run/labrpc.sock")]
 pub(crate) struct Args {
-    /// HOST, HOST:PORT, [v6]:PORT, unix:PATH or raw://HOST:PORT. Without a port, 1024 is asked.
-    host: String,
     #[command(flatten)]
-    times: Times,
-    #[command(flatten)]
-    security: Security,
+    host: Host,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let endpoint = single(&args.host)?;
-    let config = survey::Config {
-        connect_timeout: args.times.connect_timeout,
-        max_time: args.times.max_time,
-        tls: args.security.tls()?,
-        ..survey::Config::default()
-    };
+    let (endpoint, config) = args.host.open()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -42,12 +29,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let answer = runtime.block_on(survey::ask(&endpoint, &config));
     if let Some((profile, _)) = answer.outcome.profile() {
         let json = serde_json::to_string(profile).map_err(Failure::internal)?;
-        return match writeln!(io::stdout(), "{json}") {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::io("standard output", &error))
-            }
-            _ => Ok(Exit::Success),
-        };
+        printed(writeln!(io::stdout(), "{json}"))?;
+        return Ok(Exit::Success);
     }
     let outcome = &answer.outcome;
     let name = outcome.name().replace('_', " ");

@@ -33,7 +33,7 @@ impl Output {
         }
     }
 
-    /// Writes with `render`. A reader that has closed the pipe has seen enough: that is success.
+    /// Writes with `render`.
     pub(crate) fn write(
         &self,
         render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -45,14 +45,22 @@ impl Output {
             None => {
                 let stdout = io::stdout().lock();
                 let choice = AutoStream::choice(&stdout);
-                match to_stream(BufWriter::new(AutoStream::new(stdout, choice)), render) {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        Err(Failure::io("standard output", &error))
-                    }
-                    _ => Ok(()),
-                }
+                printed(to_stream(
+                    BufWriter::new(AutoStream::new(stdout, choice)),
+                    render,
+                ))
             }
         }
+    }
+}
+
+/// What writing to standard output came to. A reader that has closed the pipe has seen enough: that is success.
+pub(crate) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("standard output", &error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Exit, Failure};
+use crate::cli::{Cli, Exit, Failure, output::printed};
 
 /// Print the completion script for a shell.
 #[derive(Debug, clap::Args)]
@@ -58,10 +58,6 @@ pub(crate) fn man(args: &Man) -> Result<Exit, Failure> {
 }
 
 fn print(bytes: &[u8]) -> Result<Exit, Failure> {
-    match io::stdout().lock().write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("standard output", &error))
-        }
-        _ => Ok(Exit::Success),
-    }
+    printed(io::stdout().lock().write_all(bytes))?;
+    Ok(Exit::Success)
 }

@@ -25,7 +25,9 @@ use labrpc::{
 use crate::cli::{
     Exit, Failure,
     asking::{List, Security, Times},
-    duration, exit, progress,
+    duration, exit,
+    output::printed,
+    progress,
     ranking::{Ranking, Writing, arguments},
     signals::Signals,
 };
@@ -235,12 +237,8 @@ fn list(hosts: &Hosts) -> Result<Exit, Failure> {
         .iter()
         .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
         .and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("standard output", &error))
-        }
-        _ => Ok(Exit::Success),
-    }
+    printed(written)?;
+    Ok(Exit::Success)
 }
 
 /// Asks everybody. The second part is the signal that ended it, if one did.
