@@ -20,6 +20,7 @@ use crate::cli::{
     asking::{List, Security, Times},
     duration,
     ranking::{Format, Ranking, arguments},
+    runtime,
     signals::Signals,
 };
 
@@ -71,10 +72,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("runtime", &error))?;
+    let runtime = runtime::all_threads()?;
     runtime.block_on(show(args))
 }
 

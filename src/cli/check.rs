@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args as ClapArgs;
 use labrpc::check::{self, Check};
 
-use crate::cli::{Exit, Failure, asking::Host, output::printed};
+use crate::cli::{Exit, Failure, asking::Host, output::printed, runtime};
 
 /// Examine one server by a fixed list of checks, each with what to do about a failure.
 #[derive(Debug, ClapArgs)]
@@ -20,10 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("runtime", &error))?;
+    let runtime = runtime::all_threads()?;
     let mut written = Ok(());
     let checks = runtime.block_on(check::run(&endpoint, &config, |check| {
         // Line by line: somebody is watching, and one of them takes seconds.

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use labrpc::survey::{self, outcome::Outcome};
 use tonic::Code;
 
-use crate::cli::{Exit, Failure, asking::Host, output::printed};
+use crate::cli::{Exit, Failure, asking::Host, output::printed, runtime};
 
 /// Ask one host and print its profile as JSON.
 #[derive(Debug, ClapArgs)]
@@ -22,10 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("runtime", &error))?;
+    let runtime = runtime::one_thread()?;
     let answer = runtime.block_on(survey::ask(&endpoint, &config));
     if let Some((profile, _)) = answer.outcome.profile() {
         let json = serde_json::to_string(profile).map_err(Failure::internal)?;

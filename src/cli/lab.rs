@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args as ClapArgs;
 use labrpc::lab::{self, Faults, Room};
 
-use crate::cli::{Exit, Failure, signals::Signals};
+use crate::cli::{Exit, Failure, runtime, signals::Signals};
 
 /// Open a simulated room on this machine and print its hosts file.
 ///
@@ -34,10 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("runtime", &error))?;
+    let runtime = runtime::all_threads()?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
         let Args {

@@ -18,6 +18,7 @@ mod profile;
 mod progress;
 mod rank;
 mod ranking;
+mod runtime;
 mod serve;
 mod signals;
 mod survey;

@@ -14,7 +14,7 @@ use labrpc::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Exit, Failure, duration, profile::Source, signals::Signals};
+use crate::cli::{Exit, Failure, duration, profile::Source, runtime, signals::Signals};
 
 /// Answer with one profile, to everyone who asks.
 #[derive(Debug, ClapArgs)]
@@ -123,10 +123,7 @@ enum LogFormat {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("runtime", &error))?;
+    let runtime = runtime::all_threads()?;
     runtime.block_on(serve(args))
 }
 
