@@ -148,60 +148,101 @@ fn delta(a: Point, b: Point) -> Point {
     [b[0] - a[0], b[1] - a[1], b[2] - a[2]]
 }
 
-/// Appends the node of `places`, of which the first is number `offset`, and all below it.
-fn split<M: Measure>(measure: &M, places: &mut [Place], offset: usize, nodes: &mut Vec<Node>) {
-    let (low, high) = bounds(places);
+/// Appends the node of `places`, of which the first is number `offset`, and all below it; says its box.
+fn split<M: Measure>(
+    measure: &M,
+    places: &mut [Place],
+    offset: usize,
+    nodes: &mut Vec<Node>,
+) -> (Point, Point) {
     let node = nodes.len();
     nodes.push(Node {
-        low,
-        high,
+        low: [0; 3],
+        high: [0; 3],
         index: offset as u32,
         count: places.len() as u32,
     });
-    if places.len() <= LEAF || low == high {
-        return;
+    let (low, high) = match divide(measure, places) {
+        None => bounds(places),
+        Some(middle) => {
+            let (left, right) = places.split_at_mut(middle);
+            let left = split(measure, left, offset, nodes);
+            nodes[node].index = nodes.len() as u32;
+            nodes[node].count = 0;
+            let right = split(measure, right, offset + middle, nodes);
+            let axes = [0, 1, 2];
+            (
+                axes.map(|axis| left.0[axis].min(right.0[axis])),
+                axes.map(|axis| left.1[axis].max(right.1[axis])),
+            )
+        }
+    };
+    nodes[node].low = low;
+    nodes[node].high = high;
+    (low, high)
+}
+
+/// Moves the smaller values on the widest axis to the front, and says how many they are: about half. `None` for
+/// what is to be a leaf.
+fn divide<M: Measure>(measure: &M, places: &mut [Place]) -> Option<usize> {
+    if places.len() <= LEAF {
+        return None;
     }
+    // A sample's widest axis and its median there are good enough, and cheaper than the exact ones.
+    let mut sample = [[0; 3]; 31];
+    let size = if places.len() < 1024 { 9 } else { sample.len() };
+    let sample = &mut sample[..size];
+    for (i, point) in sample.iter_mut().enumerate() {
+        *point = places[(2 * i + 1) * places.len() / (2 * size)].point;
+    }
+    let (low, high) = sample
+        .iter()
+        .fold(([i32::MAX; 3], [i32::MIN; 3]), |(low, high), point| {
+            let axes = [0, 1, 2];
+            (
+                axes.map(|axis| low[axis].min(point[axis])),
+                axes.map(|axis| high[axis].max(point[axis])),
+            )
+        });
+    if low != high {
+        let axis = widest(measure, low, high);
+        let mut values = [0; 31];
+        for (value, point) in values.iter_mut().zip(sample) {
+            *value = point[axis];
+        }
+        let values = &mut values[..size];
+        values.sort_unstable();
+        // Where the median is the smallest there is, it alone goes to the left.
+        let middle = divide_at(places, axis, values[size / 2].max(low[axis] + 1));
+        if middle.min(places.len() - middle) >= places.len() / 8 {
+            return Some(middle);
+        }
+    }
+    // An unlucky sample, or most values are equal; only the first can be mended.
+    let (low, high) = bounds(places);
+    if low == high {
+        return None;
+    }
+    let axis = widest(measure, low, high);
+    let half = places.len() / 2;
+    let (_, median, _) = places.select_nth_unstable_by_key(half, |place| place.point[axis]);
+    let median = median.point[axis];
+    Some(divide_at(places, axis, median.max(low[axis] + 1)))
+}
+
+/// The axis on which a box is widest by the metric.
+fn widest<M: Measure>(measure: &M, low: Point, high: Point) -> usize {
     let width = |axis: usize| {
         let mut width = [0; 3];
         width[axis] = high[axis] - low[axis];
         // Where the metric sees no difference at all, the ticks still tell places apart.
         (measure.key(width), width[axis])
     };
-    let axis = (0..3).max_by_key(|axis| width(*axis)).unwrap_or(0);
-    let middle = divide(places, axis, low[axis]);
-    let (left, right) = places.split_at_mut(middle);
-    split(measure, left, offset, nodes);
-    nodes[node].index = nodes.len() as u32;
-    nodes[node].count = 0;
-    split(measure, right, offset + middle, nodes);
+    (0..3).max_by_key(|axis| width(*axis)).unwrap_or(0)
 }
 
-/// Moves the smaller values on an axis, whose minimum is `low`, to the front, and says how many they are.
-///
-/// There are at least two values; neither side is left empty.
-fn divide(places: &mut [Place], axis: usize, low: i32) -> usize {
-    // The median of a sample is good enough, and cheaper than the median.
-    let mut sample = [0; 31];
-    let size = if places.len() < 1024 { 7 } else { sample.len() };
-    let sample = &mut sample[..size];
-    for (i, value) in sample.iter_mut().enumerate() {
-        *value = places[(2 * i + 1) * places.len() / (2 * size)].point[axis];
-    }
-    sample.sort_unstable();
-    let middle = divide_at(places, axis, low, sample[size / 2]);
-    if middle.min(places.len() - middle) >= places.len() / 8 {
-        return middle;
-    }
-    // An unlucky sample, or most values are equal; only the first can be mended.
-    let half = places.len() / 2;
-    let (_, median, _) = places.select_nth_unstable_by_key(half, |place| place.point[axis]);
-    let median = median.point[axis];
-    divide_at(places, axis, low, median)
-}
-
-fn divide_at(places: &mut [Place], axis: usize, low: i32, value: i32) -> usize {
-    // Where the value is the smallest there is, it alone goes to the left.
-    let value = value.max(low + 1);
+/// Moves what is below a value to the front, and says how much that is.
+fn divide_at(places: &mut [Place], axis: usize, value: i32) -> usize {
     let mut middle = 0;
     for i in 0..places.len() {
         // No branch to mispredict: the swap is undone by the next one unless the middle moves.
@@ -229,22 +270,33 @@ fn gather(nodes: &mut [Node], places: &mut Vec<Place>) -> Vec<u32> {
     let mut people = Vec::with_capacity(places.len());
     let mut kept = 0;
     for leaf in nodes.iter_mut().filter(|node| node.count > 0) {
-        let all = leaf.index as usize..(leaf.index + leaf.count) as usize;
+        let (mut start, end) = (leaf.index as usize, (leaf.index + leaf.count) as usize);
         leaf.index = kept as u32;
-        places[all.clone()].sort_unstable_by_key(|place| {
-            let [x, y, z] = place.point.map(|x| u128::from(x as u32 ^ 1 << 31));
-            x << 96 | y << 64 | z << 32 | u128::from(place.first)
-        });
-        for place in all {
-            let Place { point, first } = places[place];
-            if kept == leaf.index as usize || places[kept - 1].point != point {
-                places[kept] = Place {
-                    point,
-                    first: people.len() as u32,
-                };
-                kept += 1;
-            }
+        // A leaf is a few points or one: to compare each with the rest takes less than to sort them.
+        while start < end {
+            let Place { point, first } = places[start];
+            places[kept] = Place {
+                point,
+                first: people.len() as u32,
+            };
+            kept += 1;
             people.push(first);
+            start += 1;
+            if places[start..end].iter().any(|place| place.point == point) {
+                let group = people.len() - 1;
+                // Whoever stands elsewhere moves up to the end of the leaf.
+                let mut rest = end;
+                for place in (start..end).rev() {
+                    if places[place].point == point {
+                        people.push(places[place].first);
+                    } else {
+                        rest -= 1;
+                        places[rest] = places[place];
+                    }
+                }
+                start = rest;
+                people[group..].sort_unstable();
+            }
         }
         leaf.count = kept as u32 - leaf.index;
     }
