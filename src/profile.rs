@@ -76,6 +76,12 @@ impl Id {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
+
+    /// The eight bytes behind the first `skip`, ordered as they are; 0 where the longest id has no eight there.
+    pub(crate) fn head(&self, skip: usize) -> u64 {
+        let rest = self.bytes.get(skip..).and_then(<[u8]>::first_chunk);
+        rest.map_or(0, |head| u64::from_be_bytes(*head))
+    }
 }
 
 impl FromStr for Id {
@@ -156,7 +162,10 @@ macro_rules! measure {
             /// # Errors
             /// [`Error::Range`] outside [`Self::MIN`] to [`Self::MAX`].
             pub fn from_ticks(ticks: u16) -> Result<Self, Error> {
-                Self::try_from(f64::from(ticks) / f64::from(TICKS))
+                match ticks {
+                    $min..=$max => Ok(Self(ticks)),
+                    _ => Self::try_from(f64::from(ticks) / f64::from(TICKS)),
+                }
             }
 
             /// The value in whole units and their tenths.
