@@ -13,7 +13,8 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use labrpc::{
@@ -28,6 +29,9 @@ use labrpc::{
 };
 
 const MILLION: usize = 1_000_000;
+
+/// The file of people that nobody rounded.
+const TENTHS: &str = "tenths";
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 /// Rounds of what is fast; peers, which take seconds, are asked [`PEER_ROUNDS`] times.
 const ROUNDS: usize = 7;
@@ -103,9 +107,10 @@ fn rounded(count: usize) -> Vec<Point> {
         .collect()
 }
 
-/// A file of people as a register would give them: tenths, ids in no order.
-fn people_csv(count: usize) -> PathBuf {
-    let path = scratch().join(format!("people-{count}.csv"));
+/// A file of people as a register would give them, ids in no order: measured to a tenth under ids that are
+/// numbers, or to whole centimetres and half kilograms under ids that begin with a letter.
+fn people_csv(name: &str, count: usize) -> PathBuf {
+    let path = scratch().join(format!("{name}.csv"));
     if !path.exists() {
         let mut random = fastrand::Rng::with_seed(2);
         let mut ids: Vec<usize> = (0..count).map(|i| 1_500_000_000 + 7 * i).collect();
@@ -114,7 +119,14 @@ fn people_csv(count: usize) -> PathBuf {
         for id in ids {
             let [height, weight, size] = body(&mut random);
             let size = Size::ALL[size.round() as usize - 1];
-            writeln!(text, "{id},{height:.1},{weight:.1},{size}").unwrap();
+            let line = match name {
+                TENTHS => writeln!(text, "{id},{height:.1},{weight:.1},{size}"),
+                _ => {
+                    let weight = (2.0 * weight).round() / 2.0;
+                    writeln!(text, "p{id},{height:.0},{weight},{size}")
+                }
+            };
+            line.unwrap();
         }
         fs::write(&path, text).unwrap();
     }
@@ -153,9 +165,11 @@ fn clock<T>(work: impl FnOnce() -> T) -> (f64, T) {
     (start.elapsed().as_secs_f64(), result)
 }
 
-/// Time on a processor, which other programs change less; to about 4 ms, as the system counts it.
+/// Time on a processor, which other programs change less.
 fn seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let spent = || {
+        // The system counts to the microsecond when a thread stops, and while it runs every 4 ms.
+        thread::sleep(Duration::from_micros(1));
         let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
         schedule.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
     };
@@ -539,7 +553,13 @@ fn least(points: &[Point], measure: Gower) -> u64 {
 }
 
 fn whole() {
-    let file = people_csv(MILLION);
+    for name in [TENTHS, "rounded"] {
+        println!("{name}:");
+        whole_file(&people_csv(name, MILLION));
+    }
+}
+
+fn whole_file(file: &Path) {
     let this = env::current_exe().unwrap().display().to_string();
     let mut known = vec![(
         "labrpc",
@@ -553,7 +573,7 @@ fn whole() {
         for (name, command) in &known {
             let repeat = if *name == "labrpc" { 5 } else { 1 };
             for _ in 0..repeat {
-                let (time, answer) = ask(command, &file);
+                let (time, answer) = ask(command, file);
                 times.add(name, time);
                 peaks.insert(*name, answer[3]);
                 answers.push(answer[2]);
