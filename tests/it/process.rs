@@ -1,42 +1,82 @@
 //! A server in a process of its own, for what cannot be tried on the tests' own process: signals, injected
 //! errors of system calls, ten thousand connections.
-//!
-//! The process is this test binary again, told to run the one ignored test below.
 
 use std::{
     env,
     ffi::OsString,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::Arc,
-    time::Duration,
+    thread,
 };
 
-use labrpc::{
-    serve::{
-        self, Config, limits::Limits, listen::Listener, manager, profile_file::Fields, reload,
-    },
-    tls,
-};
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::serve::running;
+use crate::{serve::running, support};
 
 const MARK: &str = "listening on ";
 
-/// How to start it. Everything not named is as in `running::config`.
+/// How to start it.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     /// Where to listen, shared with others; a free port of 127.0.0.1 if absent.
     pub(crate) listen: Option<SocketAddr>,
-    /// A folder with `profile.toml` and, for TLS beside plaintext, `server.pem` and `server.key.pem`.
-    pub(crate) folder: Option<std::path::PathBuf>,
+    /// A folder with `profile.toml`, `server.pem` and `server.key.pem`, for TLS beside plaintext.
+    pub(crate) folder: Option<PathBuf>,
     /// The program to run it under, such as strace.
     pub(crate) wrapper: Vec<String>,
-    /// Plain tonic with its defaults instead.
+    /// Plain tonic with its defaults instead, which is this test binary again, told to run one ignored test.
     pub(crate) bare_tonic: bool,
+}
+
+impl Settings {
+    fn command(&self) -> Command {
+        let inner = if self.bare_tonic {
+            let mut command = Command::new(env::current_exe().unwrap());
+            command.args(["process::bare_tonic", "--exact", "--ignored", "--nocapture"]);
+            command.env("LABRPC_TEST_BARE", "");
+            command
+        } else {
+            self.labrpc()
+        };
+        let mut words = self
+            .wrapper
+            .iter()
+            .map(OsString::from)
+            .chain([inner.get_program().to_owned()])
+            .chain(inner.get_args().map(ToOwned::to_owned));
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    fn labrpc(&self) -> Command {
+        let mut command = support::labrpc();
+        let listen = self
+            .listen
+            .map_or("127.0.0.1:0".into(), |at| at.to_string());
+        command.args(["serve", "--reuse-port", "--listen", &listen]);
+        command.args(["--drain-timeout", "1s"]);
+        match &self.folder {
+            Some(folder) => {
+                for (option, file) in [
+                    ("--profile", "profile.toml"),
+                    ("--cert", "server.pem"),
+                    ("--key", "server.key.pem"),
+                ] {
+                    command.arg(option).arg(folder.join(file));
+                }
+                command.arg("--plaintext")
+            }
+            None => command.args(running::ARGUMENTS),
+        };
+        command
+    }
 }
 
 pub(crate) struct Process {
@@ -47,35 +87,13 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(settings: &Settings) -> Self {
-        let mut words: Vec<OsString> = settings.wrapper.iter().map(Into::into).collect();
-        words.push(env::current_exe().unwrap().into());
-        let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .args(["process::serve", "--exact", "--ignored", "--nocapture"])
-            .env(
-                "LABRPC_TEST_LISTEN",
-                settings
-                    .listen
-                    .map_or("127.0.0.1:0".into(), |address| address.to_string()),
-            )
-            .env("LABRPC_TEST_BARE", settings.bare_tonic.to_string())
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::piped());
-        if let Some(folder) = &settings.folder {
-            command.env("LABRPC_TEST_FOLDER", folder);
-        }
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut child = settings.command().stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines
-            .find_map(|line| {
-                let line = line.unwrap();
-                let (_, address) = line.split_once(MARK)?;
-                Some(address.parse().unwrap())
-            })
+            .find_map(|line| Some(line.unwrap().split_once(MARK)?.1.parse().unwrap()))
             .expect("the server said where it listens");
         // Whatever else it says must find somebody who reads it.
-        std::thread::spawn(move || lines.for_each(drop));
+        thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
 
@@ -134,61 +152,9 @@ impl Drop for Process {
     }
 }
 
-#[test]
-#[ignore = "a server, started by the tests that need one"]
-fn serve() {
-    let Ok(listen) = env::var("LABRPC_TEST_LISTEN") else {
-        return;
-    };
-    rlimit::increase_nofile_limit(20_000).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    if env::var("LABRPC_TEST_BARE").unwrap() == "true" {
-        return runtime.block_on(bare_tonic());
-    }
-    runtime.block_on(async {
-        let mut config = Config {
-            drain_timeout: Duration::from_secs(1),
-            limits: Limits::default(),
-            ..running::config()
-        };
-        if let Some(folder) = env::var_os("LABRPC_TEST_FOLDER") {
-            let folder = Path::new(&folder);
-            let profile = reload::profile(
-                folder.join("profile.toml"),
-                Fields::default(),
-                reload::EVERY,
-            )
-            .unwrap();
-            config.profile = Arc::new(profile);
-            let files = tls::Files {
-                cert: folder.join("server.pem"),
-                key: folder.join("server.key.pem"),
-                client_ca: None,
-            };
-            if files.cert.exists() {
-                config.tls = Some(reload::tls(files, reload::EVERY).unwrap());
-                config.plaintext = true;
-            }
-        }
-        let mut terminate = signal(SignalKind::terminate()).unwrap();
-        let mut listeners = manager::sockets().unwrap();
-        if listeners.is_empty() {
-            listeners.push(Listener::tcp(listen.parse().unwrap(), true).unwrap());
-        }
-        println!("{MARK}{}", listeners[0].address().unwrap());
-        manager::ready();
-        let shutdown = async {
-            terminate.recv().await;
-        };
-        serve::run(listeners, config, shutdown, std::future::pending()).await;
-    });
-}
-
 /// What the same service is without a front door.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a server, started by the tests that need one"]
 async fn bare_tonic() {
     use labrpc::pb::{
         GetProfileRequest, GetProfileResponse,
@@ -196,6 +162,10 @@ async fn bare_tonic() {
     };
     use tokio_stream::wrappers::TcpListenerStream;
 
+    if env::var_os("LABRPC_TEST_BARE").is_none() {
+        return;
+    }
+    rlimit::increase_nofile_limit(20_000).unwrap();
     struct Owner;
 
     #[tonic::async_trait]
@@ -209,7 +179,7 @@ async fn bare_tonic() {
     }
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("{MARK}{}", listener.local_addr().unwrap());
+    eprintln!("{MARK}{}", listener.local_addr().unwrap());
     let service = ProfileServer::new(Owner);
     let server = tonic::transport::Server::builder().add_service(service);
     server

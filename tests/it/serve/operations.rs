@@ -18,7 +18,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use crate::serve::running::{JSON, Running, config};
+use crate::serve::running::{self, JSON, Running, config};
 
 fn bind(address: &str) -> Listener {
     Listener::bind(&address.parse().unwrap(), false).unwrap()
@@ -308,13 +308,8 @@ async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
     let mut manager = std::process::Command::new(activate)
         .args(["-l", &address.to_string()])
         .arg(format!("-ENOTIFY_SOCKET={}", path.display()))
-        .args([
-            "-ELABRPC_TEST_LISTEN=none",
-            "-ELABRPC_TEST_BARE=false",
-            "--",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .args(["process::serve", "--exact", "--ignored", "--nocapture"])
+        .args(["--", env!("CARGO_BIN_EXE_labrpc"), "serve"])
+        .args(running::ARGUMENTS)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()

@@ -26,6 +26,18 @@ use tonic::transport::Channel;
 /// The profile that every test server sends.
 pub(crate) const JSON: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
 
+/// The same profile for `labrpc serve`.
+pub(crate) const ARGUMENTS: [&str; 8] = [
+    "--id",
+    "1527406014",
+    "--height",
+    "178",
+    "--weight",
+    "60",
+    "--size",
+    "XXL",
+];
+
 pub(crate) fn profile() -> Profile {
     serde_json::from_str(JSON).unwrap()
 }
