@@ -231,3 +231,24 @@ fn open_files() -> usize {
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_panics_costs_its_own_endpoint_only() {
+        let mut running = Running::default();
+        running.start(3, async { panic!("on purpose") });
+        running.start(4, async { Attempt::failed() });
+        let mut ended = [0; 2];
+        for index in &mut ended {
+            let (of, attempt) = running.next().await.unwrap();
+            assert!(matches!(attempt.outcome, Outcome::Local(_)), "{attempt:?}");
+            *index = of;
+        }
+        ended.sort_unstable();
+        assert_eq!(ended, [3, 4]);
+        assert!(running.next().await.is_none());
+    }
+}

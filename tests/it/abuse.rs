@@ -472,14 +472,7 @@ async fn rapid_reset(to: SocketAddr) {
 /// Has the server reset the streams instead (RUSTSEC-2024-0003).
 async fn provoked_errors(to: SocketAddr) {
     let mut raw = Raw::open(to, &[]).await;
-    let headers = frames::call_headers(&[]);
-    let mut burst = Vec::new();
-    for stream in (1..8001).step_by(2) {
-        burst.extend(frame(HEADERS, END_HEADERS | END_STREAM, stream, &headers));
-        // An increment of zero is a stream error (RFC 9113, section 6.9).
-        burst.extend(frame(WINDOW_UPDATE, 0, stream, &[0; 4]));
-    }
-    raw.send(&burst).await;
+    raw.send(&frames::malformed_calls(4_000)).await;
     raw.rest().await;
 }
 

@@ -73,6 +73,13 @@ pub(crate) fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
     block(&headers)
 }
 
+/// Calls without a method or a path, each of which the server has to reset.
+pub(crate) fn malformed_calls(count: u32) -> Vec<u8> {
+    let block = block(&[(":scheme", "http")]);
+    let calls = (0..count).map(|n| frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &block));
+    calls.flatten().collect()
+}
+
 /// The one message of a good call: empty, uncompressed.
 pub(crate) const EMPTY_MESSAGE: &[u8] = &[0; 5];
 

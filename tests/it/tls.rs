@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::watch,
+    time::Instant,
 };
 use tokio_rustls::TlsConnector;
 
@@ -213,6 +214,26 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
         .read_to_end(&mut received)
         .await;
     assert_eq!(received, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_stalls_is_closed_at_the_deadline() {
+    let server = Lab::new().server(false, false);
+    // A record that announces more than comes, and one that is whole and begins a longer message.
+    for hello in [
+        &b"\x16\x03\x01\x02\x00\x01"[..],
+        b"\x16\x03\x01\x00\x04\x01\x00\x02\x00",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(hello).await.unwrap();
+        let start = Instant::now();
+        let mut received = Vec::new();
+        let _ = stream.read_to_end(&mut received).await;
+        assert_eq!(received, b"");
+        // The clock is the runtime's own: it stands still until everybody waits for it.
+        let waited = start.elapsed().as_secs_f64();
+        assert!((4.9..5.2).contains(&waited), "{waited} s");
+    }
 }
 
 #[test]

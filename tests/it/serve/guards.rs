@@ -396,6 +396,18 @@ async fn a_flood_of_resets_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
+async fn resets_that_a_peer_provokes_end_its_connection_and_no_other() {
+    let server = Running::start(config());
+    let mut good = server.client().await;
+    let mut raw = Raw::open(server.address, &[]).await;
+    raw.send(&frames::malformed_calls(2_000)).await;
+    let goaway = raw.until(|frame| frame.kind == GOAWAY).await.unwrap();
+    // ENHANCE_YOUR_CALM
+    assert_eq!(goaway.payload[4..8], 11u32.to_be_bytes());
+    good.get_profile(GetProfileRequest {}).await.unwrap();
+}
+
+#[tokio::test]
 async fn headers_without_an_end_are_cut_off() {
     let server = Running::start(config());
     let mut raw = Raw::open(server.address, &[]).await;
