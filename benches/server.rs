@@ -2,8 +2,10 @@
 //!
 //! Peers: hyper alone sending the same bytes (the floor), tonic and grpc-go with nothing set. They take turns
 //! round by round, so that whatever else the machine does falls on all of them; reported are medians of the
-//! rounds and of each round's ratios. h2load brings the calls and is needed; grpc-go needs Go, and ghz is a
-//! second opinion where it is installed. Every answer is counted and its bytes are: nobody wins by saying less.
+//! rounds and of each round's ratios. h2load brings the calls and is needed; grpc-go needs Go, and ghz, a gRPC
+//! client for load, is a second opinion where it is installed
+//! (`go install github.com/bojand/ghz/cmd/ghz@v0.121.0`). Every answer is counted, and under h2load its bytes
+//! are: nobody wins by saying less.
 //!
 //! With `--record` the report is also written to `benches/runs/`.
 
@@ -19,6 +21,7 @@ use std::{
 
 const ROUNDS: usize = 5;
 const CALLS: u64 = 200_000;
+const GHZ_CALLS: u64 = 50_000;
 const CONNECTIONS: u64 = 10_000;
 /// Connections between which the memory of one is measured.
 const IDLE: [usize; 2] = [5_000, 15_000];
@@ -45,6 +48,14 @@ fn main() -> Outcome<()> {
         report.section(&format!("Calls per CPU second, {title}"));
         let rounds = take_turns(&peers, |peer| calls(peer, &shape))?;
         report.table(&peers, &rounds, "calls per CPU second");
+    }
+    let title = "Calls per CPU second by ghz, 8 connections, 64 calls open on all";
+    match ghz(root, &peers) {
+        Ok(rounds) => {
+            report.section(title);
+            report.table(&peers, &rounds, "calls per CPU second");
+        }
+        Err(error) => eprintln!("without ghz: {error}"),
     }
     report.section("New connections with one call each, per CPU second");
     let rounds = take_turns(&peers, connections)?;
@@ -209,6 +220,35 @@ fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
         }
     }
     Ok(CALLS as f64 / cpu)
+}
+
+/// Calls per CPU second of the servers under ghz.
+fn ghz(root: &Path, peers: &[Peer]) -> Outcome<Vec<Vec<f64>>> {
+    run(Command::new("ghz").arg("--version"))?;
+    take_turns(peers, |peer| {
+        let server = Server::start(peer)?;
+        call(server.address)?;
+        let before = server.cpu()?;
+        let said = run(Command::new("ghz")
+            .args([
+                "--insecure",
+                "--call",
+                "lab.Profile/GetProfile",
+                "--data",
+                "{}",
+            ])
+            .args(["--concurrency", "64", "--connections", "8"])
+            .arg(format!("--total={GHZ_CALLS}"))
+            .arg("--proto")
+            .arg(root.join("proto/profile.proto"))
+            .arg(server.address.to_string()))?;
+        let cpu = server.cpu()? - before;
+        let wanted = format!("[OK]   {GHZ_CALLS} responses");
+        if !said.contains(&wanted) {
+            return Err(format!("{}: no \"{wanted}\" in {said}", peer.name).into());
+        }
+        Ok(GHZ_CALLS as f64 / cpu)
+    })
 }
 
 /// Connections per CPU second of the server, each with one call.
