@@ -2,7 +2,9 @@
 //!
 //! Peers: hyper alone sending the same bytes (the floor), tonic and grpc-go with nothing set. They take turns
 //! round by round, so that whatever else the machine does falls on all of them; reported are medians of the
-//! rounds and of each round's ratios. h2load brings the calls and is needed; grpc-go needs Go, and ghz, a gRPC
+//! rounds and of each round's ratios. The server has one core to itself and the load another, by taskset: two
+//! threads that pass connections to and fro beside a client that wants both cores measure the scheduler. With
+//! `--unpinned` all have all cores. h2load brings the calls and is needed; grpc-go needs Go, and ghz, a gRPC
 //! client for load, is a second opinion where it is installed
 //! (`go install github.com/bojand/ghz/cmd/ghz@v0.121.0`). Every answer is counted, and under h2load its bytes
 //! are: nobody wins by saying less.
@@ -10,7 +12,9 @@
 //! With `--record` the report is also written to `benches/runs/`.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -19,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const CALLS: u64 = 200_000;
 const GHZ_CALLS: u64 = 50_000;
 const CONNECTIONS: u64 = 10_000;
@@ -117,6 +121,16 @@ fn build(root: &Path) -> Outcome<Vec<Peer>> {
     Ok(peers)
 }
 
+/// A program on one core, unless all are to have all.
+fn on_core(core: &str, program: impl AsRef<OsStr>) -> Command {
+    if env::args().any(|argument| argument == "--unpinned") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", core]).arg(program);
+    command
+}
+
 /// A running server, killed when dropped.
 struct Server {
     process: Child,
@@ -127,7 +141,7 @@ impl Server {
     fn start(peer: &Peer) -> Outcome<Self> {
         // Nobody else takes the port in the moment between.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let process = Command::new(&peer.program)
+        let process = on_core("0", &peer.program)
             .arg(address.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -196,7 +210,7 @@ fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
     let message = env::temp_dir().join(format!("labrpc-bench-{}", std::process::id()));
     fs::write(&message, [0; 5])?;
     let load = |calls: u64| -> Outcome<String> {
-        run(Command::new("h2load")
+        run(on_core("1", "h2load")
             .args(shape)
             .arg(format!("-n{calls}"))
             .arg("-d")
@@ -229,7 +243,7 @@ fn ghz(root: &Path, peers: &[Peer]) -> Outcome<Vec<Vec<f64>>> {
         let server = Server::start(peer)?;
         call(server.address)?;
         let before = server.cpu()?;
-        let said = run(Command::new("ghz")
+        let said = run(on_core("1", "ghz")
             .args([
                 "--insecure",
                 "--call",
@@ -379,7 +393,11 @@ impl Report {
             .unwrap_or("unknown CPU");
         let mut report = Self(String::new());
         for line in [
-            "cargo bench --bench server".to_owned(),
+            env::args()
+                .skip(1)
+                .fold("cargo bench --bench server --".to_owned(), |line, word| {
+                    line + " " + &word
+                }),
             format!("commit  {}", ask("git", &["rev-parse", "--short", "HEAD"])),
             format!("machine {cpus} × {model}, Linux {}", ask("uname", &["-r"])),
             format!("rustc   {}", ask("rustc", &["--version"])),
