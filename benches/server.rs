@@ -395,6 +395,7 @@ impl Report {
         for line in [
             env::args()
                 .skip(1)
+                .filter(|word| word != "--bench")
                 .fold("cargo bench --bench server --".to_owned(), |line, word| {
                     line + " " + &word
                 }),
