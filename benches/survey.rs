@@ -305,14 +305,16 @@ fn cpu(endpoints: usize, times: usize) {
         "{:<16} {:>8} {:>12} {:>12}",
         "", "µs CPU", "over floor", "endpoints/s"
     );
-    let floor = median(&rows[0].cpus);
     for row in &rows {
         let (cpu, wall) = (median(&row.cpus), median(&row.walls));
+        // Of each round its own: what else the machine does changes from round to round.
+        let ratios = row.cpus.iter().zip(&rows[0].cpus);
+        let ratios: Vec<f64> = ratios.map(|(cpu, floor)| cpu / floor).collect();
         println!(
             "{:<16} {:>8.1} {:>12.2} {:>12.0}",
             row.name,
             cpu * 1e6 / endpoints as f64,
-            cpu / floor,
+            median(&ratios),
             endpoints as f64 / wall
         );
     }

@@ -87,7 +87,9 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(settings: &Settings) -> Self {
-        let mut child = settings.command().stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = settings.command();
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines
             .find_map(|line| Some(line.unwrap().split_once(MARK)?.1.parse().unwrap()))
