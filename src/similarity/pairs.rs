@@ -204,52 +204,59 @@ impl<'a> Collector<'a> {
 
     /// Takes all pairs of two places' people.
     fn offer(&mut self, key: u64, ours: &[u32], theirs: &[u32]) {
-        self.count(key, ours.len() as u64 * theirs.len() as u64);
+        let mut changed = self.count(key, ours.len() as u64 * theirs.len() as u64);
         // For one of ours, pairs come in ascending order, and so do the first pairs of ours.
         for a in ours {
-            for (place, b) in theirs.iter().enumerate() {
-                if !self.keep(Close::new(key, *a, *b)) {
-                    if place == 0 {
-                        return self.tighten();
-                    }
-                    break;
-                }
+            let theirs = theirs.iter();
+            let kept = theirs.take_while(|b| self.keep(Close::new(key, *a, **b)));
+            if kept.count() == 0 {
+                break;
             }
+            changed = true;
         }
-        self.tighten();
+        if changed {
+            self.tighten();
+        }
     }
 
     /// Takes all pairs of the people at one place.
     fn offer_twins(&mut self, group: &[u32]) {
         let [_, _, ..] = group else { return };
         let people = group.len() as u64;
-        self.count(0, people * (people - 1) / 2);
+        let mut changed = self.count(0, people * (people - 1) / 2);
         for (place, a) in group.iter().enumerate() {
-            for (other, b) in group[place + 1..].iter().enumerate() {
-                if !self.keep(Close::new(0, *a, *b)) {
-                    if other == 0 {
-                        return self.tighten();
-                    }
-                    break;
-                }
+            let others = group[place + 1..].iter();
+            let kept = others.take_while(|b| self.keep(Close::new(0, *a, **b)));
+            if kept.count() == 0 {
+                break;
             }
+            changed = true;
         }
-        self.tighten();
+        if changed {
+            self.tighten();
+        }
     }
 
-    fn count(&mut self, key: u64, pairs: u64) {
+    /// Counts pairs at the smallest key, and says whether that or the second one is another now.
+    fn count(&mut self, key: u64, pairs: u64) -> bool {
         match self.smallest {
             Some(smallest) if key > smallest => {
-                if self.second.is_none_or(|second| key < second) {
+                let nearer = self.second.is_none_or(|second| key < second);
+                if nearer {
                     self.second = Some(key);
                 }
+                nearer
             }
-            Some(smallest) if key == smallest => self.count += pairs,
+            Some(smallest) if key == smallest => {
+                self.count += pairs;
+                false
+            }
             smaller => {
                 self.second = smaller;
                 self.smallest = Some(key);
                 self.count = pairs;
                 self.tied.clear();
+                true
             }
         }
     }
@@ -266,10 +273,9 @@ impl<'a> Collector<'a> {
         let Some(second) = self.second.filter(|_| self.best.len() == self.top) else {
             return;
         };
-        let bound = self
-            .best
-            .peek()
-            .map_or(second, |worst| worst.key.max(second));
+        // A pair at the second key tells nothing new, unless it is among the best.
+        let worst = self.best.peek().map_or(0, |worst| worst.key);
+        let bound = worst.max(second - 1);
         if bound < self.bound {
             self.bound = bound;
             self.shared.fetch_min(bound, Ordering::Relaxed);

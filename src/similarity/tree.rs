@@ -190,7 +190,11 @@ fn divide<M: Measure>(measure: &M, places: &mut [Place]) -> Option<usize> {
     }
     // A sample's widest axis and its median there are good enough, and cheaper than the exact ones.
     let mut sample = [[0; 3]; 31];
-    let size = if places.len() < 1024 { 9 } else { sample.len() };
+    let size = if places.len() < 1024 {
+        15
+    } else {
+        sample.len()
+    };
     let sample = &mut sample[..size];
     for (i, point) in sample.iter_mut().enumerate() {
         *point = places[(2 * i + 1) * places.len() / (2 * size)].point;
