@@ -23,7 +23,7 @@ use labrpc::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tonic::Code;
 
@@ -401,7 +401,10 @@ async fn resets_that_a_peer_provokes_end_its_connection_and_no_other() {
     let mut good = server.client().await;
     let mut raw = Raw::open(server.address, &[]).await;
     raw.send(&frames::malformed_calls(2_000)).await;
-    let goaway = raw.until(|frame| frame.kind == GOAWAY).await.unwrap();
+    let goaway = raw.until(|frame| frame.kind == GOAWAY);
+    // Without the limit it would never come.
+    let goaway = timeout(Duration::from_secs(60), goaway).await.unwrap();
+    let goaway = goaway.unwrap();
     // ENHANCE_YOUR_CALM
     assert_eq!(goaway.payload[4..8], 11u32.to_be_bytes());
     good.get_profile(GetProfileRequest {}).await.unwrap();
