@@ -185,6 +185,12 @@ async fn the_ways_in_are_commands_that_can_be_typed() {
     }
 }
 
+/// Waits until a file was read again. It takes a moment, and never comes if nobody looks.
+async fn reloaded<T>(served: &mut tokio::sync::watch::Receiver<T>) {
+    let changed = tokio::time::timeout(Duration::from_secs(60), served.changed());
+    changed.await.expect("the new file is read").unwrap();
+}
+
 fn write_profile(path: &Path, id: &str) {
     let text = format!("id = \"{id}\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n");
     fs::write(path, text).unwrap();
@@ -216,7 +222,7 @@ async fn a_changed_profile_shows_and_a_bad_one_does_not() {
         id().await;
         write_profile(&path, &format!("n{n}"));
         loop {
-            profile.changed().await.unwrap();
+            reloaded(&mut profile).await;
             if id().await == format!("n{n}") {
                 break;
             }
@@ -239,7 +245,7 @@ async fn a_hangup_reads_the_file_at_once() {
         .args(["-HUP", &pid])
         .status();
     assert!(kill.unwrap().success());
-    profile.changed().await.unwrap();
+    reloaded(&mut profile).await;
 }
 
 #[tokio::test]
@@ -285,9 +291,9 @@ async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() 
     fs::write(&files.cert, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(shown().await, before);
     install(&second);
-    identity.changed().await.unwrap();
+    reloaded(&mut identity).await;
     while shown().await == before {
-        identity.changed().await.unwrap();
+        reloaded(&mut identity).await;
     }
     open.get_profile(GetProfileRequest {}).await.unwrap();
 }
