@@ -311,3 +311,32 @@ fn gather(nodes: &mut [Node], places: &mut Vec<Place>) -> Vec<u32> {
     });
     people
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::similarity::metric::Gower;
+
+    #[test]
+    fn a_sample_that_misleads_still_divides_well() {
+        let count = 4096;
+        // The places that the sample is taken from are far below all others.
+        let mut places: Vec<Place> = (0..count)
+            .map(|place| Place {
+                point: [100_000 + place as i32, 0, 0],
+                first: place as u32,
+            })
+            .collect();
+        for i in 0..31 {
+            places[(2 * i + 1) * count / 62].point[0] = i as i32;
+        }
+        let middle = divide(&Gower::finer(1), &mut places).unwrap();
+        assert!(
+            (count / 8..=count - count / 8).contains(&middle),
+            "{middle}"
+        );
+        let (left, right) = places.split_at(middle);
+        let largest = left.iter().map(|place| place.point[0]).max();
+        assert!(largest < right.iter().map(|place| place.point[0]).min());
+    }
+}
