@@ -1,8 +1,8 @@
 //! The index that every search goes through: a k-d tree over whole ticks, built in one go.
 //!
-//! A node is split on the axis on which it is widest *by the metric*, and by value: equal coordinates never end up
-//! on both sides. So sibling boxes do not overlap on data with few distinct values, and people with equal points
-//! never separate: each distinct point is one place, with any number of people at it. Nodes lie in
+//! A node is split on the axis on which a sample of it is widest *by the metric*, and by value: equal coordinates
+//! never end up on both sides. So sibling boxes do not overlap on data with few distinct values, and people with
+//! equal points never separate: each distinct point is one place, with any number of people at it. Nodes lie in
 //! depth-first order, and places in the order of the leaves. Given up for it: inserting and removing.
 
 use crate::similarity::metric::{Measure, Point};
