@@ -118,6 +118,11 @@ pub trait Measure: Sync {
     /// The distance that a key stands for.
     fn distance(&self, key: u64) -> f64;
 
+    /// From the distance of one key to that of a larger one.
+    fn margin(&self, smaller: u64, larger: u64) -> f64 {
+        self.distance(larger) - self.distance(smaller)
+    }
+
     /// What each field contributes; the three sum up to the distance.
     fn terms(&self, delta: Point) -> [f64; 3];
 
@@ -212,6 +217,11 @@ impl Measure for Gower {
         key as f64 / self.unit
     }
 
+    /// Exact, as the distances are: the difference of their floats would not be.
+    fn margin(&self, smaller: u64, larger: u64) -> f64 {
+        self.distance(larger - smaller)
+    }
+
     fn terms(&self, delta: Point) -> [f64; 3] {
         [0, 1, 2].map(|axis| self.distance(self.term(axis, delta[axis].unsigned_abs())))
     }
@@ -289,15 +299,17 @@ impl Whitened {
 
     /// Takes the covariance from `people`.
     ///
-    /// A field that is constant, or follows exactly from the others, adds no row of its own: on such data that is
+    /// A field that weighs nothing is left out, as if nobody had it. One that is constant, or follows exactly from the others, adds no row of its own: on such data that is
     /// the distance by any generalised inverse of the covariance.
     pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
         let covariance = covariance(people);
+        let counts = weights.thousandths().map(|weight| weight > 0);
         let deviation = [0, 1, 2].map(|axis: usize| covariance[axis][axis].sqrt());
         // Row by row, the Gram-Schmidt process on z-scores: what a field has that no earlier row explains.
         let mut rows = [[0.0; 3]; 3];
         for axis in 0..3 {
-            if deviation[axis] == 0.0 {
+            // What weighs nothing must not explain another field away either.
+            if deviation[axis] == 0.0 || !counts[axis] {
                 continue;
             }
             let mut row = [0.0; 3];

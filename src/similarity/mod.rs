@@ -286,7 +286,7 @@ impl Room<'_> {
             margin: closest
                 .smallest
                 .zip(closest.second)
-                .map(|(smallest, second)| distance(second) - distance(smallest)),
+                .map(|(smallest, second)| measure.margin(smallest, second)),
             pairs: self.pairs(
                 &tree,
                 closest.pairs.iter().map(|pair| (pair.key, pair.a, pair.b)),

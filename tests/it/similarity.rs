@@ -142,9 +142,13 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
     Ranking {
         smallest,
         tied: tied as u64,
-        margin: second
-            .zip(smallest)
-            .map(|(second, smallest)| second - smallest),
+        margin: second.zip(smallest).map(|(second, smallest)| {
+            match options.metric {
+                // Whole ten-thousandths, whatever the floats of the two distances make of them.
+                Metric::Gower => ((second - smallest) * 10_000.0).round() / 10_000.0,
+                Metric::Euclidean | Metric::Mahalanobis => second - smallest,
+            }
+        }),
         like: options
             .like
             .map(|id| match ids.get(id.as_str()).map(Vec::as_slice) {
@@ -411,6 +415,40 @@ fn the_body_distance_can_be_checked_by_hand() {
         }
     );
     assert_eq!(weighted.similarity, 1.0 - 14.5 / (420.0 * 2.5));
+}
+
+/// 0.5 and 1.4 are no exact floats, and their difference is not the float next to 0.9.
+#[test]
+fn a_margin_is_exact_where_the_distances_are() {
+    let people = [
+        person("a", 1700, 600, 3),
+        person("b", 1700, 601, 3),
+        person("c", 1702, 601, 3),
+    ];
+    let ranking = rank(&people, &by(Metric::Gower));
+    assert_eq!((ranking.smallest, ranking.margin), (Some(0.5), Some(0.9)));
+}
+
+/// Of two people any two fields that differ tell the same, so that one of them adds nothing to a Mahalanobis
+/// distance, unless the other one weighs nothing.
+#[test]
+fn a_field_that_weighs_nothing_explains_no_other_one() {
+    let people = [person("a", 1700, 600, 3), person("b", 1800, 900, 4)];
+    let distance = |weights: &str| {
+        let options = Options {
+            weights: weights.parse().unwrap(),
+            ..by(Metric::Mahalanobis)
+        };
+        rank(&people, &options).smallest.unwrap()
+    };
+    // Two values lie the square root of two of their deviations apart.
+    for weights in ["", "height=0", "height=0,weight=0", "weight=0"] {
+        let distance = distance(weights);
+        assert!(
+            (distance - 2.0_f64.sqrt()).abs() < 1e-9,
+            "{weights}: {distance}"
+        );
+    }
 }
 
 #[test]
