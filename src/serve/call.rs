@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
@@ -41,6 +41,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Self {
         activity.running.fetch_add(1, Relaxed);
+        visit.server.metrics.started(method);
         Self {
             visit: Arc::clone(visit),
             activity: Arc::clone(activity),
@@ -51,16 +52,16 @@ impl Tally {
         }
     }
 
-    /// Takes the permit that a call needs as soon as it has to wait. One that is answered at once holds
-    /// nothing, and to answer it costs no more than to shed it.
+    /// Takes the slot that a call needs as soon as it has to wait, and leaves it to whoever looks at the call. One
+    /// that is answered at once holds nothing, and to answer it costs no more than to shed it.
     fn wait(&mut self) -> bool {
         if !self.waits {
-            let metrics = &self.visit.server.metrics;
-            self.waits = self.visit.permit.begin_call();
-            if self.waits {
-                metrics.waits(self.method);
-            } else {
-                metrics.refusal(Refusal::Overload);
+            match Slot::take(&self.visit, self.method.is_stream()) {
+                Some(slot) => {
+                    *self.activity.slot() = Some(slot);
+                    self.waits = true;
+                }
+                None => self.visit.server.metrics.refusal(Refusal::Overload),
             }
         }
         self.waits
@@ -86,12 +87,41 @@ impl Drop for Tally {
         let now = Instant::now();
         let metrics = &self.visit.server.metrics;
         metrics.handled(self.method, self.code, now - self.started);
-        if self.waits {
-            metrics.waited(self.method);
-            self.visit.permit.end_call();
-        }
         self.activity.touch(now);
         self.activity.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The right of one call to wait, given back when dropped.
+pub(crate) struct Slot {
+    visit: Arc<Visit>,
+    /// Whether the call may last for as long as its caller likes.
+    lasting: bool,
+}
+
+impl Slot {
+    /// `None` where as many calls wait as may.
+    pub(crate) fn take(visit: &Arc<Visit>, lasting: bool) -> Option<Self> {
+        visit.permit.begin_call().then(|| Self {
+            visit: Arc::clone(visit),
+            lasting,
+        })
+    }
+
+    /// Sees a call to its end. One that is not to last has its deadline of its own while it waits for its request,
+    /// and a while longer for its answer to be taken.
+    pub(crate) async fn hold(self, call: impl Future<Output = ()>) {
+        if self.lasting {
+            return call.await;
+        }
+        let limits = self.visit.server.gate.limits();
+        let _ = tokio::time::timeout(limits.call + limits.grace, call).await;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.visit.permit.end_call();
     }
 }
 
@@ -222,12 +252,14 @@ impl hyper::body::Body for Observed {
     }
 }
 
-/// What one connection is doing, for its idle limit.
+/// What one connection is doing: for its idle limit, and for the call that is being looked at.
 pub(crate) struct Activity {
     pub(crate) born: Instant,
     running: AtomicUsize,
     /// When the last call began or ended, in milliseconds after `born`.
     last: AtomicU64,
+    /// What that call has taken.
+    slot: Mutex<Option<Slot>>,
 }
 
 impl Activity {
@@ -236,7 +268,17 @@ impl Activity {
             born: Instant::now(),
             running: AtomicUsize::new(0),
             last: AtomicU64::new(0),
+            slot: Mutex::default(),
         }
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Slot>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The slot that a call took when it was looked at for the first time.
+    pub(crate) fn take_slot(&self) -> Option<Slot> {
+        self.slot().take()
     }
 
     fn touch(&self, now: Instant) {

@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
 };
 
@@ -32,11 +32,11 @@ use crate::{
     },
     serve::{
         Phase, Visit,
-        call::{Activity, Call, Reply, Tally, expired, timeout},
+        call::{Activity, Call, Reply, Slot, Tally, expired, timeout},
         http as http1,
         io::Io,
         limits::Limits,
-        metrics::{Cut, Dialect, Method},
+        metrics::{Cut, Dialect, Method, Refusal},
     },
 };
 
@@ -192,27 +192,33 @@ async fn other(visit: Arc<Visit>, mut request: Request<Incoming>) -> Response<Bo
 /// Most calls are answered the first time they are looked at. Running them here, in the connection's task and
 /// in one go, saves a task for each and lets the responses of one read leave in one write; only what has to
 /// wait becomes a task of its own.
-#[derive(Clone, Default)]
-struct Fresh(Arc<Mutex<Vec<Task>>>);
+type Fresh = Mutex<Vec<Task>>;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Fresh {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Task>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Where hyper puts new calls. Every call holds one of these: were it more than weak, the calls that a
+/// connection leaves behind would keep each other alive, and its permit with them.
+#[derive(Clone)]
+struct Queue(Weak<Fresh>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Queue {
+    fn execute(&self, call: F) {
+        if let Some(fresh) = self.0.upgrade() {
+            lock(&fresh).push(Box::pin(call));
+        }
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Fresh {
-    fn execute(&self, call: F) {
-        self.lock().push(Box::pin(call));
-    }
+fn lock(fresh: &Fresh) -> std::sync::MutexGuard<'_, Vec<Task>> {
+    fresh.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A connection together with the calls that came in on it.
 struct Driver {
-    connection: http2::Connection<TokioIo<Io>, Calls, Fresh>,
-    fresh: Fresh,
+    connection: http2::Connection<TokioIo<Io>, Calls, Queue>,
+    fresh: Arc<Fresh>,
+    activity: Arc<Activity>,
+    visit: Arc<Visit>,
 }
 
 impl Driver {
@@ -221,16 +227,27 @@ impl Driver {
             if let Poll::Ready(end) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(end);
             }
-            let calls = std::mem::take(&mut *self.fresh.lock());
+            let calls = std::mem::take(&mut *lock(&self.fresh));
             if calls.is_empty() {
                 return Poll::Pending;
             }
             for mut call in calls {
-                if call.as_mut().poll(cx).is_pending() {
-                    tokio::spawn(call);
+                let pending = call.as_mut().poll(cx).is_pending();
+                let slot = self.activity.take_slot();
+                if pending {
+                    self.keep(call, slot);
                 }
             }
             // Once more, to send what they answered.
+        }
+    }
+
+    /// Makes a call that is not over a task of its own. It may wait for its request and has taken a slot for that,
+    /// or it is answered and the peer does not take the answer: what then finds no slot is reset.
+    fn keep(&self, call: Task, slot: Option<Slot>) {
+        match slot.or_else(|| Slot::take(&self.visit, false)) {
+            Some(slot) => drop(tokio::spawn(slot.hold(call))),
+            None => self.visit.server.metrics.refusal(Refusal::Overload),
         }
     }
 }
@@ -242,16 +259,19 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
     metrics.connection(Dialect::Grpc, tls);
     let mut phase = visit.server.phase.subscribe();
     let activity = Arc::new(Activity::new());
-    let fresh = Fresh::default();
+    let fresh = Arc::new(Fresh::default());
     let calls = Calls {
         profile: ProfileServer::new(Owner(Arc::clone(&visit)))
             .max_decoding_message_size(MAX_MESSAGE),
         activity: Arc::clone(&activity),
         visit: Arc::clone(&visit),
     };
+    let queue = Queue(Arc::downgrade(&fresh));
     let mut driver = Driver {
-        connection: builder(limits, fresh.clone()).serve_connection(TokioIo::new(io), calls),
+        connection: builder(limits, queue).serve_connection(TokioIo::new(io), calls),
         fresh,
+        activity: Arc::clone(&activity),
+        visit: Arc::clone(&visit),
     };
 
     // A tenth to either side, so that connections made together do not all come back together.
@@ -294,8 +314,8 @@ fn ended(end: hyper::Result<()>) {
     }
 }
 
-fn builder(limits: &Limits, fresh: Fresh) -> http2::Builder<Fresh> {
-    let mut builder = http2::Builder::new(fresh);
+fn builder(limits: &Limits, queue: Queue) -> http2::Builder<Queue> {
+    let mut builder = http2::Builder::new(queue);
     builder
         .max_concurrent_streams(limits.calls_per_connection)
         // Guards against floods of streams that are reset as soon as they are opened (CVE-2023-44487) or by

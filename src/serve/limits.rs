@@ -21,8 +21,9 @@ pub struct Limits {
     /// The same from one address, of which the last quarter of all is for those that hold a few only. Unix
     /// sockets have no address and are not counted.
     pub connections_per_address: usize,
-    /// Calls that wait, mostly for the rest of their own request, at the same time; more of them are answered
-    /// with RESOURCE_EXHAUSTED. A call that can be answered at once always is.
+    /// Calls that wait at the same time: for the rest of their own request, of which more are answered with
+    /// RESOURCE_EXHAUSTED, or for their answer to be taken, of which more are reset. A call that can be answered
+    /// at once always is.
     pub calls: usize,
     /// The same from one address.
     pub calls_per_address: usize,
@@ -36,7 +37,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a gRPC connection may stay open at all.
     pub age: Duration,
-    /// How long a peer that was told to leave (GOAWAY) may take before it is cut.
+    /// How long a peer may take that was told to leave (GOAWAY) before it is cut, and one that was answered before
+    /// the answer is taken back.
     pub grace: Duration,
     /// How long a call may take, whatever deadline its caller sent.
     pub call: Duration,

@@ -149,6 +149,7 @@ const BOUNDS_US: [u64; 12] = [
 /// The calls of one method; the same as plain numbers is what is printed.
 #[derive(Debug, Default)]
 struct Calls<N = AtomicU64> {
+    started: N,
     handled: [N; CODES.len()],
     // Not cumulative: summed up when printed.
     buckets: [N; BOUNDS_US.len() + 1],
@@ -176,8 +177,6 @@ fn shard() -> usize {
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     calls: [Shard; SHARDS],
-    /// Calls that have to wait, for something or for their caller, now.
-    waiting: [AtomicU64; Method::COUNT],
     connections: [[AtomicU64; 2]; Dialect::COUNT],
     refusals: [AtomicU64; Refusal::COUNT],
     cuts: [AtomicU64; Cut::COUNT],
@@ -186,13 +185,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// To be called for a call that cannot be answered at once, and [`Metrics::waited`] in the end.
-    pub(crate) fn waits(&self, method: Method) {
-        self.waiting[method as usize].fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn waited(&self, method: Method) {
-        self.waiting[method as usize].fetch_sub(1, Relaxed);
+    pub(crate) fn started(&self, method: Method) {
+        let calls = &self.calls[shard()].0[method as usize];
+        calls.started.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn handled(&self, method: Method, code: Code, took: Duration) {
@@ -239,6 +234,10 @@ impl Metrics {
             add(&mut sum.buckets, &calls.buckets);
             sum.nanoseconds += calls.nanoseconds.load(Relaxed);
         }
+        // Last, so that no call appears as handled that does not appear as started.
+        for shard in &self.calls {
+            sum.started += shard.0[method as usize].started.load(Relaxed);
+        }
         sum
     }
 
@@ -262,10 +261,10 @@ impl Metrics {
             calls
                 .iter()
                 .map(|(method, calls)| {
-                    // Every call was handled, or it waits.
-                    let handled: u64 = calls.handled.iter().sum();
-                    let started = handled + self.waiting[**method as usize].load(Relaxed);
-                    (format!("{{{}}}", method.labels()), started.to_string())
+                    (
+                        format!("{{{}}}", method.labels()),
+                        calls.started.to_string(),
+                    )
                 })
                 .collect(),
         );
@@ -387,7 +386,9 @@ mod tests {
     #[test]
     fn counts_appear_under_the_names_that_dashboards_look_for() {
         let metrics = Metrics::default();
-        metrics.waits(Method::GetProfile);
+        for _ in 0..3 {
+            metrics.started(Method::GetProfile);
+        }
         metrics.handled(Method::GetProfile, Code::Ok, Duration::from_micros(30));
         metrics.handled(Method::GetProfile, Code::Internal, Duration::from_secs(60));
         metrics.connection(Dialect::Grpc, true);
@@ -396,7 +397,7 @@ mod tests {
 
         let labels = r#"grpc_type="unary",grpc_service="lab.Profile",grpc_method="GetProfile""#;
         for line in [
-            // Two that were answered, one that waits.
+            // Two of them were answered.
             format!("grpc_server_started_total{{{labels}}} 3"),
             format!(r#"grpc_server_handled_total{{{labels},grpc_code="OK"}} 1"#),
             format!(r#"grpc_server_handled_total{{{labels},grpc_code="Internal"}} 1"#),

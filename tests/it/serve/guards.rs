@@ -410,6 +410,82 @@ async fn resets_that_a_peer_provokes_end_its_connection_and_no_other() {
     good.get_profile(GetProfileRequest {}).await.unwrap();
 }
 
+/// A malformed request in the same write as a good call ends the connection before anybody has looked at the call.
+#[tokio::test]
+async fn a_call_that_nobody_looked_at_keeps_nothing() {
+    let server = Running::start(limited(Limits {
+        connections: 4,
+        ..Limits::default()
+    }));
+    let call = frames::call_headers(&[]);
+    let connect = [
+        (":method", "CONNECT"),
+        (":authority", "x:1"),
+        ("content-length", "5"),
+    ];
+    let opening = [
+        PREFACE.to_vec(),
+        frame(SETTINGS, 0, 0, &[]),
+        frame(HEADERS, frames::END_HEADERS, 1, &call),
+        frame(HEADERS, frames::END_HEADERS, 3, &frames::block(&connect)),
+    ]
+    .concat();
+    for _ in 0..16 {
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(&opening).await;
+        raw.rest().await;
+    }
+    // The last one may not be quite gone yet.
+    let again = async { while connect_and_ask(server.address).await.is_none() {} };
+    timeout(Duration::from_secs(60), again)
+        .await
+        .expect("the server is full of connections that are gone");
+}
+
+/// `None` where the connection is closed at once.
+async fn connect_and_ask(address: SocketAddr) -> Option<frames::Frame> {
+    let mut raw = Raw::connect(address).await;
+    raw.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await;
+    raw.call(1, &[]).await;
+    raw.until(|frame| frame.ends_stream()).await
+}
+
+/// A peer that gives no window for them: a few are kept for a while, the others are reset.
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_takes_are_few_and_not_kept_for_long() {
+    const INITIAL_WINDOW_SIZE: u16 = 4;
+    let limits = Limits {
+        calls_per_address: 3,
+        ..Limits::default()
+    };
+    let patience = (limits.call + limits.grace).as_secs_f64();
+    let server = Running::start(limited(limits));
+    let mut raw = Raw::open(server.address, &[(INITIAL_WINDOW_SIZE, 0)]).await;
+    let start = Instant::now();
+    for stream in (1..20).step_by(2) {
+        raw.call(stream, &[]).await;
+    }
+    let mut resets = Vec::new();
+    while resets.len() < 10 {
+        raw.until(|frame| frame.kind == frames::RST_STREAM)
+            .await
+            .expect("the connection lives");
+        resets.push(start.elapsed().as_secs_f64());
+    }
+    let soon = resets.iter().filter(|at| **at < 1.0).count();
+    let late = resets.iter().filter(|at| **at > patience - 1.0).count();
+    assert_eq!((soon, late), (7, 3), "{resets:?}");
+    assert!(resets[9] < patience + 1.0, "{resets:?}");
+    // What was held is given back.
+    server
+        .client()
+        .await
+        .get_profile(GetProfileRequest {})
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn headers_without_an_end_are_cut_off() {
     let server = Running::start(config());
