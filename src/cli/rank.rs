@@ -7,7 +7,7 @@ use labrpc::report::{Report, read};
 
 use crate::cli::{
     Exit, Failure, progress,
-    ranking::{Ranking, Writing, arguments},
+    ranking::{Format, Ranking, Writing, arguments},
 };
 
 /// Rank people from saved runs, CSV or JSON Lines.
@@ -41,6 +41,11 @@ pub(crate) struct Args {
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let tables = [args.ranking.is_about_one(), args.per_person, args.twins];
+    if args.writing.format == Format::Csv && tables.iter().filter(|asked| **asked).count() > 1 {
+        return Err(Failure::usage("CSV holds one table")
+            .hint("give one of --like, --per-person and --twins, or another --format"));
+    }
     let started = SystemTime::now();
     let bar = progress::bytes(total(&args.files));
     let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
@@ -53,16 +58,16 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         _ => Failure::usage(&error),
     })?;
     for rejected in people.rejected.iter().take(SHOWN) {
-        anstream::eprintln!("warning: {rejected}");
+        say!("warning: {rejected}");
     }
     if people.rejections > 0 {
-        anstream::eprintln!(
+        say!(
             "warning: {} rows are no profile and were left out",
             people.rejections
         );
     }
     if people.absent > 0 {
-        anstream::eprintln!(
+        say!(
             "note: {} endpoints of the survey have no profile",
             people.absent
         );

@@ -21,7 +21,7 @@ pub(crate) struct Ranking {
     /// Show the people nearest to this one.
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
-    /// How many pairs (or people, with --like) to show; all that tie for the first place are shown anyway
+    /// How many pairs to show, or with --like how many people; pairs that tie for the first place are all shown
     /// [default: 1; with --like or --format html 10].
     #[arg(long, value_name = "N", env = "LABRPC_TOP")]
     top: Option<NonZeroUsize>,
@@ -48,6 +48,11 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
+    /// Whether somebody's nearest are asked for.
+    pub(crate) fn is_about_one(&self) -> bool {
+        self.like.is_some()
+    }
+
     pub(crate) fn options(&self, format: Format) -> Options {
         // A page has room, and a list of the nearest is what --like is for.
         let many = self.like.is_some() || format == Format::Html;
@@ -93,7 +98,8 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
+    /// Tells whether somebody still reads.
+    pub(crate) fn write(&self, report: &Report) -> Result<bool, Failure> {
         let render = |out: &mut dyn Write| -> io::Result<()> {
             match self.format {
                 Format::Table => table::write(report, self.output.width(), out),

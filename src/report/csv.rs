@@ -1,14 +1,15 @@
 //! A report as CSV after RFC 4180, safe to open in a spreadsheet.
 //!
-//! CSV holds one table, so the report's main one is written: of a survey the endpoints, of a ranking
-//! everybody's nearest or the twins where these were asked for, and the closest pairs otherwise.
+//! CSV holds one table, so the report's main one is written: of a survey the endpoints, of a ranking one person's
+//! nearest, everybody's nearest or the twins where these were asked for, and the closest pairs otherwise.
 
 use std::io::{self, Write};
 
 use crate::report::{
     Origin, Report,
     document::{
-        EndpointLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
+        EndpointLine, LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person,
+        twins,
     },
 };
 
@@ -36,6 +37,10 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 "elapsed_ms",
             ])?;
             endpoints(report).try_for_each(|line| csv.write_record(endpoint(&line)))?;
+        }
+        Origin::Files { .. } if report.options.like.is_some() => {
+            let nearest = LikeLine::new(report).and_then(|like| like.nearest);
+            pair_lines(&mut csv, nearest.into_iter().flatten())?;
         }
         Origin::Files { .. } if report.options.per_person => {
             csv.write_record(["id", "nearest", "distance"])?;
@@ -66,40 +71,46 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 ])?;
             }
         }
-        Origin::Files { .. } => {
-            csv.write_record([
-                "rank",
-                "a",
-                "b",
-                "distance",
-                "similarity",
-                "height",
-                "weight",
-                "size",
-            ])?;
-            for PairLine {
-                rank,
-                a,
-                b,
-                distance,
-                similarity,
-                terms,
-            } in pairs(report)
-            {
-                csv.write_record([
-                    number(rank),
-                    text(a.as_str()),
-                    text(b.as_str()),
-                    number(distance),
-                    number(similarity),
-                    number(terms.height),
-                    number(terms.weight),
-                    number(terms.size),
-                ])?;
-            }
-        }
+        Origin::Files { .. } => pair_lines(&mut csv, pairs(report))?,
     }
     csv.flush()
+}
+
+fn pair_lines<W: Write>(
+    csv: &mut csv::Writer<W>,
+    pairs: impl Iterator<Item = PairLine>,
+) -> io::Result<()> {
+    csv.write_record([
+        "rank",
+        "a",
+        "b",
+        "distance",
+        "similarity",
+        "height",
+        "weight",
+        "size",
+    ])?;
+    for PairLine {
+        rank,
+        a,
+        b,
+        distance,
+        similarity,
+        terms,
+    } in pairs
+    {
+        csv.write_record([
+            number(rank),
+            text(a.as_str()),
+            text(b.as_str()),
+            number(distance),
+            number(similarity),
+            number(terms.height),
+            number(terms.weight),
+            number(terms.size),
+        ])?;
+    }
+    Ok(())
 }
 
 fn endpoint(line: &EndpointLine<'_>) -> [String; 11] {

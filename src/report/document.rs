@@ -285,7 +285,7 @@ impl NearestLine {
 pub struct LikeLine {
     id: Id,
     /// `null` where nobody, or more than one person, has the id.
-    nearest: Option<Vec<PairLine>>,
+    pub(super) nearest: Option<Vec<PairLine>>,
 }
 
 impl LikeLine {

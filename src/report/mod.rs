@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use crate::{
     profile::{Id, Profile},
-    similarity::{self, Options, Ranking},
+    similarity::{self, Options, Pair, Ranking},
     survey::{
         hosts::Hosts,
         outcome::{Answer, Outcome},
@@ -130,6 +130,24 @@ impl Report {
             people,
             ranking,
         }
+    }
+
+    /// Whether two people have the same build, whatever it counts for.
+    pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
+        let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
+        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
+    }
+
+    /// Pairs that tie for the first place and are too many for the list.
+    pub(crate) fn unlisted(&self) -> u64 {
+        let first = self.ranking.pairs.iter().take_while(|pair| pair.rank == 1);
+        self.ranking.tied - first.count() as u64
+    }
+
+    /// Whether all pairs in the first place, as far as they are listed, are of identical people.
+    pub(crate) fn twins_come_first(&self) -> bool {
+        let mut first = self.ranking.pairs.iter().take_while(|pair| pair.rank == 1);
+        first.all(|pair| self.are_identical(pair))
     }
 
     /// Counts the outcomes.

@@ -214,6 +214,8 @@ impl People {
                 },
             };
             let row = match line.broken {
+                // The command line of a survey may be that long, and so may lists of ids; an endpoint is not.
+                Some(Broken::TooLong) if format.is_no_row(line.bytes) => Ok(Row::Other),
                 Some(Broken::TooLong) => Err(Reason::TooLong),
                 Some(Broken::Open) => Err(Reason::Quote),
                 None => format.row(line.bytes),
@@ -286,11 +288,16 @@ impl Format {
         match text {
             // A document's first line where it is printed over several, or all of it.
             b"{" | b"[" | [b'[', ..] => Err(Error::Document(file.to_owned())),
-            [b'{', ..] if !contains(text, b"\"labrpc_run\"") => Ok(Self::Profiles),
-            [b'{', ..] if contains(text, b"\"endpoints\"") => Err(Error::Document(file.to_owned())),
+            [b'{', ..] if !has_key(text, b"\"labrpc_run\"") => Ok(Self::Profiles),
+            [b'{', ..] if has_key(text, b"\"endpoints\"") => Err(Error::Document(file.to_owned())),
             [b'{', ..] => Ok(Self::Run),
             _ => Ok(Self::Csv(Columns::parse(first.bytes, file)?)),
         }
+    }
+
+    /// Whether a line that was cut off is of a saved run and about none of its endpoints.
+    fn is_no_row(&self, row: &[u8]) -> bool {
+        matches!(self, Self::Run) && !has_key(row, b"\"outcome\"")
     }
 
     fn row(&self, row: &[u8]) -> Result<Row, Reason> {
@@ -314,8 +321,10 @@ impl Format {
     }
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    memchr::memmem::find(text, part).is_some()
+/// Whether a word in quotes stands somewhere as a key, and not only as a value: an id or an argument may be any word.
+fn has_key(json: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find_iter(json, word)
+        .any(|at| json[at + word.len()..].trim_ascii_start().starts_with(b":"))
 }
 
 /// A profile in JSON, before its values are judged: so a wrong one is reported as such, by field.

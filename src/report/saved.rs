@@ -13,7 +13,7 @@ use crate::{
         document::{self, EndpointLine, VERSION},
     },
     survey::{
-        hosts::{Builder, Hosts},
+        hosts::{self, Hosts},
         outcome::{Answer, Outcome},
     },
     untrusted::Untrusted,
@@ -70,6 +70,14 @@ enum Reason {
     Line { number: usize, problem: Untrusted },
 }
 
+impl Error {
+    /// Whether the file could not be read at all.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        matches!(self.reason, Reason::Io(_))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
@@ -102,9 +110,7 @@ pub fn read(file: &Path) -> Result<Saved, Error> {
 }
 
 fn parse(file: &Path) -> Result<Saved, Reason> {
-    let mut lines = BufReader::new(File::open(file).map_err(Reason::Io)?)
-        .lines()
-        .enumerate();
+    let mut lines = (1..).zip(BufReader::new(File::open(file).map_err(Reason::Io)?).lines());
     let header = match lines.next() {
         Some((_, line)) => line.map_err(Reason::Io)?,
         None => return Err(Reason::NoHeader),
@@ -115,31 +121,26 @@ fn parse(file: &Path) -> Result<Saved, Reason> {
         Some(version) => return Err(Reason::Version(version)),
         None => return Err(Reason::NoHeader),
     }
-    let mut endpoints = Builder::default().max_hosts(usize::MAX);
-    let mut known = Vec::new();
-    for (index, line) in lines {
+    let (mut endpoints, mut known) = (Vec::new(), Vec::new());
+    for (number, line) in lines {
         let problem = |problem: &dyn fmt::Display| Reason::Line {
-            number: index + 1,
+            number,
             problem: Untrusted::new(&problem.to_string()),
         };
         let line = line.map_err(Reason::Io)?;
+        if line.trim().is_empty() {
+            continue;
+        }
         let value: serde_json::Value = serde_json::from_str(&line).map_err(|e| problem(&e))?;
         if value.get("endpoint").is_none() {
             // Pairs and summary follow from the endpoints.
             continue;
         }
         let line: EndpointLine<'_> = serde_json::from_value(value).map_err(|e| problem(&e))?;
-        endpoints.argument(&line.endpoint);
+        endpoints.push(hosts::one(&line.endpoint).map_err(|e| problem(&e))?);
         known.push(answer(line));
     }
-    let hosts = endpoints.build().map_err(|errors| Reason::Line {
-        number: 1,
-        problem: Untrusted::new(&errors.to_string()),
-    })?;
-    if hosts.len() != known.len() {
-        // An endpoint that expands to several was not written by labrpc.
-        return Err(Reason::NoHeader);
-    }
+    let hosts: Hosts = endpoints.into_iter().collect();
     for (index, known) in known.iter_mut().enumerate() {
         if let Some(first) = hosts.duplicate_of(index) {
             *known = Some(Answer::unasked(Outcome::DuplicateLine { first: first + 1 }));

@@ -23,7 +23,7 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Pairs explained; beyond that the list is for `--format json` or csv.
+/// Pairs explained unless more are asked for; beyond that the list is for `--format json` or csv.
 const MOST_PAIRS: usize = 100;
 
 /// Pairs of identical people up to which each is listed; beyond that they come in groups.
@@ -255,10 +255,7 @@ fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     }
     match ranking.twin_groups - ranking.twins.len() {
         0 => Ok(()),
-        more => page.line(
-            FAINT,
-            &format!("       and {}", plural(more, "smaller group")),
-        ),
+        more => page.line(FAINT, &format!("       and {}", plural(more, "more group"))),
     }
 }
 
@@ -285,23 +282,26 @@ fn closest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             number(smallest)
         ),
     )?;
-    let identical = |pair: &Pair| {
-        let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
-        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
-    };
     let grouped = in_groups(report);
     let listed = ranking
         .pairs
         .iter()
-        .filter(|pair| !(grouped && identical(pair)));
-    pairs(report, listed, page)?;
-    let named = ranking.pairs.len().min(MOST_PAIRS) as u64;
-    match ranking.tied.saturating_sub(named) {
-        more if more > 0 && !grouped => page.line(
-            FAINT,
-            &format!("and {more} more pairs at the same distance"),
-        ),
-        _ => Ok(()),
+        .filter(|pair| !(grouped && report.are_identical(pair)));
+    let left_out = pairs(report, listed, page)?;
+    // Pairs of identical people stand in their groups, whether they are in the list or too many for it.
+    let unlisted = match grouped && report.twins_come_first() {
+        true => 0,
+        false => report.unlisted(),
+    };
+    more_pairs(left_out + unlisted, page)
+}
+
+/// What a list leaves out.
+fn more_pairs(more: u64, page: &mut Page<'_>) -> io::Result<()> {
+    match more {
+        0 => Ok(()),
+        1 => page.line(FAINT, "and one more pair"),
+        more => page.line(FAINT, &format!("and {more} more pairs")),
     }
 }
 
@@ -315,7 +315,8 @@ fn nearest_to(report: &Report, like: &Like, page: &mut Page<'_>) -> io::Result<(
         ),
         Like::Found { person, nearest } => {
             page.line(HEADING, &format!("Most like {}", report.people[*person]))?;
-            pairs(report, nearest, page)
+            let left_out = pairs(report, nearest, page)?;
+            more_pairs(left_out, page)
         }
     }
 }
@@ -343,12 +344,14 @@ fn everybody(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Explains pairs, and returns how many it left out.
 fn pairs<'a>(
     report: &Report,
     pairs: impl IntoIterator<Item = &'a Pair>,
     page: &mut Page<'_>,
-) -> io::Result<()> {
-    for pair in pairs.into_iter().take(MOST_PAIRS) {
+) -> io::Result<u64> {
+    let mut pairs = pairs.into_iter();
+    for pair in pairs.by_ref().take(MOST_PAIRS.max(report.options.top)) {
         let Pair {
             rank,
             a,
@@ -364,7 +367,7 @@ fn pairs<'a>(
         let explanation = explanation(report, a, b, *distance, terms);
         page.wrapped(Style::new(), "     ", 7, &explanation)?;
     }
-    Ok(())
+    Ok(pairs.count() as u64)
 }
 
 /// What each field contributes, so that the distance can be checked by hand.

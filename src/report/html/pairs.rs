@@ -24,6 +24,8 @@ const MOST_NAMED: usize = 3;
 
 /// The answer to the question.
 pub(super) struct Likeness {
+    /// What the answer is about.
+    pub(super) title: String,
     /// What the list below is about.
     pub(super) heading: String,
     /// The most alike, to be read across a room.
@@ -31,7 +33,7 @@ pub(super) struct Likeness {
     /// How alike these are, and how many more there are.
     pub(super) verdict: String,
     pub(super) cards: Vec<Card>,
-    /// Pairs that stand in the same place as the first and are not listed.
+    /// Pairs that are not listed.
     pub(super) more: u64,
 }
 
@@ -57,6 +59,7 @@ impl Likeness {
     pub(super) fn new(report: &Report, view: &View<'_>) -> Self {
         let ranking = &report.ranking;
         let mut this = Self {
+            title: "Most alike".to_owned(),
             heading: "Closest pairs".to_owned(),
             named: Vec::new(),
             verdict: "It takes two people to be alike.".to_owned(),
@@ -79,18 +82,19 @@ impl Likeness {
                 Like::Found { person, nearest } => {
                     let name = view.name(&report.people[*person].id);
                     this.heading = format!("Most like {name}");
+                    this.title.clone_from(&this.heading);
                     nearest
                 }
             };
             this.cards = cards(report, view, pairs);
+            this.more = (pairs.len() - this.cards.len()) as u64;
             if let Some(first) = pairs.first() {
                 this.named.push(names(report, view, first));
                 this.verdict = how_alike(view, first);
             }
             return this;
         }
-        if ranking.smallest == Some(0.0) && ranking.tied > MOST_IDENTICAL && Twins::matter(ranking)
-        {
+        if report.twins_come_first() && ranking.tied > MOST_IDENTICAL && Twins::matter(ranking) {
             // Their pairs would fill the page and say nothing that the groups do not say.
             let largest = ranking.twins.first().map_or(0, |twins| twins.count);
             this.verdict = format!(
@@ -105,12 +109,7 @@ impl Likeness {
                 .collect();
             this.verdict = verdict(ranking, first, this.named.len(), view);
             this.cards = cards(report, view, &ranking.pairs);
-            let listed = ranking
-                .pairs
-                .iter()
-                .take(MOST_PAIRS)
-                .filter(|p| p.rank == 1);
-            this.more = ranking.tied.saturating_sub(listed.count() as u64);
+            this.more = (ranking.pairs.len() - this.cards.len()) as u64 + report.unlisted();
         }
         this
     }

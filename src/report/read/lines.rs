@@ -4,8 +4,11 @@
 
 use std::io::{self, Read};
 
-/// The longest line that is read, in bytes; the longest line of a saved run is far below.
+/// The longest line that is read, in bytes; a row of any file is far below.
 pub const MAX_LINE: usize = 64 * 1024;
+
+/// The most lines of one CSV record. A quote that is never closed costs the reading of so many, for each line.
+const MOST_LINES: u64 = 100;
 
 /// One line, or one CSV record over several.
 pub(crate) struct Line<'a> {
@@ -21,7 +24,8 @@ pub(crate) struct Line<'a> {
 pub(crate) enum Broken {
     /// It is longer than [`MAX_LINE`].
     TooLong,
-    /// A quoted cell is open at the end of the file, or [`MAX_LINE`] after the record's beginning.
+    /// A quoted cell is open at the end of the file, or [`MAX_LINE`] or [`MOST_LINES`] behind the record's
+    /// beginning.
     Open,
 }
 
@@ -79,6 +83,9 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
                     (None, _) if text.is_empty() => return Ok(None),
                     (_, false) => break (seen, seen + 1, None),
                     (None, true) => break (seen, 0, Some(Broken::Open)),
+                    (Some(_), true) if more == MOST_LINES => {
+                        break (seen, 0, Some(Broken::Open));
+                    }
                     (Some(_), true) => {
                         seen += 1;
                         last = seen;
