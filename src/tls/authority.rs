@@ -17,7 +17,7 @@ use rcgen::{
     KeyUsagePurpose, SanType, string::Ia5String,
 };
 
-use crate::untrusted::Untrusted;
+use crate::{tls, untrusted::Untrusted};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -27,7 +27,7 @@ const BACKDATED: Duration = DAY;
 /// A CA outlives a course of study.
 const CA_LIFE: Duration = DAY.saturating_mul(3650);
 
-/// The longest that Apple's systems accept in a certificate of a private CA.
+/// The longest that Apple's systems accept in a certificate of a private CA, from its first second to its last.
 const LIFE: Duration = DAY.saturating_mul(825);
 
 /// The two files of a certificate and its key.
@@ -141,7 +141,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The CA's files are not a certificate and its key.
+    /// The CA's files are damaged, or not a certificate and its key.
+    Pair(tls::Error),
+    /// The CA's certificate is none that can sign.
     Authority {
         /// The folder.
         dir: PathBuf,
@@ -166,9 +168,10 @@ impl fmt::Display for Error {
                 dir.display()
             ),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Pair(source) => source.fmt(f),
             Self::Authority { dir, source } => write!(
                 f,
-                "ca.pem and ca.key.pem in {} are no certificate and its key: {source}",
+                "ca.pem and ca.key.pem in {} are no authority: {source}",
                 dir.display()
             ),
             Self::Make(source) => write!(f, "the certificate could not be made: {source}"),
@@ -180,6 +183,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::File { source, .. } => Some(source),
+            Self::Pair(source) => Some(source),
             Self::Authority { source, .. } | Self::Make(source) => Some(source),
             Self::Exists(_) | Self::NoAuthority(_) => None,
         }
@@ -210,7 +214,7 @@ pub fn create_authority(dir: &Path) -> Result<Files, Error> {
 ///
 /// # Errors
 /// [`Error::NoAuthority`] without a CA, [`Error::Exists`] when a file is there already, [`Error::File`] when one
-/// cannot be read or written, [`Error::Authority`] when the CA's files are damaged.
+/// cannot be read or written, [`Error::Pair`] and [`Error::Authority`] when the CA's files are no authority.
 pub fn issue(dir: &Path, first: &Name, others: &[Name]) -> Result<Files, Error> {
     let ca = Files::of(dir, "ca");
     let read = |path: &Path| {
@@ -223,6 +227,13 @@ pub fn issue(dir: &Path, first: &Name, others: &[Name]) -> Result<Files, Error> 
         })
     };
     let (ca_cert, ca_key) = (read(&ca.cert)?, read(&ca.key)?);
+    // rcgen would sign with whatever key there is, and nobody could verify it.
+    let pair = tls::Files {
+        cert: ca.cert,
+        key: ca.key,
+        client_ca: None,
+    };
+    tls::server(&pair).map_err(Error::Pair)?;
     let issuer = KeyPair::from_pem(&ca_key)
         .and_then(|key| Issuer::from_ca_cert_pem(&ca_cert, key))
         .map_err(|source| Error::Authority {
@@ -256,9 +267,10 @@ fn params(common_name: &str, life: Duration) -> CertificateParams {
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
-    let now = SystemTime::now();
-    params.not_before = (now - BACKDATED).into();
-    params.not_after = (now + life).into();
+    let first = SystemTime::now() - BACKDATED;
+    params.not_before = first.into();
+    // Both ends are part of it (RFC 5280, section 4.1.2.5).
+    params.not_after = (first + life - Duration::from_secs(1)).into();
     params
 }
 
@@ -271,14 +283,31 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     // Windows has no modes: there a file has its folder's permissions.
     #[cfg(not(unix))]
     let _ = mode;
-    options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
-            _ => Error::File {
-                path: path.to_owned(),
-                source,
-            },
-        })
+    let mut file = options.open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+        _ => Error::File {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    file.write_all(text.as_bytes()).map_err(|source| {
+        // A part of it is of no use, and would be in the way of the next attempt.
+        let _ = fs::remove_file(path);
+        Error::File {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_valid_for_its_life_and_not_a_second_longer() {
+        let params = params("127.0.0.1", LIFE);
+        let between = params.not_after - params.not_before;
+        assert_eq!(between.whole_seconds() + 1, 825 * 24 * 3600);
+    }
 }

@@ -264,25 +264,20 @@ fn identity(
     let chain = certificates(cert)?;
     let pem = read(key)?;
     let path = key.to_owned();
+    // PKCS #8 says so in the label, the older form in a header (RFC 7468, section 11; RFC 1421).
+    let encrypted = [
+        &b"BEGIN ENCRYPTED PRIVATE KEY"[..],
+        b"Proc-Type: 4,ENCRYPTED",
+    ]
+    .iter()
+    .any(|mark| pem.windows(mark.len()).any(|window| window == *mark));
     match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(key) => Ok((chain, key)),
-        Err(pem::Error::NoItemsFound) => {
-            // PKCS #8 says so in the label, the older form in a header (RFC 7468, section 11; RFC 1421).
-            let encrypted = [
-                &b"BEGIN ENCRYPTED PRIVATE KEY"[..],
-                b"Proc-Type: 4,ENCRYPTED",
-            ]
-            .iter()
-            .any(|mark| pem.windows(mark.len()).any(|window| window == *mark));
-            Err(if encrypted {
-                Error::Encrypted { path }
-            } else {
-                Error::Missing {
-                    path,
-                    what: "private key",
-                }
-            })
-        }
+        Err(_) if encrypted => Err(Error::Encrypted { path }),
+        Err(pem::Error::NoItemsFound) => Err(Error::Missing {
+            path,
+            what: "private key",
+        }),
         Err(source) => Err(Error::Pem { path, source }),
     }
 }
