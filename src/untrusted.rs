@@ -4,7 +4,10 @@
 //! out, so no renderer can forget it. What a format must escape beyond that (quotes and formulas in CSV,
 //! markup in HTML) that format's renderer escapes in every cell, whoever wrote it.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    num::NonZeroUsize,
+};
 
 use serde::{Serialize, Serializer};
 
@@ -19,8 +22,8 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Untrusted {
     excerpt: Box<str>,
-    /// Length in bytes of the whole text; larger than the excerpt's where it was cut.
-    len: usize,
+    /// Length in bytes of the whole text, where the excerpt is not all of it.
+    cut: Option<NonZeroUsize>,
 }
 
 impl Untrusted {
@@ -36,7 +39,7 @@ impl Untrusted {
             .map_or(text.len(), |(end, _)| end);
         Self {
             excerpt: text[..end].into(),
-            len: text.len(),
+            cut: NonZeroUsize::new(text.len()).filter(|len| end < len.get()),
         }
     }
 
@@ -45,9 +48,10 @@ impl Untrusted {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         // A character has at most four bytes: what lies behind these cannot be in the excerpt.
         let head = &bytes[..bytes.len().min(4 * (Self::MAX_CHARS + 1))];
+        let Self { excerpt, cut } = Self::new(&String::from_utf8_lossy(head));
         Self {
-            len: bytes.len(),
-            ..Self::new(&String::from_utf8_lossy(head))
+            excerpt,
+            cut: cut.and(NonZeroUsize::new(bytes.len())),
         }
     }
 }
@@ -61,10 +65,7 @@ impl fmt::Display for Untrusted {
                 write!(f, "{}", c.escape_unicode())?;
             }
         }
-        if self.excerpt.len() < self.len {
-            write!(f, "… ({} bytes)", self.len)?;
-        }
-        Ok(())
+        self.cut.map_or(Ok(()), |len| write!(f, "… ({len} bytes)"))
     }
 }
 
@@ -85,7 +86,7 @@ impl Serialize for Untrusted {
 /// Refused are the control characters (C0, DEL, C1), line and paragraph separators, and the characters of
 /// Unicode's general category Cf that turn, join or hide text (bidi controls after UAX #9, zero-width
 /// characters, tags, the byte order mark), which are how a harmless-looking id can show as another one.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}'
@@ -98,15 +99,21 @@ fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
+    /// Terminals obey the first ones and hide or turn text at the others; of each range its ends.
     #[test]
     fn no_control_or_format_character_survives() {
-        for c in (0..=0x11_ffff).filter_map(char::from_u32) {
+        const BAD: [u32; 38] = [
+            0x00, 0x07, 0x08, 0x0a, 0x0d, 0x1b, 0x1f, 0x7f, 0x80, 0x9b, 0x9f, 0xad, 0x61c, 0x180e,
+            0x200b, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2060, 0x2066, 0x2069,
+            0x206f, 0xfe00, 0xfe0f, 0xfeff, 0xfff9, 0xfffb, 0x1d173, 0x1d17a, 0xe0001, 0xe0020,
+            0xe007f, 0xe0100, 0xe01ef,
+        ];
+        for c in BAD.map(|code| char::from_u32(code).unwrap()) {
             let shown = Untrusted::new(&c.to_string()).to_string();
-            assert!(
-                shown.chars().all(is_printable),
-                "U+{:04X} was shown as {shown:?}",
-                u32::from(c)
-            );
+            assert_eq!(shown, format!("\\u{{{:x}}}", u32::from(c)));
+        }
+        for c in ['a', 'é', '体', 'ё', 'א', '😀', '\u{301}'] {
+            assert_eq!(Untrusted::new(&c.to_string()).to_string(), c.to_string());
         }
         assert_eq!(Untrusted::new("\u{202e}abc").to_string(), r"\u{202e}abc");
         assert_eq!(
@@ -122,6 +129,9 @@ mod tests {
         assert_eq!(Untrusted::new(&text).to_string(), shown);
         assert_eq!(Untrusted::from_bytes(text.as_bytes()).to_string(), shown);
         assert_eq!(Untrusted::new("80").to_string(), "80");
+        // What stands for a bad byte is longer than the byte.
+        let shown = format!("{}… (100 bytes)", "\u{fffd}".repeat(80));
+        assert_eq!(Untrusted::from_bytes(&[0xff; 100]).to_string(), shown);
     }
 
     #[test]

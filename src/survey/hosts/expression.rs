@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::{
     survey::endpoint::{Address, DEFAULT_PORT, Endpoint},
-    untrusted::Untrusted,
+    untrusted::{self, Untrusted},
 };
 
 /// What can be wrong with a host list.
@@ -26,6 +26,8 @@ pub enum Problem {
     FileSd(Untrusted),
     /// White space inside an expression.
     Space,
+    /// A character that a terminal would obey or hide.
+    Unprintable,
     /// A scheme other than `raw://`.
     Scheme,
     /// `unix:` without a path.
@@ -57,6 +59,8 @@ pub enum Problem {
     HostBits(IpNet),
     /// A name that no resolver could know.
     Name,
+    /// So many endpoints where one is meant.
+    NotOne(u128),
     /// More endpoints than allowed.
     TooMany {
         /// How many there are.
@@ -86,6 +90,7 @@ impl fmt::Display for Problem {
                 )
             }
             Self::Space => f.write_str("a space inside; separate endpoints by commas or lines"),
+            Self::Unprintable => f.write_str("a control character inside; take it out"),
             Self::Scheme => {
                 f.write_str("only raw:// may stand before a host; leave the scheme out")
             }
@@ -114,6 +119,7 @@ impl fmt::Display for Problem {
             Self::Name => f.write_str(
                 "not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
             ),
+            Self::NotOne(count) => write!(f, "{count} endpoints where one is meant"),
             Self::TooMany { count, max } => write!(
                 f,
                 "{count} endpoints are more than {max}; say --max-hosts {count} if that is meant"
@@ -289,6 +295,10 @@ fn single(text: &str) -> Result<Endpoint, Problem> {
     if text.chars().any(char::is_whitespace) {
         return Err(Problem::Space);
     }
+    // A socket's path may have any other character, and is shown as it is.
+    if !text.chars().all(untrusted::is_printable) {
+        return Err(Problem::Unprintable);
+    }
     let (raw, rest) = scheme(text)?;
     if let Some(path) = rest.strip_prefix("unix:") {
         return match path {
@@ -389,9 +399,15 @@ struct Range {
 }
 
 impl Range {
+    /// The digits of the largest number; no name has room for a wider one.
+    const MOST_DIGITS: usize = 20;
+
     fn parse(text: &str) -> Result<Self, Problem> {
         let (start, end) = text.split_once('-').unwrap_or((text, text));
         let (start, end) = (start.trim(), end.trim());
+        if start.len().max(end.len()) > Self::MOST_DIGITS {
+            return Err(Problem::Set);
+        }
         let range = Self {
             start: number(start).ok_or(Problem::Set)?,
             end: number(end).ok_or(Problem::Set)?,

@@ -85,6 +85,22 @@ impl Hosts {
     }
 }
 
+/// Reads an expression that names one endpoint.
+///
+/// # Errors
+/// A bad expression, or one that names several or none.
+pub fn one(text: &str) -> Result<Endpoint, Errors> {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    let count = builder.total;
+    if count != 1 && builder.errors.is_empty() {
+        // Counted and not expanded: nobody is to wait for the list of 2^32.
+        let error = Error::new(Position::default(), text, Problem::NotOne(count));
+        builder.errors.push(error);
+    }
+    builder.build().map(|hosts| hosts.get(0))
+}
+
 impl FromIterator<Endpoint> for Hosts {
     /// A list of endpoints that are known already, such as the seats of a simulated room.
     fn from_iter<I: IntoIterator<Item = Endpoint>>(endpoints: I) -> Self {
