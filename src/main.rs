@@ -11,9 +11,6 @@ fn main() -> ExitCode {
     };
     match cli::run(command) {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            anstream::eprint!("{failure}");
-            failure.exit.into()
-        }
+        Err(failure) => failure.report().into(),
     }
 }

@@ -470,8 +470,8 @@ impl fmt::Display for Error {
                 max,
                 hint,
             } => {
-                // 1e308 written out would be a line of 309 digits.
-                let value = if value.abs() < 1e9 {
+                // 1e308 written out would be a line of 309 digits, and 5e-324 one of 326.
+                let value = if *value == 0.0 || (1e-3..1e9).contains(&value.abs()) {
                     value.to_string()
                 } else {
                     format!("{value:e}")

@@ -13,7 +13,7 @@ use labrpc::{
     survey::{
         self,
         endpoint::Endpoint,
-        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts},
+        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, one},
     },
     tls,
 };
@@ -89,20 +89,7 @@ impl Host {
             tls: security.tls()?,
             ..survey::Config::default()
         };
-        Ok((single(host)?, config))
-    }
-}
-
-fn single(text: &str) -> Result<Endpoint, Failure> {
-    let mut builder = Builder::default();
-    builder.argument(text);
-    let hosts = builder.build().map_err(Failure::usage)?;
-    match hosts.len() {
-        1 => Ok(hosts.get(0)),
-        count => Err(
-            Failure::usage(format_args!("{count} endpoints where one is meant"))
-                .hint("labrpc survey asks many"),
-        ),
+        Ok((one(host).map_err(Failure::usage)?, config))
     }
 }
 
@@ -122,7 +109,7 @@ pub(crate) struct Times {
 #[command(next_help_heading = "Security")]
 pub(crate) struct Security {
     /// Speak without TLS. This is the default, and never what TLS falls back to.
-    #[arg(long, conflicts_with_all = ["cacert", "cert", "insecure"], env = "LABRPC_PLAINTEXT")]
+    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "insecure"], env = "LABRPC_PLAINTEXT")]
     plaintext: bool,
     /// Speak TLS and trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
@@ -134,7 +121,7 @@ pub(crate) struct Security {
     #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
     key: Option<PathBuf>,
     /// Speak TLS and accept any certificate. Nobody knows then who answered.
-    #[arg(long, env = "LABRPC_INSECURE")]
+    #[arg(long, conflicts_with = "cacert", env = "LABRPC_INSECURE")]
     insecure: bool,
     /// The name to expect in every server's certificate, instead of the endpoint's host.
     #[arg(long, value_name = "NAME", env = "LABRPC_AUTHORITY")]
@@ -160,7 +147,7 @@ impl Security {
             };
         }
         let identity = cert.as_deref().zip(key.as_deref());
-        let config = tls::client(cacert.as_deref(), identity, *insecure).map_err(Failure::usage)?;
+        let config = tls::client(cacert.as_deref(), identity, *insecure)?;
         Ok(Some(survey::Tls {
             config,
             authority: authority.clone(),

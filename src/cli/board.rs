@@ -72,12 +72,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = runtime::all_threads()?;
-    runtime.block_on(show(args))
+    runtime::all_threads(show(args))?
 }
 
 async fn show(args: Args) -> Result<Exit, Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
     let (hosts, _demo) = match args.demo {
         Some(seats) => {
             let (hosts, joining) = demo(seats).await?;
@@ -106,16 +104,17 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::io(args.listen, &error).hint("is another board open? give --listen IP:PORT")
     })?;
+    let mut signals = Signals::new()?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::io(args.listen, &error))?;
     if !address.ip().is_loopback() && !args.anonymous {
-        anstream::eprintln!(
+        say!(
             "warning: whoever can reach {address} sees ids, heights and weights\n\
              hint: --anonymous hides them; the default --listen is this machine alone"
         );
     }
-    anstream::eprintln!(
+    say!(
         "open http://{}/ in a browser; Ctrl-C ends the board",
         here(address)
     );
@@ -168,7 +167,7 @@ async fn demo(seats: u16) -> Result<(Hosts, JoinSet<()>), Failure> {
                     });
                 }
                 // The board shows the seat as refused, which is the truth.
-                Err(error) => anstream::eprintln!("warning: demo: {error}"),
+                Err(error) => say!("warning: demo: {error}"),
             }
         }
         servers.join_all().await;

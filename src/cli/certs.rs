@@ -1,11 +1,14 @@
 //! `labrpc certs`: a lab's own certificate authority, in two commands.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use clap::{Args as ClapArgs, Subcommand};
 use labrpc::tls::authority::{self, Files, Name};
 
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, output::printed};
 
 /// Make a lab's own certificate authority and its certificates.
 #[derive(Debug, ClapArgs)]
@@ -52,6 +55,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         authority::Error::Exists(_) | authority::Error::NoAuthority(_) => Failure::usage(&error),
         _ => Failure::internal(&error),
     })?;
-    anstream::println!("{}\n{}", cert.display(), key.display());
+    printed(writeln!(
+        io::stdout(),
+        "{}\n{}",
+        cert.display(),
+        key.display()
+    ))?;
     Ok(Exit::Success)
 }

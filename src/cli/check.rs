@@ -20,14 +20,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
-    let runtime = runtime::all_threads()?;
     let mut written = Ok(());
-    let checks = runtime.block_on(check::run(&endpoint, &config, |check| {
+    let checks = runtime::all_threads(check::run(&endpoint, &config, |check| {
         // Line by line: somebody is watching, and one of them takes seconds.
         if written.is_ok() {
             written = write(check);
         }
-    }));
+    }))?;
     printed(written)?;
     if checks.iter().any(|check| check.verdict.is_fail()) {
         Ok(Exit::TooFew)

@@ -3,6 +3,7 @@
 use std::{fmt, io, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
+use labrpc::{report::saved, serve::profile_file, tls};
 
 /// The statuses, as every help text shows them.
 pub(crate) const HELP: &str = "\
@@ -52,7 +53,7 @@ impl From<Exit> for ExitCode {
 /// Why a command did not do what it was asked to; printed as an `error:` line and a `hint:` line.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) exit: Exit,
+    exit: Exit,
     message: String,
     hint: Option<String>,
 }
@@ -88,9 +89,46 @@ impl Failure {
         Self::internal(format_args!("{what}: {error}"))
     }
 
+    /// Says it, and leaves the status.
+    pub(crate) fn report(self) -> Exit {
+        use io::Write as _;
+        let _ = write!(anstream::stderr(), "{self}");
+        self.exit
+    }
+
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+}
+
+/// A file that cannot be read is none that was given wrongly.
+impl From<tls::Error> for Failure {
+    fn from(error: tls::Error) -> Self {
+        match error {
+            tls::Error::Read { .. } => Self::internal(error),
+            error => Self::usage(error),
+        }
+    }
+}
+
+impl From<saved::Error> for Failure {
+    fn from(error: saved::Error) -> Self {
+        if error.is_io() {
+            Self::internal(error)
+        } else {
+            Self::usage(error)
+        }
+    }
+}
+
+impl From<profile_file::Error> for Failure {
+    fn from(error: profile_file::Error) -> Self {
+        if error.is_io() {
+            Self::internal(error)
+        } else {
+            Self::usage(error)
+        }
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
-    let runtime = runtime::one_thread()?;
-    let answer = runtime.block_on(survey::ask(&endpoint, &config));
+    let answer = runtime::one_thread(survey::ask(&endpoint, &config))?;
     if let Some((profile, _)) = answer.outcome.profile() {
         let json = serde_json::to_string(profile).map_err(Failure::internal)?;
         printed(writeln!(io::stdout(), "{json}"))?;

@@ -2,16 +2,16 @@
 
 use std::{
     fmt::Display,
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, BufRead, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
 use clap::Args as ClapArgs;
 use labrpc::profile::{Error, Height, Id, Profile, Size, Weight};
 
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, profile};
 
 /// Ask for the four values and write them to profile.toml, where `labrpc serve` finds them.
 #[derive(Debug, ClapArgs)]
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     if path.exists() {
         return Err(exists());
     }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| Failure::io(folder.display(), &error))?;
+    }
     let mut answers = io::stdin().lock();
     let profile = Profile {
         id: ask::<Id>(&mut answers, "Student id")?,
@@ -60,7 +63,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         io::ErrorKind::AlreadyExists => exists(),
         _ => Failure::io(path.display(), &error),
     })?;
-    anstream::eprintln!("wrote {}; `labrpc serve` finds it there", path.display());
+    let same = |found: PathBuf| {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(&found) == real(path)
+    };
+    if profile::found().is_some_and(same) {
+        say!("wrote {}; `labrpc serve` finds it there", path.display());
+    } else {
+        say!(
+            "wrote {0}; start with `labrpc serve --profile {0}`",
+            path.display()
+        );
+    }
     Ok(Exit::Success)
 }
 
@@ -70,19 +84,19 @@ fn ask<T: FromStr<Err = Error> + Display>(
     question: &str,
 ) -> Result<T, Failure> {
     loop {
-        anstream::eprint!("{question}: ");
+        let _ = write!(anstream::stderr(), "{question}: ");
         let mut line = String::new();
         let read = answers
             .read_line(&mut line)
             .map_err(|error| Failure::io("answer", &error))?;
         if read == 0 {
-            anstream::eprintln!();
+            say!("");
             return Err(Failure::usage("the answers ended before the questions")
                 .hint("give one line each: id, height, weight, size"));
         }
         match line.trim().parse() {
             Ok(value) => return Ok(value),
-            Err(error) => anstream::eprintln!("  {error}"),
+            Err(error) => say!("  {error}"),
         }
     }
 }

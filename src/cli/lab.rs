@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args as ClapArgs;
 use labrpc::lab::{self, Faults, Room};
 
-use crate::cli::{Exit, Failure, runtime, signals::Signals};
+use crate::cli::{Exit, Failure, output::printed, runtime, signals::Signals};
 
 /// Open a simulated room on this machine and print its hosts file.
 ///
@@ -15,7 +15,7 @@ use crate::cli::{Exit, Failure, runtime, signals::Signals};
 Examples:
   labrpc lab --seats 1000 > hosts.txt
   labrpc lab --seats 40 --port 1024 --seed 7
-  labrpc lab --seats 40 --faults refuse=2,mute=1,duplicate_id=2
+  labrpc lab --seats 40 --faults refuse=2,mute=1,duplicate=2
   labrpc lab --seats 1000 --faults zoo=10%", after_help = faults())]
 pub(crate) struct Args {
     /// How many seats.
@@ -34,9 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = runtime::all_threads()?;
-    runtime.block_on(async {
-        let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+    runtime::all_threads(async {
         let Args {
             seats,
             seed,
@@ -50,22 +48,27 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             port,
             ..lab::Config::default()
         };
-        let room = Room::start(config).await.map_err(|error| {
-            Failure::internal(&error).hint("is another room open? leave out --port for a free one")
+        let room = Room::start(config).await.map_err(|error| match error {
+            lab::Error::Listen(..) if port.is_some() => Failure::internal(&error)
+                .hint("is another room open? leave out --port for a free one"),
+            lab::Error::Listen(..) => Failure::internal(&error),
+            _ => Failure::usage(&error),
         })?;
+        let mut signals = Signals::new()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
-        room.hosts()
+        let written = room
+            .hosts()
             .iter()
             .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
-            .and_then(|()| out.flush())
-            .map_err(|error| Failure::io("standard output", &error))?;
+            .and_then(|()| out.flush());
+        printed(written)?;
         drop(out);
-        anstream::eprintln!("{seats} seats are open; Ctrl-C closes the room");
+        say!("{seats} seats are open; Ctrl-C closes the room");
         // Being stopped is how a room ends.
         signals.next().await;
         room.shutdown().await;
         Ok(Exit::Success)
-    })
+    })?
 }
 
 /// The names of all faults, from the zoo itself.

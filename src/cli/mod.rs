@@ -3,6 +3,14 @@
 //! Each command has a file with the arguments as clap reads them and a `run` that turns them into the
 //! configuration of the library below. Nothing but `main` imports this module.
 
+/// Writes a line to standard error. That nobody reads it is no reason to stop, and so no panic.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($text)*);
+    }};
+}
+
 mod asking;
 mod board;
 mod certs;
@@ -25,7 +33,12 @@ mod survey;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    builder::{BoolishValueParser, OsStr, Resettable},
+    error::ErrorKind,
+    parser::ValueSource,
+};
 
 pub(crate) use self::exit::{Exit, Failure};
 
@@ -65,25 +78,88 @@ pub(crate) enum Command {
 /// Reads the command line. What is not a command has been answered on the terminal already.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
     let arguments: Vec<OsString> = arguments.collect();
-    Cli::try_parse_from(&arguments)
-        .map(|cli| cli.command)
-        .map_err(|error| {
+    let parsed = definition(&arguments)
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let single_dash = single_dash(&arguments);
+    match (parsed, single_dash) {
+        (Ok(cli), None) => Ok(cli.command),
+        // `-output FILE` reads as `-o utput` and an endpoint more.
+        (Ok(_), Some(flag)) => {
+            let failure = Failure::usage(format_args!("-{flag} has one dash"));
+            Err(failure
+                .hint(format_args!("long flags have two: --{flag}"))
+                .report())
+        }
+        (Err(error), single_dash) => {
             // A closed pipe is no reason to complain about a help text.
             let _ = error.print();
             if error.use_stderr()
-                && let Some(flag) = single_dash(&arguments)
+                && let Some(flag) = single_dash
             {
-                anstream::eprintln!("\nhint: long flags have two dashes: -{flag}");
+                say!("\nhint: long flags have two dashes: --{flag}");
             }
-            match error.kind() {
+            Err(match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
                 _ => Exit::Usage,
+            })
+        }
+    }
+}
+
+/// What can be typed, with the variables that stand in for what was not.
+///
+/// A flag goes before a variable. To clap a variable that conflicts with a flag is as wrong as another flag; so
+/// those are left out that speak against what was typed.
+fn definition(arguments: &[OsString]) -> clap::Command {
+    let command = Cli::command().mut_subcommands(|command| {
+        command.mut_args(|arg| match arg.get_action() {
+            // `LABRPC_TWINS=1` and `=yes` as well as `=true`.
+            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+            _ => arg,
+        })
+    });
+    let matches = command
+        .clone()
+        .mut_subcommands(|command| command.mut_args(without_variable))
+        .ignore_errors(true)
+        .try_get_matches_from(arguments);
+    let Some((name, matches)) = matches.as_ref().ok().and_then(|all| all.subcommand()) else {
+        return command;
+    };
+    let typed = |arg: &Arg| {
+        let id = arg.get_id().as_str();
+        // Neither of the two is an argument that can be looked up.
+        !["help", "version"].contains(&id)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    command.mut_subcommand(name, |command| {
+        let mut overruled = Vec::new();
+        for arg in command.get_arguments() {
+            for other in command.get_arg_conflicts_with(arg) {
+                match (typed(arg), typed(other)) {
+                    (true, false) => overruled.push(other.get_id().clone()),
+                    (false, true) => overruled.push(arg.get_id().clone()),
+                    _ => {}
+                }
+            }
+        }
+        command.mut_args(|arg| {
+            if overruled.contains(arg.get_id()) {
+                without_variable(arg)
+            } else {
+                arg
             }
         })
+    })
+}
+
+fn without_variable(arg: Arg) -> Arg {
+    arg.env(Resettable::<OsStr>::Reset)
 }
 
 /// The first long flag that was typed with a single dash, as grpcurl's users do: `-plaintext`.
-fn single_dash(arguments: &[OsString]) -> Option<&str> {
+fn single_dash(arguments: &[OsString]) -> Option<String> {
     let cli = Cli::command();
     let longs: Vec<&str> = cli
         .get_subcommands()
@@ -92,12 +168,14 @@ fn single_dash(arguments: &[OsString]) -> Option<&str> {
     arguments
         .iter()
         .skip(1)
+        .take_while(|argument| *argument != "--")
         .filter_map(|argument| argument.to_str())
-        .find(|argument| {
-            let name = argument.split('=').next().unwrap_or_default();
-            name.strip_prefix('-')
-                .is_some_and(|name| name.len() > 1 && longs.contains(&name))
+        .filter_map(|argument| argument.strip_prefix('-'))
+        .find(|flag| {
+            let name = flag.split('=').next().unwrap_or_default();
+            name.len() > 1 && longs.contains(&name)
         })
+        .map(str::to_owned)
 }
 
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
@@ -123,6 +201,31 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_can_be_typed() {
+        let mut examples = 0;
+        let cli = Cli::command();
+        for command in cli.get_subcommands().chain([&cli]) {
+            let help = command.get_before_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                // Neither what is piped into it, nor where its output goes, nor what it is about.
+                let Some(at) = line.find("labrpc ").filter(|_| line.starts_with("  ")) else {
+                    continue;
+                };
+                let typed = line[at..].split("  ").next().unwrap_or_default();
+                let words = typed.split(' ').take_while(|word| ![">", "|"].contains(word));
+                let arguments: Vec<OsString> = words.map(OsString::from).collect();
+                let parsed = definition(&arguments)
+                    .try_get_matches_from(&arguments)
+                    .and_then(|matches| Cli::from_arg_matches(&matches));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                assert_eq!(single_dash(&arguments), None);
+                examples += 1;
+            }
+        }
+        assert!(examples > 30, "{examples}");
     }
 
     #[test]

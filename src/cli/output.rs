@@ -1,6 +1,7 @@
 //! Where data go: standard output, or a file that is whole or not there.
 
 use std::{
+    fs::OpenOptions,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -33,15 +34,15 @@ impl Output {
         }
     }
 
-    /// Writes with `render`.
+    /// Writes with `render`, and tells whether somebody still reads.
     pub(crate) fn write(
         &self,
         render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         match &self.output {
-            Some(path) => {
-                to_file(path, render).map_err(|error| Failure::io(path.display(), &error))
-            }
+            Some(path) => to_file(path, render)
+                .map(|()| true)
+                .map_err(|error| Failure::io(path.display(), &error)),
             None => {
                 let stdout = io::stdout().lock();
                 let choice = AutoStream::choice(&stdout);
@@ -54,13 +55,13 @@ impl Output {
     }
 }
 
-/// What writing to standard output came to. A reader that has closed the pipe has seen enough: that is success.
-pub(crate) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+/// What writing to standard output came to. A reader that has closed the pipe has seen enough: that is success, and
+/// told apart only for those who would go on writing.
+pub(crate) fn printed(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("standard output", &error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::io("standard output", &error)),
     }
 }
 
@@ -73,23 +74,28 @@ fn to_stream(
 }
 
 fn to_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let old = path.metadata().ok();
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        // A device or a pipe is written to; in its place a file would be in everybody's way.
+        let file = OpenOptions::new().write(true).open(path)?;
+        return to_stream(BufWriter::new(StripStream::new(file)), render);
+    }
+    // A link stays one: what it leads to is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     // A file can be renamed within its own file system only.
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        .prefix(".labrpc-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    to_stream(BufWriter::new(StripStream::new(file.as_file_mut())), render)?;
-    // tempfile makes files for their owner alone; a report is an ordinary file.
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".labrpc-");
+    // tempfile makes files for their owner alone; a report is as open as the file it replaces or as the umask lets
+    // a new one be.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = path
-            .metadata()
-            .map_or(0o644, |old| old.permissions().mode() & 0o777);
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(mode))?;
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    to_stream(BufWriter::new(StripStream::new(file.as_file_mut())), render)?;
+    if let Some(old) = old {
+        file.as_file().set_permissions(old.permissions())?;
     }
     file.persist(path)?;
     Ok(())

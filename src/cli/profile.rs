@@ -72,9 +72,7 @@ impl Source {
             return Ok(Arc::new(Arc::new(Answer::from(&profile))));
         }
         if let Some(path) = profile.or_else(found) {
-            return Ok(Arc::new(
-                reload::profile(path, said, reload::EVERY).map_err(Failure::usage)?,
-            ));
+            return Ok(Arc::new(reload::profile(path, said, reload::EVERY)?));
         }
         if said != Fields::default() {
             let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
@@ -88,7 +86,7 @@ impl Source {
             )));
         }
         let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
-        anstream::eprintln!(
+        say!(
             "warning: nobody said whose profile this is; serving the sample ({profile})\n\
              hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
         );
@@ -97,7 +95,7 @@ impl Source {
 }
 
 /// The profile file that is there: here, or in the user's configuration folder.
-fn found() -> Option<PathBuf> {
+pub(crate) fn found() -> Option<PathBuf> {
     [
         Some(PathBuf::new()),
         config_folder().map(|folder| folder.join("labrpc")),

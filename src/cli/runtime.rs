@@ -1,20 +1,29 @@
-//! The runtime that a command's futures run on.
+//! The runtime that a command's future runs on.
 
-use tokio::runtime::{Builder, Runtime};
+use std::{future::Future, time::Duration};
+
+use tokio::runtime::Builder;
 
 use crate::cli::Failure;
 
-/// One thread for everything.
-pub(crate) fn one_thread() -> Result<Runtime, Failure> {
-    build(Builder::new_current_thread())
+/// How long the end of a command waits for what cannot be cancelled: a resolver or a file system that hangs.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Runs a future on one thread.
+pub(crate) fn one_thread<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    run(Builder::new_current_thread(), future)
 }
 
-/// A thread for each processor.
-pub(crate) fn all_threads() -> Result<Runtime, Failure> {
-    build(Builder::new_multi_thread())
+/// Runs a future on a thread for each processor.
+pub(crate) fn all_threads<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    run(Builder::new_multi_thread(), future)
 }
 
-fn build(mut builder: Builder) -> Result<Runtime, Failure> {
+fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = builder.enable_all().build();
-    runtime.map_err(|error| Failure::io("runtime", &error))
+    let runtime = runtime.map_err(|error| Failure::io("runtime", &error))?;
+    let output = runtime.block_on(future);
+    // Dropped, it would wait without a limit.
+    runtime.shutdown_timeout(PATIENCE);
+    Ok(output)
 }

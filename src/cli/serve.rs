@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use anstream::{AutoStream, ColorChoice};
 use clap::{Args as ClapArgs, ValueEnum};
 use ipnet::IpNet;
 use labrpc::{
@@ -14,7 +15,12 @@ use labrpc::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Exit, Failure, duration, profile::Source, runtime, signals::Signals};
+use crate::cli::{
+    Exit, Failure, duration,
+    profile::Source,
+    runtime,
+    signals::{Signals, Terminal},
+};
 
 /// Answer with one profile, to everyone who asks.
 #[derive(Debug, ClapArgs)]
@@ -72,16 +78,22 @@ struct Door {
 struct Security {
     /// Serve TLS with the certificate chain in this file, and only TLS unless --plaintext is given too. It is
     /// read again when it changes.
-    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
+    #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_SERVE_CERT")]
     cert: Option<PathBuf>,
     /// The private key of --cert.
-    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
+    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_SERVE_KEY")]
     key: Option<PathBuf>,
     /// Let in only callers with a certificate of this authority.
-    #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_CLIENT_CA")]
+    #[arg(
+        long,
+        value_name = "PEM",
+        requires = "cert",
+        conflicts_with = "plaintext",
+        env = "LABRPC_CLIENT_CA"
+    )]
     client_ca: Option<PathBuf>,
     /// Keep plaintext beside TLS, on the same port.
-    #[arg(long, env = "LABRPC_PLAINTEXT")]
+    #[arg(long, env = "LABRPC_SERVE_PLAINTEXT")]
     plaintext: bool,
 }
 
@@ -123,8 +135,7 @@ enum LogFormat {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let runtime = runtime::all_threads()?;
-    runtime.block_on(serve(args))
+    runtime::all_threads(serve(args))?
 }
 
 async fn serve(args: Args) -> Result<Exit, Failure> {
@@ -138,18 +149,30 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     // A shell's usual 1,024 descriptors are fewer than the connections that the server is ready to hold. Where
     // they cannot be raised, it holds as many as it gets.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+    let client_ca = security.client_ca.is_some();
     let (tls, plaintext) = security.open()?;
+    let accept = door.accept;
+    if !plaintext && !accept.grpc && !accept.http {
+        return Err(Failure::usage("raw is never spoken inside TLS")
+            .hint("add --plaintext, or another dialect to --accept"));
+    }
     let profile = source.open()?;
+    let (mut signals, mut terminal) = (Signals::new()?, Terminal::new()?);
     let listeners = door.open()?;
     let metrics = running
         .metrics
         .as_ref()
         .map(|address| Listener::bind(address, false));
     let metrics = metrics.transpose().map_err(Failure::internal)?;
-    greet(&listeners, metrics.as_ref(), plaintext)?;
+    let ask = Ask {
+        accept,
+        plaintext,
+        client_ca,
+        reflection: !door.no_reflection,
+    };
+    greet(&listeners, metrics.as_ref(), &ask)?;
     let config = serve::Config {
-        accept: door.accept,
+        accept,
         allow: door.allow,
         tls,
         plaintext,
@@ -162,7 +185,10 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     let (hand_over, handed_over) = tokio::sync::oneshot::channel();
     let shutdown = async {
         manager::ready();
-        signals.next().await;
+        tokio::select! {
+            _ = signals.next() => {}
+            () = terminal.gone() => {}
+        }
         manager::stopping();
         tracing::info!("draining; a second signal cuts at once");
         // Whoever waits for the second signal lives as long as the server.
@@ -181,27 +207,64 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
 }
 
 /// Says where the server listens and what a classmate has to type.
-fn greet(
-    listeners: &[Listener],
-    metrics: Option<&Listener>,
-    plaintext: bool,
-) -> Result<(), Failure> {
+fn greet(listeners: &[Listener], metrics: Option<&Listener>, ask: &Ask) -> Result<(), Failure> {
     let address = |listener: &Listener| {
         listener
             .address()
             .map_err(|error| Failure::io("listener", &error))
     };
     for listener in listeners {
-        anstream::eprintln!("listening on {}", address(listener)?);
+        say!("listening on {}", address(listener)?);
     }
     if let Some(listener) = metrics {
-        anstream::eprintln!("metrics at http://{}/metrics", address(listener)?);
+        say!("metrics at http://{}/metrics", address(listener)?);
     }
-    anstream::eprintln!("to ask, type");
-    for way in listen::ways(listeners, plaintext) {
-        anstream::eprintln!("  {}", way.command);
+    say!("to ask, type");
+    for address in listen::reachable(listeners) {
+        say!("  {}", ask.command(&address));
     }
     Ok(())
+}
+
+/// What decides how the server can be asked.
+struct Ask {
+    accept: Accept,
+    plaintext: bool,
+    client_ca: bool,
+    reflection: bool,
+}
+
+impl Ask {
+    /// What to type at the other machine.
+    fn command(&self, address: &Address) -> String {
+        let flag = |wanted: bool, flag: &'static str| if wanted { flag } else { "" };
+        if self.accept.grpc {
+            let plaintext = flag(self.plaintext, "-plaintext ");
+            let identity = flag(self.client_ca, "-cert CERT.pem -key KEY.pem ");
+            let proto = flag(!self.reflection, "-proto profile.proto ");
+            // grpcurl takes a Unix socket's path with a flag of its own.
+            let target = match address {
+                Address::Tcp(address) => address.to_string(),
+                Address::Unix(path) => format!("-unix {}", path.display()),
+            };
+            format!("grpcurl {plaintext}{identity}{proto}{target} lab.Profile/GetProfile")
+        } else if self.accept.http {
+            let scheme = if self.plaintext { "http" } else { "https" };
+            let identity = flag(self.client_ca, "--cert CERT.pem --key KEY.pem ");
+            match address {
+                Address::Tcp(address) => format!("curl {identity}{scheme}://{address}/"),
+                Address::Unix(path) => format!(
+                    "curl {identity}--unix-socket {} {scheme}://localhost/",
+                    path.display()
+                ),
+            }
+        } else {
+            match address {
+                Address::Tcp(address) => format!("nc {} {}", address.ip(), address.port()),
+                Address::Unix(path) => format!("nc -U {}", path.display()),
+            }
+        }
+    }
 }
 
 impl Door {
@@ -235,7 +298,7 @@ impl Security {
                     key,
                     client_ca,
                 };
-                let tls = reload::tls(files, reload::EVERY).map_err(Failure::usage)?;
+                let tls = reload::tls(files, reload::EVERY)?;
                 Ok((Some(tls), plaintext))
             }
         }
@@ -246,6 +309,9 @@ impl LogFormat {
     fn start(self, filter: EnvFilter) {
         let logs = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
+            // It would report a failed write to standard error, by way of a panic.
+            .log_internal_errors(false)
             .with_writer(io::stderr);
         match self {
             Self::Text => logs.with_target(false).compact().init(),

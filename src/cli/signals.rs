@@ -1,10 +1,12 @@
 //! The signals that end a command.
 
-use std::io;
+#[cfg(unix)]
+use std::io::IsTerminal as _;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, Failure};
 
-/// Ctrl-C and, on Unix, SIGTERM. They are caught from the moment this is made.
+/// Ctrl-C and, on Unix, SIGTERM. They are caught from the moment this is made: after everything that may hang, such
+/// as the reading of files, which they are to end.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -15,10 +17,11 @@ pub(crate) struct Signals {
 impl Signals {
     /// # Errors
     /// When the system refuses to install a handler.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
+            let signal = |kind| signal(kind).map_err(|error| Failure::io("signals", &error));
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
@@ -45,5 +48,46 @@ impl Signals {
             }
             Exit::Interrupted
         }
+    }
+}
+
+/// The terminal that a command was started from, if there was one.
+///
+/// SIGHUP asks to read files again, and from the moment this is made it ends nobody; unless it is this terminal
+/// that has hung up.
+pub(crate) struct Terminal {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    started_there: bool,
+}
+
+impl Terminal {
+    /// # Errors
+    /// When the system refuses to install a handler.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self {
+                hangup: signal(SignalKind::hangup())
+                    .map_err(|error| Failure::io("signals", &error))?,
+                started_there: std::io::stderr().is_terminal(),
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn gone(&mut self) {
+        #[cfg(unix)]
+        while self.hangup.recv().await.is_some() {
+            // One that has hung up is no terminal any more.
+            if self.started_there && !std::io::stderr().is_terminal() {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 }

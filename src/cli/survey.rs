@@ -80,7 +80,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Asking")]
 struct Asking {
-    /// Endpoints asked at the same time [default: as many as open files allow, at most 2048].
+    /// Endpoints asked at the same time [default: as many as open files allow, at most 1024].
     #[arg(short, long, value_name = "N", env = "LABRPC_CONCURRENCY")]
     concurrency: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -144,12 +144,10 @@ impl MinOk {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     // One thread: its one allocator arena holds a campus of 100,000 in some 25 MiB less than several do.
-    let runtime = runtime::one_thread()?;
-    runtime.block_on(survey(&args))
+    runtime::one_thread(survey(&args))?
 }
 
 async fn survey(args: &Args) -> Result<Exit, Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::io("signals", &error))?;
     // The room lives as long as the survey of it.
     let (who, _room) = who(args).await?;
     let hosts = who.to_ask();
@@ -166,6 +164,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         );
     }
     let config = args.config()?;
+    let mut signals = Signals::new()?;
     let mut present = None;
     loop {
         let started = SystemTime::now();
@@ -176,9 +175,9 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
             who.clone().complete(answers),
             args.ranking.options(args.writing.format),
         );
-        args.writing.write(&report)?;
+        let read = args.writing.write(&report)?;
         let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
-        let Some(pause) = args.asking.watch.filter(|_| end.is_none()) else {
+        let Some(pause) = args.asking.watch.filter(|_| end.is_none() && read) else {
             return Ok(exit);
         };
         say_changes(&report, &mut present);
@@ -224,7 +223,7 @@ async fn who(args: &Args) -> Result<(Who, Option<lab::Room>), Failure> {
         return Ok((Who::List(room.hosts()), Some(room)));
     }
     if let Some(run) = &args.only_failed {
-        return Ok((Who::Rest(saved::read(run).map_err(Failure::usage)?), None));
+        return Ok((Who::Rest(saved::read(run)?), None));
     }
     Ok((Who::List(args.list_of.hosts()?), None))
 }
@@ -257,7 +256,7 @@ async fn ask(
     let cancel = async { end = Some(signals.next().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
     bar.finish_and_clear();
-    anstream::eprintln!(
+    say!(
         "asked {} endpoints in {:.2} s",
         hosts.len(),
         clock.elapsed().as_secs_f64()
@@ -289,7 +288,7 @@ fn say_changes(report: &Report, present: &mut Option<BTreeSet<usize>>) {
         for (word, indices) in [("came", &now - before), ("went", before - &now)] {
             if !indices.is_empty() {
                 let endpoints = fold(indices.iter().map(|&index| hosts.get(index)));
-                anstream::eprintln!("{word}: {endpoints} ({})", indices.len());
+                say!("{word}: {endpoints} ({})", indices.len());
             }
         }
     }

@@ -87,12 +87,17 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, source } = self;
         write!(f, "cannot listen on {address}: {source}")?;
-        f.write_str(match source.kind() {
-            io::ErrorKind::AddrInUse => {
+        f.write_str(match (source.kind(), address) {
+            (io::ErrorKind::AddrInUse, _) => {
                 "; is another labrpc serve running? Stop it, or give another --listen"
             }
-            io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, 1024 does not",
-            io::ErrorKind::AddrNotAvailable => "; that address is not this machine's",
+            (io::ErrorKind::PermissionDenied, Address::Tcp(_)) => {
+                "; ports below 1024 need a privilege, 1024 does not"
+            }
+            (io::ErrorKind::PermissionDenied, Address::Unix(_)) => {
+                "; give a path in a folder of your own"
+            }
+            (io::ErrorKind::AddrNotAvailable, _) => "; that address is not this machine's",
             _ => "",
         })
     }
@@ -189,6 +194,9 @@ impl Listener {
             match UnixStream::connect(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     fs::remove_file(path).map_err(failed)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(failed(error));
                 }
                 _ => return Err(failed(io::ErrorKind::AddrInUse.into())),
             }
@@ -334,21 +342,12 @@ fn is_without_ipv6(error: &io::Error) -> bool {
             .is_some_and(|number| EAFNOSUPPORT.contains(&number))
 }
 
-/// An address under which this server can be reached, and the command that asks it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// `HOST:PORT`, or `unix:PATH`.
-    pub address: String,
-    /// What to type at the other machine.
-    pub command: String,
-}
-
-/// The ways to reach the listeners, those that a classmate can use first, loopback last.
+/// The addresses at which the listeners can be reached, those that a classmate can use first, loopback last.
 ///
 /// A listener on all addresses is reachable under each address of each interface. IPv6 link-local addresses
 /// are left out: they mean nothing on another machine without an interface name.
 #[must_use]
-pub fn ways(listeners: &[Listener], plaintext: bool) -> Vec<Way> {
+pub fn reachable(listeners: &[Listener]) -> Vec<Address> {
     let mut addresses = Vec::new();
     for listener in listeners {
         match listener.address() {
@@ -369,21 +368,7 @@ pub fn ways(listeners: &[Listener], plaintext: bool) -> Vec<Way> {
         Address::Unix(_) => (true, true),
     });
     addresses.dedup();
-    let flag = if plaintext { "-plaintext " } else { "" };
     addresses
-        .into_iter()
-        .map(|address| {
-            // grpcurl takes a Unix socket's path with a flag of its own.
-            let target = match &address {
-                Address::Tcp(address) => address.to_string(),
-                Address::Unix(path) => format!("-unix {}", path.display()),
-            };
-            Way {
-                command: format!("grpcurl {flag}{target} lab.Profile/GetProfile"),
-                address: address.to_string(),
-            }
-        })
-        .collect()
 }
 
 fn interfaces() -> Vec<IpAddr> {

@@ -173,10 +173,10 @@ impl From<profile::Error> for Kind {
 }
 
 impl Error {
-    /// Whether the file is not there, which for a file that nobody named is no error.
+    /// Whether the file could not be read at all.
     #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(&self.kind, Kind::Read(error) if error.kind() == io::ErrorKind::NotFound)
+    pub fn is_io(&self) -> bool {
+        matches!(self.kind, Kind::Read(_))
     }
 
     /// The message for a log, which never carries an id, a height or a weight.
@@ -304,7 +304,7 @@ mod tests {
         assert!(
             read(Path::new("/nowhere/profile.toml"), Fields::default())
                 .unwrap_err()
-                .is_not_found()
+                .is_io()
         );
     }
 }

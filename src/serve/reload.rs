@@ -102,14 +102,16 @@ where
     Ok(receiver)
 }
 
-/// What stands in the files, as far as it matters; `None` for one that cannot be read.
+/// What stands in the files, as far as it matters; `None` for one that cannot be read, and for a pipe, which can
+/// only be read once.
 ///
 /// Whole contents rather than times and sizes: the files are small, and a clock's tick is long enough for two
 /// changes.
 fn contents(paths: &[PathBuf]) -> Vec<Option<Vec<u8>>> {
     let read = |path: &PathBuf| {
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).ok()?;
+        let meta = fs::metadata(path).ok()?;
+        let file = meta.is_file().then(|| fs::File::open(path))?.ok()?;
         file.take(1024 * 1024).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     };

@@ -14,8 +14,8 @@ use crate::serve::{Server, accept, io::Io, listen::Listener};
 /// A scraper needs one connection.
 const CONNECTIONS: usize = 16;
 
-/// How long a scraper may take to send a request; between two it may wait longer than any scrape interval.
-const REQUEST: Duration = Duration::from_secs(90);
+/// How long a scraper may take to send its request and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves `GET /metrics` until dropped.
 pub(crate) async fn serve(server: Server, listener: Listener) {
@@ -45,10 +45,11 @@ pub(crate) async fn serve(server: Server, listener: Listener) {
             let io = TokioIo::new(Io::new(transport, Bytes::new()));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST)
+                // One request a connection: the connection's limit is then the request's as well.
+                .keep_alive(false)
                 .max_buf_size(16 * 1024)
                 .serve_connection(io, service);
-            if let Err(error) = connection.await {
+            if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, connection).await {
                 tracing::debug!(%error, "a scraper's connection ended");
             }
         });

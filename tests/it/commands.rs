@@ -59,10 +59,11 @@ fn exit_statuses_of_a_survey() {
         (&[a, "--max-time", "1 fortnight"], 2),
         (&[a, "--weights", "shoes=2"], 2),
         (&[a, "-o", "/nonexistent/report"], 1),
-        (&[a, "--cacert", "/nonexistent/ca.pem"], 2),
+        (&[a, "--cacert", "/nonexistent/ca.pem"], 1),
         (&[a, "--authority", "x"], 2),
         (&[a, "--plaintext", "--insecure"], 2),
         (&["--only-failed", "/dev/null"], 2),
+        (&["--only-failed", "/nonexistent/run.jsonl"], 1),
     ];
     for (arguments, status) in table {
         let output = run(["survey"].iter().chain(*arguments));

@@ -15,6 +15,7 @@ mod html;
 mod lab;
 mod layers;
 mod ledger;
+mod manners;
 mod pages;
 mod peer;
 mod process;

@@ -129,7 +129,7 @@ fn bad_profiles_are_refused_with_field_value_and_range() {
         ),
         (
             |r| r.weight_kg = Some(f64::MIN_POSITIVE),
-            weight(&format!("{}", f64::MIN_POSITIVE)),
+            weight("2.2250738585072014e-308"),
         ),
     ];
     for (change, expected) in wire {

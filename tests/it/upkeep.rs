@@ -18,10 +18,16 @@ use labrpc::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
     tls::{self, authority},
 };
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use tokio::{
+    net::TcpStream,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
+use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
@@ -161,20 +167,42 @@ async fn reloads(count: usize, rate: u32) {
     write_profile(path, "last");
     server.signal("HUP");
     let mut client = ProfileClient::connect_to(address).await;
-    while client
-        .get_profile(GetProfileRequest {})
+    let mut id = async || {
+        let answer = client.get_profile(GetProfileRequest {}).await;
+        answer.unwrap().into_inner().id
+    };
+    let last = async { while id().await != "last" {} };
+    timeout(Duration::from_secs(60), last)
         .await
-        .unwrap()
-        .into_inner()
-        .id
-        != "last"
-    {}
+        .expect("the last profile is served");
+    // And either certificate, once it is the one that stands there.
+    for identity in &identities {
+        install(identity);
+        server.signal("HUP");
+        let wanted = CertificateDer::from_pem_file(&identity.cert).unwrap();
+        let new = async { while shown(address, &trusting).await != wanted {} };
+        timeout(Duration::from_secs(60), new)
+            .await
+            .expect("the new certificate is served");
+    }
     load.stop.store(true, Relaxed);
     task.await.unwrap();
     let (calls, lost) = (load.calls.load(Relaxed), load.lost.load(Relaxed));
     println!("{count} reloads: {calls} calls, {handshakes} new connections, {lost} failed");
     assert_eq!(lost, 0, "of {calls} calls");
     assert!(calls > 0);
+}
+
+/// The certificate that a new connection is shown.
+async fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> CertificateDer<'static> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    let session = connector
+        .connect(address.ip().into(), stream)
+        .await
+        .unwrap();
+    let chain = session.get_ref().1.peer_certificates().unwrap();
+    chain[0].clone().into_owned()
 }
 
 /// A client over plaintext on a new connection.

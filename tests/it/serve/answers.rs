@@ -61,7 +61,7 @@ async fn grpcurl_prints_the_rooms_message_and_the_three_services() {
         assert!(services.lines().any(|line| line == service), "{services}");
     }
     let health = ask(&["grpc.health.v1.Health/Check"]).await;
-    assert!(health.contains("SERVING"), "{health}");
+    assert!(health.contains("\"SERVING\""), "{health}");
 }
 
 #[tokio::test]

@@ -1,0 +1,380 @@
+//! What a command does when its terminal, its reader, its files or its variables are not what it hopes for.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::{
+        fs::{FileTypeExt as _, PermissionsExt as _, symlink},
+        process::ExitStatusExt as _,
+    },
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
+
+use crate::support::{Running, file, labrpc, network, output, run};
+
+const PEOPLE: &str = "id,height,weight,size\na,178,60,L\nb,177,61,L\nc,177,61,L\n";
+
+/// `labrpc`, ended by force if it does not end by itself; signals reach it all the same.
+fn bounded() -> Command {
+    let inner = labrpc();
+    let mut command = Command::new("timeout");
+    command
+        .args(["--signal=KILL", "60"])
+        .arg(inner.get_program())
+        .stdin(Stdio::null());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+fn made_pipe(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("pipe");
+    assert_eq!(output(Command::new("mkfifo").arg(&path)).status, 0);
+    path
+}
+
+#[test]
+fn what_is_typed_goes_before_variables_that_say_otherwise() {
+    let dead = format!("{}1", network());
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], i32, &'a str);
+    let cases: &[Case<'_>] = &[
+        // Of two that exclude each other the typed one counts.
+        (
+            &[("LABRPC_HOSTS", "/nonexistent")],
+            &["survey", "--demo", "2", "--list"],
+            0,
+            "",
+        ),
+        (&[("LABRPC_DEMO", "2")], &["survey", &dead, "--list"], 0, ""),
+        (
+            &[("LABRPC_INSECURE", "true")],
+            &["get", &dead, "--cacert", "/nonexistent/ca.pem"],
+            1,
+            "/nonexistent/ca.pem",
+        ),
+        (
+            &[("LABRPC_CACERT", "/nonexistent/ca.pem")],
+            &["survey", &dead, "--plaintext"],
+            4,
+            "",
+        ),
+        (
+            &[("LABRPC_PLAINTEXT", "false")],
+            &["survey", &dead, "--insecure"],
+            4,
+            "",
+        ),
+        // What stands for a server's certificate is no caller's.
+        (
+            &[("LABRPC_SERVE_CERT", "x"), ("LABRPC_SERVE_KEY", "x")],
+            &["survey", &dead],
+            4,
+            "",
+        ),
+        (&[("LABRPC_LIST", "1")], &["survey", &dead], 0, ""),
+        (&[("LABRPC_LIST", "no")], &["survey", &dead], 4, ""),
+        (
+            &[("LABRPC_LIST", "perhaps")],
+            &["survey", &dead],
+            2,
+            "perhaps",
+        ),
+        // Both were typed.
+        (
+            &[],
+            &["survey", "--demo", "2", "--hosts", "x"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &[],
+            &["get", &dead, "--insecure", "--cacert", "x"],
+            2,
+            "cannot be used with",
+        ),
+    ];
+    for (variables, arguments, status, said) in cases {
+        let output = output(labrpc().envs(variables.iter().copied()).args(*arguments));
+        assert_eq!(
+            output.status, *status,
+            "{variables:?} {arguments:?} {output:?}"
+        );
+        assert!(
+            output.stderr.contains(said),
+            "{variables:?} {arguments:?} {output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_long_flag_with_one_dash_is_corrected_even_where_it_could_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = output(
+        labrpc()
+            .args(["survey", "--demo", "2", "-output", "report"])
+            .current_dir(folder.path()),
+    );
+    assert_eq!(output.status, 2);
+    assert!(output.stderr.contains("--output"), "{output:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Behind two dashes nothing is a flag.
+    assert_eq!(run(["rank", "--", "-output"]).status, 1);
+}
+
+#[test]
+fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = file(folder.path(), "people.csv", PEOPLE);
+    let rank = |to: &Path, umask: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("umask {umask}; exec \"$0\" rank \"$1\" -o \"$2\"");
+        let program = labrpc().get_program().to_owned();
+        command
+            .args(["-c", &script])
+            .arg(program)
+            .arg(&people)
+            .arg(to);
+        assert_eq!(output(&mut command).status, 0);
+    };
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+
+    let pipe = made_pipe(folder.path());
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    rank(&pipe, "022");
+    assert!(reader.join().unwrap().contains("Most alike"));
+    assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+
+    let private = folder.path().join("private");
+    rank(&private, "077");
+    assert_eq!(mode(&private), 0o600);
+    // A file that is there keeps what it has.
+    rank(&private, "022");
+    assert_eq!(mode(&private), 0o600);
+
+    let link = folder.path().join("link");
+    symlink("behind", &link).unwrap();
+    let behind = file(folder.path(), "behind", "");
+    rank(&link, "022");
+    assert!(link.is_symlink());
+    assert!(fs::read_to_string(behind).unwrap().contains("Most alike"));
+}
+
+#[test]
+fn a_server_that_nobody_listens_to_reads_again_drains_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = "id = \"1\"\nheight = 178\nweight = 60\nsize = \"M\"\n";
+    let path = file(folder.path(), "profile.toml", profile);
+    let mut server = bounded()
+        .args(["serve", "--listen", "127.0.0.1:0", "--profile"])
+        .arg(&path)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stderr.take().unwrap()).lines();
+    let address = said
+        .find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()))
+        .unwrap();
+    said.find(|line| line.as_ref().unwrap().contains("grpcurl"));
+    drop(said);
+    // Each is a line in the log.
+    for id in ["2", "3"] {
+        fs::write(&path, profile.replace("\"1\"", &format!("\"{id}\""))).unwrap();
+        while !run(["get", &address]).stdout.contains(&format!("\"{id}\"")) {
+            assert_eq!(server.try_wait().unwrap(), None);
+        }
+    }
+    signal(server.id(), "TERM");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+fn signal(pid: u32, name: &str) {
+    let pid = pid.to_string();
+    assert_eq!(
+        output(Command::new("kill").args(["-s", name, &pid])).status,
+        0
+    );
+}
+
+#[test]
+fn a_file_that_hangs_does_not_keep_a_server_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = "id = \"1\"\nheight = 178\nweight = 60\nsize = \"M\"\n";
+    let path = file(folder.path(), "profile.toml", profile);
+    let mut server = Running::start(
+        bounded()
+            .args(["serve", "--listen", "127.0.0.1:0", "--profile"])
+            .arg(&path),
+        |line| line.contains("grpcurl"),
+    );
+    // A pipe that somebody holds open and says nothing into is what a file system looks like whose server is gone.
+    fs::rename(made_pipe(folder.path()), &path).unwrap();
+    let held = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    drop(held);
+}
+
+#[test]
+fn a_hangup_ends_no_server_that_has_no_terminal() {
+    let mut server = Running::serve(["--listen", "127.0.0.1:0"]);
+    server.signal("HUP");
+    assert_eq!(run(["get", server.address()]).status, 0);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_survey_that_still_reads_its_list_is_ended_by_a_signal() {
+    for name in ["INT", "TERM"] {
+        let mut survey = labrpc()
+            .args(["survey", "--hosts", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut list = survey.stdin.take().unwrap();
+        // More than a pipe holds: when it is written, the survey is reading.
+        list.write_all("# nobody yet\n".repeat(40_000).as_bytes())
+            .unwrap();
+        signal(survey.id(), name);
+        assert!(survey.wait().unwrap().signal().is_some());
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_a_watch_and_no_room() {
+    let seat = Running::serve(["--listen", "127.0.0.1:0"]);
+    let mut watch = bounded()
+        .args(["survey", seat.address(), "--watch", "10ms"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    watch.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = labrpc();
+    command.args(["lab", "--seats", "3"]).stdout(writer);
+    let mut room = Running::start(&mut command, |line| line.contains("3 seats are open"));
+    room.signal("TERM");
+    assert_eq!(room.wait().code(), Some(0));
+}
+
+#[test]
+fn the_command_to_ask_with_is_one_that_this_server_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca").display().to_string();
+    let made = [
+        run(["certs", "ca", &ca]).stdout,
+        run(["certs", "issue", &ca, "127.0.0.1"]).stdout,
+    ];
+    let path = |lines: &str, index| lines.lines().nth(index).unwrap().to_owned();
+    let (root, cert, key) = (path(&made[0], 0), path(&made[1], 0), path(&made[1], 1));
+    let socket = format!("unix:{}", folder.path().join("socket").display());
+    let tls = ["--cert", &cert, "--key", &key];
+    let mutual = [&tls[..], &["--client-ca", &root]].concat();
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "grpcurl -plaintext ADDRESS lab.Profile/GetProfile"),
+        (
+            &["--no-reflection"],
+            "grpcurl -plaintext -proto profile.proto ADDRESS lab.Profile/GetProfile",
+        ),
+        (&tls, "grpcurl ADDRESS lab.Profile/GetProfile"),
+        (
+            &mutual,
+            "grpcurl -cert CERT.pem -key KEY.pem ADDRESS lab.Profile/GetProfile",
+        ),
+        (&["--accept", "http,raw"], "curl http://ADDRESS/"),
+        (&["--accept", "raw"], "nc 127.0.0.1 PORT"),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = labrpc();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(*arguments);
+        let server = Running::start(&mut command, |line| line.starts_with("  "));
+        let port = server.address().rsplit(':').next().unwrap();
+        let expected = expected
+            .replace("ADDRESS", server.address())
+            .replace("PORT", port);
+        assert_eq!(server.said.last().unwrap().trim(), expected);
+    }
+    let mut command = labrpc();
+    command.args(["serve", "--accept", "http", "--listen", &socket]);
+    let server = Running::start(&mut command, |line| line.starts_with("  "));
+    let curl = format!("curl --unix-socket {} http://localhost/", &socket[5..]);
+    assert_eq!(server.said.last().unwrap().trim(), curl);
+
+    // A server that nobody could ask, and one that would let everybody in whom it is told to keep out.
+    for (more, said) in [
+        (&["--accept", "raw"][..], "raw is never spoken inside TLS"),
+        (
+            &["--client-ca", &root, "--plaintext"],
+            "cannot be used with",
+        ),
+    ] {
+        let refused = run(["serve"].iter().chain(&tls).chain(more));
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.stderr.contains(said), "{refused:?}");
+    }
+}
+
+#[test]
+fn an_authority_whose_key_is_another_s_signs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+    for dir in [&one, &other] {
+        assert_eq!(output(labrpc().args(["certs", "ca"]).arg(dir)).status, 0);
+    }
+    fs::copy(other.join("ca.pem"), one.join("ca.pem")).unwrap();
+    let issued = output(labrpc().args(["certs", "issue"]).arg(&one).arg("127.0.0.1"));
+    assert_eq!(issued.status, 1);
+    assert!(issued.stderr.contains("is not the key of"), "{issued:?}");
+    assert!(!one.join("127.0.0.1.pem").exists());
+}
+
+#[test]
+fn a_profile_is_written_where_it_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = file(folder.path(), "answers", "1001\n178\n60.5\nxl\n");
+    let config = folder.path().join("config");
+    for (path, said) in [
+        (
+            config.join("labrpc/profile.toml"),
+            "`labrpc serve` finds it there",
+        ),
+        (folder.path().join("me.toml"), "labrpc serve --profile "),
+    ] {
+        let output = output(
+            labrpc()
+                .arg("init")
+                .arg("--profile")
+                .arg(&path)
+                .env("XDG_CONFIG_HOME", &config)
+                .current_dir(folder.path())
+                .stdin(fs::File::open(&answers).unwrap()),
+        );
+        assert_eq!(output.status, 0, "{output:?}");
+        assert!(output.stderr.contains(said), "{output:?}");
+        assert!(path.is_file());
+    }
+}
+
+#[test]
+fn a_room_of_more_faults_than_seats_is_wrong_usage() {
+    let output = run(["lab", "--seats", "2", "--faults", "mute=3"]);
+    assert_eq!(output.status, 2, "{output:?}");
+    assert!(!output.stderr.contains("--port"), "{output:?}");
+}
