@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, uri::PathAndQuery};
+use http_body_util::BodyExt as _;
 use hyper::{
     body::{Body, Frame, Incoming},
     client::conn::http2,
@@ -68,9 +69,9 @@ impl Caller {
     pub(super) async fn send(
         &mut self,
         request: Request<tonic::body::Body>,
-    ) -> hyper::Result<Response<Incoming>> {
+    ) -> hyper::Result<Response<tonic::body::Body>> {
         self.streams.ready().await?;
-        self.streams.send_request(request).await
+        self.streams.send_request(request).await.map(readable)
     }
 
     /// Calls a method that takes and gives what `GetProfile` does.
@@ -91,17 +92,31 @@ impl Caller {
 }
 
 impl tower_service::Service<Request<tonic::body::Body>> for Caller {
-    type Response = Response<Incoming>;
+    type Response = Response<tonic::body::Body>;
     type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<Self::Response>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         self.streams.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
-        Box::pin(self.streams.send_request(request))
+        let response = self.streams.send_request(request);
+        Box::pin(async { response.await.map(readable) })
     }
+}
+
+/// A response without the details of a status: tonic panics if they are not base64, and nothing here reads them.
+fn readable(mut response: Response<Incoming>) -> Response<tonic::body::Body> {
+    response.headers_mut().remove(Status::GRPC_STATUS_DETAILS);
+    response.map(|body| {
+        tonic::body::Body::new(body.map_frame(|mut frame| {
+            if let Some(trailers) = frame.trailers_mut() {
+                trailers.remove(Status::GRPC_STATUS_DETAILS);
+            }
+            frame
+        }))
+    })
 }
 
 /// A request's body that neither comes nor ends.

@@ -393,18 +393,24 @@ impl Server<'_> {
         };
         let begun = Instant::now();
         let ended = timeout(DEADLINE + GRACE, ending).await;
+        let took = begun.elapsed();
         // A server's clock may be a little fast.
-        let early = begun.elapsed() < DEADLINE.mul_f64(0.8);
+        let early = took < DEADLINE.mul_f64(0.8);
+        let after = format!("after {} ms", took.as_millis());
         match ended.map(|status| status.map(|status| status.code())) {
             Ok(Some(Code::Ok)) => Verdict::Skip("it answers before the request is complete"),
             Ok(None) if early => Verdict::fail(
                 "a request that came in two parts was reset at once",
                 "wait for the message; callers may send it in a frame of its own",
             ),
+            Ok(Some(code @ (Code::DeadlineExceeded | Code::Cancelled))) if early => Verdict::fail(
+                format!("{} {after}, of {DEADLINE:?}", code_name(code)),
+                "wait for the message until the deadline is over",
+            ),
             Ok(Some(code @ (Code::DeadlineExceeded | Code::Cancelled))) => {
-                Verdict::Pass(format!("{} after {DEADLINE:?}", code_name(code)))
+                Verdict::Pass(format!("{} {after}", code_name(code)))
             }
-            Ok(None) => Verdict::Pass(format!("the call was reset after {DEADLINE:?}")),
+            Ok(None) => Verdict::Pass(format!("the call was reset {after}")),
             Ok(Some(code)) => Verdict::fail(
                 format!("{} instead of DEADLINE_EXCEEDED", code_name(code)),
                 "end calls by the grpc-timeout that they bring",

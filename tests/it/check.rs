@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, convert::Infallible, net::Ipv4Addr, process::Command};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use labrpc::{pb::profile_server::ProfileServer, survey::endpoint::Endpoint};
@@ -222,6 +224,41 @@ async fn a_server_that_looks_at_neither_path_nor_deadline() {
         "deadline honoured",
     ];
     assert_verdicts(&output, 3, &fail, &["descriptor"]);
+}
+
+/// tonic's clients panic at such details, wherever they stand.
+#[tokio::test]
+async fn a_server_that_cancels_everything_with_details_that_are_no_base64() {
+    let endpoint = peer::peer(|stream| async move {
+        let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+            let mut status = http::HeaderMap::new();
+            status.insert("grpc-status", "1".parse().unwrap());
+            status.insert("grpc-status-details-bin", "!!".parse().unwrap());
+            let mut response = http::Response::builder().header("content-type", "application/grpc");
+            let in_trailers = request.uri().path().contains("Health");
+            if !in_trailers {
+                response.headers_mut().unwrap().extend(status.clone());
+            }
+            let trailers = in_trailers.then_some(Ok::<_, Infallible>(status));
+            let body = Empty::<Bytes>::new().with_trailers(async { trailers });
+            Ok::<_, Infallible>(response.body(body).unwrap())
+        });
+        let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    })
+    .await;
+    let output = checked(&endpoint).await;
+    assert_eq!(output.status, 3, "{output:?}");
+    let verdicts = verdicts(&output);
+    // Cancelled, but not by the deadline.
+    for check in [
+        "data valid",
+        "health",
+        "unknown method",
+        "deadline honoured",
+    ] {
+        assert_eq!(verdicts[check], "FAIL", "{check}: {}", output.stdout);
+    }
 }
 
 #[test]
