@@ -54,7 +54,7 @@ fn code(outcome: &Outcome) -> Code {
         Outcome::TooLarge => Code::ResourceExhausted,
         Outcome::Invalid(_) => Code::DataLoss,
         Outcome::Cancelled => Code::Cancelled,
-        Outcome::Local(_) => Code::Internal,
+        Outcome::Local { .. } => Code::Internal,
         // One endpoint is neither listed twice nor has it somebody else's id.
         Outcome::Ok { .. } | Outcome::DuplicateLine { .. } | Outcome::DuplicateId { .. } => {
             Code::Unknown

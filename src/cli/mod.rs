@@ -215,7 +215,9 @@ mod tests {
                     continue;
                 };
                 let typed = line[at..].split("  ").next().unwrap_or_default();
-                let words = typed.split(' ').take_while(|word| ![">", "|"].contains(word));
+                let words = typed
+                    .split(' ')
+                    .take_while(|word| ![">", "|"].contains(word));
                 let arguments: Vec<OsString> = words.map(OsString::from).collect();
                 let parsed = definition(&arguments)
                     .try_get_matches_from(&arguments)

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use h2::Reason;
 use http::{Uri, uri::Authority};
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
@@ -39,7 +39,7 @@ pub(crate) struct Asker {
     connect_timeout: Duration,
     max_time: Duration,
     tls: Option<Tls>,
-    lookups: Semaphore,
+    lookups: Arc<Semaphore>,
 }
 
 /// What an attempt came to.
@@ -55,7 +55,10 @@ impl Attempt {
     /// and no other one anything.
     pub(crate) fn failed() -> Self {
         Self {
-            outcome: Outcome::Local(Untrusted::new("labrpc failed here; please report it")),
+            outcome: Outcome::Local {
+                reason: Untrusted::new("labrpc failed here; please report it"),
+                exhausted: false,
+            },
             again: Again::No,
             phases: Phases::default(),
         }
@@ -81,7 +84,7 @@ impl Asker {
             connect_timeout: config.connect_timeout,
             max_time: config.max_time,
             tls: config.tls.clone(),
-            lookups: Semaphore::new(LOOKUPS),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -103,24 +106,30 @@ impl Asker {
             Address::Ip(..) | Address::Unix(_) => None,
         };
         let permit = match name {
-            Some(_) => self.lookups.acquire().await.ok(),
+            Some(_) => Some(self.permit().await),
             None => None,
         };
         // The time of an attempt does not include the queue before this machine's own resolver.
         let start = Instant::now();
         let deadline = start + self.max_time;
         let mut addresses = Vec::new();
-        if let Some((name, port)) = name {
-            match connect::resolve(name, port, self.max_time).await {
+        if let Some(((name, port), permit)) = name.zip(permit) {
+            match connect::resolve(name, port, self.max_time, permit).await {
                 Ok(found) => addresses = found,
                 Err(reason) => return conclude(Outcome::Dns(reason)),
             }
             trace.notes().phases.dns = Some(start.elapsed());
         }
-        drop(permit);
         timeout_at(deadline, self.ask(endpoint, &addresses, deadline, trace))
             .await
             .unwrap_or_else(|_| conclude(Outcome::Timeout(trace.notes().stage)))
+    }
+
+    /// The right to ask the resolver.
+    async fn permit(&self) -> OwnedSemaphorePermit {
+        let lookups = Arc::clone(&self.lookups);
+        let permit = lookups.acquire_owned().await;
+        permit.expect("nobody closes it")
     }
 
     async fn ask(
@@ -163,8 +172,11 @@ impl Asker {
             Ok(stream) => stream,
             Err(connect::Failure::Outcome(outcome)) => return Err(conclude(outcome)),
             Err(connect::Failure::Exhausted(error)) => {
-                let reason = Untrusted::new(&error.to_string());
-                return Err((Outcome::Local(reason), Again::WhenFree));
+                let outcome = Outcome::Local {
+                    reason: Untrusted::new(&error.to_string()),
+                    exhausted: true,
+                };
+                return Err((outcome, Again::WhenFree));
             }
         };
         trace.notes().phases.connect = Some(start.elapsed());
@@ -187,7 +199,7 @@ impl Asker {
         let connecting = async {
             let mut resolved = Vec::new();
             if let Address::Name(name, port) = &endpoint.address {
-                resolved = connect::resolve(name, *port, self.max_time)
+                resolved = connect::resolve(name, *port, self.max_time, self.permit().await)
                     .await
                     .map_err(Outcome::Dns)?;
             }

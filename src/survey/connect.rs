@@ -1,11 +1,17 @@
 //! From an endpoint to a connected socket: name resolution, the addresses of a name in turn, and what the
 //! operating system's errors mean.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    task::spawn_blocking,
     time::{Instant, timeout},
 };
 
@@ -17,11 +23,12 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// Longest time for one name: getaddrinfo has no limit of its own.
+/// Longest time that one name is waited for: getaddrinfo has no limit of its own.
 const LOOKUP: Duration = Duration::from_secs(2);
 
-/// Names looked up at the same time: each holds a thread of the blocking pool, which has 512.
-pub(crate) const LOOKUPS: usize = 64;
+/// Names looked up at the same time. Each holds a thread of the blocking pool, which has 512, for as long as
+/// getaddrinfo takes: with a resolver that does not answer, much longer than anybody waits for it.
+pub(crate) const LOOKUPS: usize = 128;
 
 /// Anything that bytes go through: TCP, a Unix socket, TLS over either.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -39,7 +46,22 @@ pub(crate) enum Failure {
     Outcome(Outcome),
 }
 
-/// Looks up the addresses of a name.
+impl Failure {
+    /// How much it tells of the peer: of a name with two addresses the one often has no route from here, and what
+    /// became of the other is the answer.
+    fn tells(&self) -> u8 {
+        match self {
+            Self::Outcome(Outcome::Unreachable) => 0,
+            Self::Outcome(Outcome::Refused) => 2,
+            Self::Outcome(_) => 1,
+            // It is asked again.
+            Self::Exhausted(_) => 3,
+        }
+    }
+}
+
+/// Looks up the addresses of a name. The permit is given back when the resolver has answered, which may be after
+/// the caller has given up.
 ///
 /// # Errors
 /// The resolver's reason, or that it took longer than `limit` or 2 s.
@@ -47,10 +69,17 @@ pub(crate) async fn resolve(
     name: &str,
     port: u16,
     limit: Duration,
+    permit: OwnedSemaphorePermit,
 ) -> Result<Vec<SocketAddr>, Untrusted> {
     let limit = limit.min(LOOKUP);
-    let addresses: Vec<_> = match timeout(limit, lookup_host((name, port))).await {
-        Ok(Ok(addresses)) => addresses.collect(),
+    let host = (name.to_owned(), port);
+    let lookup = spawn_blocking(move || {
+        let _permit = permit;
+        host.to_socket_addrs()
+    });
+    let addresses: Vec<_> = match timeout(limit, lookup).await {
+        Ok(Ok(Ok(addresses))) => addresses.collect(),
+        Ok(Ok(Err(error))) => return Err(Untrusted::new(&error.to_string())),
         Ok(Err(error)) => return Err(Untrusted::new(&error.to_string())),
         Err(_) => {
             let reason = format!("the resolver did not answer within {limit:?}");
@@ -75,24 +104,46 @@ pub(crate) async fn connect(
         Address::Unix(path) => unix(path, limit).await,
         Address::Name(..) => {
             let start = Instant::now();
-            let mut last = Failure::Outcome(Outcome::Timeout(Stage::Connect));
+            let mut telling = Failure::Outcome(Outcome::Unreachable);
             for (address, untried) in resolved.iter().zip((1..=resolved.len() as u32).rev()) {
                 let left = limit.saturating_sub(start.elapsed());
                 match tcp(*address, left / untried).await {
                     Ok(stream) => return Ok(stream),
-                    Err(failure) => last = failure,
+                    Err(failure) if failure.tells() >= telling.tells() => telling = failure,
+                    Err(_) => {}
                 }
             }
-            Err(last)
+            Err(telling)
         }
     }
 }
 
 async fn tcp(address: SocketAddr, limit: Duration) -> Result<Stream, Failure> {
-    let stream = within(limit, TcpStream::connect(address)).await?;
+    let stream = match within(limit, TcpStream::connect(address)).await {
+        Err(Failure::Exhausted(error))
+            if error.kind() == io::ErrorKind::AddrNotAvailable && !has_source(address.ip()) =>
+        {
+            return Err(Failure::Outcome(Outcome::Unreachable));
+        }
+        connected => connected?,
+    };
     // The call's bytes leave in one piece; what little follows must not wait for the peer's acknowledgement.
     stream.set_nodelay(true).map_err(failure)?;
     Ok(Box::new(stream))
+}
+
+/// Whether this machine has an address to ask another one from. Where it has none, connecting fails with the error
+/// that also stands for ports that have run out. A datagram socket has ports of its own and sends nothing yet.
+fn has_source(peer: IpAddr) -> bool {
+    let any: IpAddr = match peer {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let connected = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((peer, 9)));
+    connected.map_or_else(
+        |error| error.kind() != io::ErrorKind::AddrNotAvailable,
+        |()| true,
+    )
 }
 
 #[cfg(unix)]
@@ -103,8 +154,10 @@ async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Failure
 
 #[cfg(not(unix))]
 async fn unix(_: &std::path::Path, _: Duration) -> Result<Stream, Failure> {
-    let reason = Untrusted::new("this system has no Unix sockets");
-    Err(Failure::Outcome(Outcome::Local(reason)))
+    Err(Failure::Outcome(Outcome::Local {
+        reason: Untrusted::new("this system has no Unix sockets"),
+        exhausted: false,
+    }))
 }
 
 async fn within<T>(
@@ -148,7 +201,10 @@ pub(crate) fn during(error: &io::Error, stage: Stage) -> Outcome {
             Outcome::Unreachable
         }
         Kind::TimedOut => Outcome::Timeout(stage),
-        _ => Outcome::Local(Untrusted::new(&error.to_string())),
+        _ => Outcome::Local {
+            reason: Untrusted::new(&error.to_string()),
+            exhausted: false,
+        },
     }
 }
 
@@ -198,6 +254,16 @@ mod tests {
             panic!("nobody listens there");
         };
         assert_eq!(outcome, Outcome::Refused);
+
+        let short = Duration::from_secs(2);
+        // Nobody has a route to there (RFC 6666), wherever it stands among the others.
+        let nowhere: SocketAddr = "[100::1]:1024".parse().unwrap();
+        for addresses in [[refusing, nowhere], [nowhere, refusing]] {
+            let Err(Failure::Outcome(outcome)) = connect(&name, &addresses, short).await else {
+                panic!("nobody listens there");
+            };
+            assert_eq!(outcome, Outcome::Refused, "{addresses:?}");
+        }
     }
 
     #[test]

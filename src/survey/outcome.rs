@@ -152,7 +152,12 @@ pub enum Outcome {
         profile: Profile,
     },
     /// This machine ran out of something; what.
-    Local(Untrusted),
+    Local {
+        /// What the system says.
+        reason: Untrusted,
+        /// Whether it ran out of something.
+        exhausted: bool,
+    },
     /// The run ended before this endpoint had been asked to the end.
     Cancelled,
 }
@@ -194,7 +199,7 @@ impl Outcome {
             Self::Invalid(_) => "invalid",
             Self::DuplicateLine { .. } => "duplicate_line",
             Self::DuplicateId { .. } => "duplicate_id",
-            Self::Local(_) => "local",
+            Self::Local { .. } => "local",
             Self::Cancelled => "cancelled",
         }
     }
@@ -215,7 +220,9 @@ impl Outcome {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Timeout(stage) => Some(stage.to_string()),
-            Self::Dns(text) | Self::Tls(text) | Self::Local(text) => Some(text.to_string()),
+            Self::Dns(text) | Self::Tls(text) | Self::Local { reason: text, .. } => {
+                Some(text.to_string())
+            }
             // The bytes of a TLS record say nothing to anybody.
             Self::NotGrpc(Speaks::Tls, _) => Some(Speaks::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
@@ -274,7 +281,12 @@ impl Outcome {
             Self::Invalid(_) => "the server answers, but its data must be put right there",
             Self::DuplicateLine { .. } => "the endpoint is listed twice and was asked once",
             Self::DuplicateId { .. } => "two machines claim this id; neither is ranked",
-            Self::Local(_) => "this machine's limit, not the peer's; try a smaller --concurrency",
+            Self::Local {
+                exhausted: true, ..
+            } => "this machine's limit, not the peer's; try a smaller --concurrency",
+            Self::Local {
+                exhausted: false, ..
+            } => "this machine could not ask; the peer has no part in it",
             Self::Cancelled => "the run ended before this endpoint had answered",
         };
         Some(Cow::Borrowed(hint))

@@ -53,12 +53,35 @@ pub(crate) enum Next {
     Finished,
 }
 
+/// Endpoints and when each may be asked, the earliest first.
+#[derive(Default)]
+struct Dated(BinaryHeap<Reverse<(Instant, u32)>>);
+
+impl Dated {
+    fn push(&mut self, at: Instant, index: u32) {
+        self.0.push(Reverse((at, index)));
+    }
+
+    /// When the next one may be asked.
+    fn due(&self) -> Option<Instant> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the next one if its time has come.
+    fn pop(&mut self, now: Instant) -> Option<u32> {
+        self.due().filter(|due| *due <= now)?;
+        self.0.pop().map(|Reverse((_, index))| index)
+    }
+}
+
 /// The endpoints of a run that are not decided.
 pub(crate) struct Schedule {
     /// Not yet asked, the next one last.
     fresh: Vec<u32>,
-    /// To be asked again.
-    later: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// To be asked again at a time that was promised.
+    later: Dated,
+    /// To be tried again because nobody is there yet; after everybody else, for they may be many and for long.
+    absent: Dated,
     /// Asked at least once and not decided.
     begun: HashMap<u32, Begun>,
     running: usize,
@@ -82,7 +105,7 @@ struct Begun {
     last: Option<(Outcome, Phases)>,
 }
 
-/// How many attempts may run: halved when this machine runs out, grown back slowly.
+/// How many attempts may run: as many as did when this machine ran out, grown back slowly.
 struct Window {
     now: usize,
     max: usize,
@@ -112,7 +135,8 @@ impl Schedule {
             // A single endpoint may use its retries; a room shares the tenth.
             repetitions: (endpoints.len() / BUDGET).max(config.retries as usize),
             fresh: endpoints,
-            later: BinaryHeap::new(),
+            later: Dated::default(),
+            absent: Dated::default(),
             begun: HashMap::new(),
             running: 0,
             window: Window {
@@ -132,9 +156,9 @@ impl Schedule {
 
     /// Decides what to do; an endpoint that it hands out is running from then on.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
-        let due = self.later.peek().map(|Reverse((at, _))| *at);
-        let waiting = due.is_some_and(|due| due <= now);
-        if self.fresh.is_empty() && !waiting {
+        let due = [self.later.due(), self.absent.due()];
+        let due = due.into_iter().flatten().min();
+        if self.fresh.is_empty() && due.is_none_or(|due| due > now) {
             return match due {
                 Some(due) => Next::At(due),
                 None if self.running > 0 => Next::Wait,
@@ -152,13 +176,8 @@ impl Schedule {
             let floor = now.checked_sub(CATCH_UP).unwrap_or(now);
             pace.next = pace.next.max(floor) + pace.every;
         }
-        // Those who were promised a time come first; there are few of them.
-        let repeated = if waiting { self.later.pop() } else { None };
-        let index = match repeated {
-            Some(Reverse((_, index))) => Some(index),
-            None => self.fresh.pop(),
-        };
-        let Some(index) = index else {
+        let promised = self.later.pop(now).or_else(|| self.fresh.pop());
+        let Some(index) = promised.or_else(|| self.absent.pop(now)) else {
             return Next::Wait;
         };
         self.running += 1;
@@ -194,7 +213,11 @@ impl Schedule {
         begun.last = Some((outcome, phases));
         match self.delay(&mut begun, again, now) {
             Some(delay) => {
-                self.later.push(Reverse((now + delay, index)));
+                let queue = match again {
+                    Again::WhenUp => &mut self.absent,
+                    Again::No | Again::Soon(_) | Again::WhenFree => &mut self.later,
+                };
+                queue.push(now + delay, index);
                 self.begun.insert(index, begun);
                 None
             }
@@ -250,7 +273,7 @@ impl Schedule {
             // What this machine lacked a moment ago says nothing about the endpoint.
             let answer = begun
                 .answer()
-                .filter(|answer| !matches!(answer.outcome, Outcome::Local(_)));
+                .filter(|answer| !matches!(answer.outcome, Outcome::Local { .. }));
             (index, answer.unwrap_or_else(cancelled))
         });
         begun.chain(self.fresh.into_iter().map(|index| (index, cancelled())))
@@ -286,9 +309,10 @@ fn cancelled() -> Answer {
 }
 
 impl Window {
-    /// Follows what this machine has shown to be too much.
+    /// Follows what this machine has shown to be too much. At most halved at a time: that an attempt failed beside
+    /// two others does not mean that two are the most.
     fn shrink(&mut self, running: usize) {
-        self.now = self.now.min(running).max(1);
+        self.now = self.now.min(running.max(self.now / 2)).max(1);
         self.successes = 0;
     }
 
@@ -324,6 +348,14 @@ mod tests {
             again,
             phases: Phases::default(),
         }
+    }
+
+    fn exhausted() -> Attempt {
+        let outcome = Outcome::Local {
+            reason: Untrusted::new("too many open files"),
+            exhausted: true,
+        };
+        attempt(outcome, Again::WhenFree)
     }
 
     /// Plays a whole run in which `ask` is the network, on a clock that jumps to whatever is next.
@@ -426,6 +458,30 @@ mod tests {
         assert_eq!(attempts(&answers), 1);
     }
 
+    /// Of those who are not up there may be enough to fill every window until the wait is over.
+    #[test]
+    fn who_is_not_up_yet_keeps_nobody_from_being_asked_once() {
+        let waiting = Config {
+            wait: Some(Duration::from_secs(30)),
+            ..config()
+        };
+        let mut now = Instant::now();
+        let mut schedule = Schedule::new((0..100).collect(), &waiting, MANY_FILES, now);
+        let mut asked = Vec::new();
+        while asked.len() < 150 {
+            // Long enough for everybody to be due again.
+            now += KNOCK.1;
+            let Next::Ask(index) = schedule.next(now) else {
+                break;
+            };
+            asked.push(index);
+            let refused = attempt(Outcome::Refused, Again::WhenUp);
+            schedule.done(index, refused, now - KNOCK.1);
+        }
+        let first: std::collections::HashSet<_> = asked[..100].iter().collect();
+        assert_eq!(first.len(), 100, "{asked:?}");
+    }
+
     /// A machine with descriptors for five, of which the limit says nothing.
     #[test]
     fn the_window_follows_what_the_machine_can_do() {
@@ -433,8 +489,7 @@ mod tests {
         let (answers, _) = play(1000, &config(), MANY_FILES, |_, running| {
             if running > 5 {
                 full += 1;
-                let reason = Untrusted::new("too many open files");
-                return attempt(Outcome::Local(reason), Again::WhenFree);
+                return exhausted();
             }
             attempt(Outcome::TooLarge, Again::No)
         });
@@ -443,12 +498,27 @@ mod tests {
         assert!((1..500).contains(&full), "{full}");
     }
 
+    /// A failure beside few others, such as at the end of a run, closes no window.
+    #[test]
+    fn the_window_is_halved_at_most() {
+        let mut window = Window {
+            now: 100,
+            max: 100,
+            successes: 0,
+        };
+        window.shrink(2);
+        assert_eq!(window.now, 50);
+        window.shrink(40);
+        assert_eq!(window.now, 40);
+        for _ in 0..10 {
+            window.shrink(0);
+        }
+        assert_eq!(window.now, 1);
+    }
+
     #[test]
     fn a_machine_that_can_do_nothing_says_so_in_the_end() {
-        let (answers, _) = play(20, &config(), MANY_FILES, |_, _| {
-            let reason = Untrusted::new("too many open files");
-            attempt(Outcome::Local(reason), Again::WhenFree)
-        });
+        let (answers, _) = play(20, &config(), MANY_FILES, |_, _| exhausted());
         assert!(answers.iter().all(|a| a.outcome.name() == "local"));
     }
 

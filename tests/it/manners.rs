@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Running, file, labrpc, network, output, run};
+use crate::support::{self, Running, file, labrpc, network, output, run};
 
 const PEOPLE: &str = "id,height,weight,size\na,178,60,L\nb,177,61,L\nc,177,61,L\n";
 
@@ -377,4 +377,28 @@ fn a_room_of_more_faults_than_seats_is_wrong_usage() {
     let output = run(["lab", "--seats", "2", "--faults", "mute=3"]);
     assert_eq!(output.status, 2, "{output:?}");
     assert!(!output.stderr.contains("--port"), "{output:?}");
+}
+
+/// Connecting fails there with the error that also stands for ports that have run out.
+#[test]
+fn without_ipv6_its_addresses_are_unreachable_and_cost_the_others_nothing() {
+    if support::tool("unshare").is_none() {
+        return;
+    }
+    let script = "ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec \"$0\" \"$@\"";
+    let mut survey = Command::new("unshare");
+    survey.args(["-rn", "sh", "-c", script]);
+    survey.arg(labrpc().get_program());
+    let none = "[2001:db8::1],[2001:db8::2]";
+    let output = output(survey.args(["survey", none, "127.0.0.1", "--format", "csv"]));
+    if output.stderr.contains("unshare") {
+        return support::skip("this user may not make a network namespace");
+    }
+    let outcomes: Vec<_> = output.stdout.lines().skip(1).collect();
+    let outcome = |line: usize| outcomes[line].split(',').nth(2).unwrap();
+    assert_eq!(
+        [outcome(0), outcome(1), outcome(2)],
+        ["unreachable", "unreachable", "refused"],
+        "{output:?}"
+    );
 }

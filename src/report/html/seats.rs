@@ -72,7 +72,7 @@ pub(super) fn state(outcome: &Outcome) -> (Kind, &'static str) {
         Outcome::Refused => (Kind::Absent, "refused"),
         Outcome::Unreachable => (Kind::Absent, "unreachable"),
         Outcome::Dns(_) => (Kind::Absent, "name not found"),
-        Outcome::Local(_) => (Kind::Unasked, "local limit"),
+        Outcome::Local { .. } => (Kind::Unasked, "local limit"),
         Outcome::Cancelled => (Kind::Unasked, "no answer yet"),
         Outcome::DuplicateLine { .. } => (Kind::Unasked, "listed twice"),
     }
