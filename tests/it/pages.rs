@@ -98,7 +98,7 @@ impl Reader {
             ("sh", ["cargo"]) => {
                 for line in text.lines() {
                     assert!(
-                        ["cargo test", "cargo install --path .", "cargo deb"].contains(&line),
+                        ["cargo test", "cargo install --locked --path .", "cargo deb"].contains(&line),
                         "{line}"
                     );
                 }
