@@ -11,7 +11,7 @@ use crate::{survey::hosts::expression::Problem, untrusted::Untrusted};
 pub struct Position {
     /// The file's name, `-`, `argument`, or empty for the list as a whole.
     pub file: String,
-    /// `None` where the source has no lines, as an argument.
+    /// `None` for the list as a whole.
     pub line_column: Option<(usize, usize)>,
 }
 
