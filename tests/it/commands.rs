@@ -323,6 +323,30 @@ fn those_that_failed_are_asked_again_and_merged() {
     assert_eq!(report["summary"]["smallest"], 10.0);
     assert_eq!(report["summary"]["asked"], 3);
 
+    // Lines between the lines are none.
+    let spaced = std::fs::read_to_string(&saved)
+        .unwrap()
+        .replace('\n', "\n\n");
+    let spaced = file(folder.path(), "spaced.jsonl", spaced);
+    let run = output(
+        labrpc()
+            .args(["survey", "--list", "--only-failed"])
+            .arg(&spaced),
+    );
+    assert_eq!((run.status, run.stdout.lines().count()), (0, 2), "{run:?}");
+    // One line is one endpoint.
+    let many = std::fs::read_to_string(&saved).unwrap();
+    let many = many.replace(&format!("{network}3:1024"), "0.0.0.0/0");
+    let many = file(folder.path(), "many.jsonl", many);
+    let run = output(labrpc().args(["survey", "--only-failed"]).arg(&many));
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("many.jsonl:4: "), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("4294967296 endpoints where one is meant"),
+        "{run:?}"
+    );
+
     let ranked = output(labrpc().args(["rank", "--format", "json"]).arg(&saved));
     assert_eq!(json(&ranked)["summary"]["ok"], 1);
     let damaged = std::fs::read_to_string(&saved)
@@ -334,6 +358,82 @@ fn those_that_failed_are_asked_again_and_merged() {
     assert!(
         run.stderr.contains("damaged.jsonl:3: expected ident"),
         "{run:?}"
+    );
+}
+
+/// As many people as wanted, each alike to nobody else.
+fn crowd(count: usize) -> String {
+    let rows = (0..count).map(|n| format!("p{n:03},{},{},M\n", 100 + n % 100, 20 + 3 * n));
+    "id,height,weight,size\n".to_owned() + &rows.collect::<String>()
+}
+
+#[test]
+fn a_list_is_as_long_as_was_asked_for_or_says_what_it_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = file(folder.path(), "people.csv", crowd(200));
+    let rank = |arguments: &[&str]| {
+        let output = output(labrpc().arg("rank").arg(&people).args(arguments));
+        assert_eq!(output.status, 0, "{output:?}");
+        output.stdout
+    };
+    let listed = |table: &str| table.matches(": distance ").count();
+    assert_eq!(listed(&rank(&["--top", "150"])), 150);
+    assert_eq!(listed(&rank(&["--like", "p007", "--top", "150"])), 150);
+    let page = rank(&["--like", "p007", "--top", "150", "--format", "html"]);
+    assert!(
+        page.contains("And 120 more pairs."),
+        "{}",
+        &page[page.len() - 3000..]
+    );
+    assert!(page.contains("<h2>Most like p007</h2>"));
+
+    // CSV has one table: the one that was asked for, or none.
+    let csv = rank(&["--like", "p007", "--top", "3", "--format", "csv"]);
+    assert_eq!(csv.lines().count(), 4, "{csv}");
+    assert!(
+        csv.lines().skip(1).all(|line| line.contains("p007")),
+        "{csv}"
+    );
+    assert_eq!(
+        rank(&["--like", "nobody", "--format", "csv"])
+            .lines()
+            .count(),
+        1
+    );
+    let two = output(
+        labrpc()
+            .args(["rank", "--twins", "--per-person", "--format", "csv"])
+            .arg(&people),
+    );
+    assert_eq!(two.status, 2);
+    assert!(two.stderr.contains("CSV holds one table"), "{two:?}");
+}
+
+/// With a field that counts nothing, people at distance 0 may well differ in it.
+#[test]
+fn pairs_at_no_distance_are_hidden_by_groups_only_if_they_stand_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = |n: usize| ["S", "M", "L"][n.min(2)];
+    // Nine of one build, of which seven have one size as well.
+    let rows = (0..9).map(|n| format!("p{n},178,60,{}\n", size(n)));
+    let rows = "id,height,weight,size\n".to_owned() + &rows.collect::<String>();
+    let people = file(folder.path(), "people.csv", rows);
+    let rank = |format: &str| {
+        output(
+            labrpc()
+                .args(["rank", "--weights", "size=0", "--format", format])
+                .arg(&people),
+        )
+        .stdout
+    };
+    assert!(
+        rank("table").contains("p0 and p1: distance 0"),
+        "{}",
+        rank("table")
+    );
+    assert!(
+        rank("html").contains("p0 and p1"),
+        "no pair of different sizes is shown"
     );
 }
 

@@ -1,6 +1,6 @@
 //! The host grammar: what it accepts, what it refuses and in which words, and the way back.
 
-use labrpc::survey::hosts::{Builder, fold};
+use labrpc::survey::hosts::{Builder, fold, one};
 use proptest::prelude::*;
 
 fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
@@ -173,6 +173,18 @@ fn bad_lists_are_refused_with_file_line_column_and_the_way_out() {
             "hosts.txt:1:1: \"lab 01\": a space inside; separate endpoints by commas or lines",
         ),
         (
+            b"unix:/tmp/\x1b[31mx",
+            "hosts.txt:1:1: \"unix:/tmp/\\u{1b}[31mx\": a control character inside; take it out",
+        ),
+        (
+            "unix:/tmp/\u{202e}x".as_bytes(),
+            "hosts.txt:1:1: \"unix:/tmp/\\u{202e}x\": a control character inside; take it out",
+        ),
+        (
+            b"lab[000000000000000000001-2]",
+            "hosts.txt:1:1: \"lab[000000000000000000001-2]\": brackets hold numbers and ranges, as in [1-40] or [3,7,12]",
+        ),
+        (
             b"http://lab01/",
             "hosts.txt:1:1: \"http://lab01/\": only raw:// may stand before a host; leave the scheme out",
         ),
@@ -263,6 +275,34 @@ fn many_errors_are_counted_not_repeated() {
         errors.ends_with("\nand 990 more bad expressions"),
         "{errors}"
     );
+}
+
+/// More than a formatter takes, and less than an argument may have.
+#[test]
+fn digits_without_end_are_refused() {
+    for zeros in [70_000, 120_000] {
+        let error = one(&format!("lab[{}1-2]", "0".repeat(zeros))).unwrap_err();
+        assert!(error.to_string().contains("brackets hold"), "{error}");
+    }
+}
+
+#[test]
+fn one_endpoint_is_one_and_several_are_counted() {
+    assert_eq!(one("lab01").unwrap().to_string(), "lab01:1024");
+    for (text, expected) in [
+        ("a,b", "argument: \"a,b\": 2 endpoints where one is meant"),
+        ("", "argument: \"\": 0 endpoints where one is meant"),
+        (
+            "0.0.0.0/0",
+            "argument: \"0.0.0.0/0\": 4294967296 endpoints where one is meant",
+        ),
+        (
+            "a b",
+            "argument: \"a b\": a space inside; separate endpoints by commas or lines",
+        ),
+    ] {
+        assert_eq!(one(text).unwrap_err().to_string(), expected);
+    }
 }
 
 #[test]

@@ -98,7 +98,8 @@ impl Reader {
             ("sh", ["cargo"]) => {
                 for line in text.lines() {
                     assert!(
-                        ["cargo test", "cargo install --locked --path .", "cargo deb"].contains(&line),
+                        ["cargo test", "cargo install --locked --path .", "cargo deb"]
+                            .contains(&line),
                         "{line}"
                     );
                 }

@@ -216,6 +216,57 @@ fn every_form_is_read_and_every_fault_is_named() {
     }
 }
 
+/// The header holds the command line, and an id may be any word.
+#[test]
+fn words_are_keys_only_where_they_stand_as_keys() {
+    let profile = r#"{"id":"a","height":178,"weight":60.5,"size":"XXL"}"#;
+    let run = format!(
+        "{}\n{{\"line\":1,\"outcome\":\"ok\",\"profile\":{profile}}}\n",
+        r#"{"labrpc_run":1,"arguments":["survey","--hosts","endpoints","-o","\"endpoints\":"]}"#
+    );
+    assert_eq!(shown(run.as_bytes()), "a: 178 cm, 60.5 kg, XXL");
+    let people = profile.replace("\"a\"", "\"labrpc_run\"");
+    assert_eq!(shown(people.as_bytes()), "labrpc_run: 178 cm, 60.5 kg, XXL");
+    // As other programs space it.
+    let document = br#"{"labrpc_run" : 1, "endpoints" : []}"#;
+    assert!(shown(document).contains("is one JSON document"));
+}
+
+/// Whatever a run says about itself may be long; only what it says of an endpoint is a row.
+#[test]
+fn long_lines_of_a_run_are_no_rows() {
+    let long = "\"x\",".repeat(MAX_LINE) + "\"x\"";
+    let header = format!(r#"{{"labrpc_run":1,"arguments":[{long}]}}"#);
+    let endpoint =
+        r#"{"line":1,"outcome":"ok","profile":{"id":"a","height":178,"weight":60.5,"size":"XXL"}}"#;
+    let like = format!(r#"{{"like":{{"id":"a","nearest":[{long}]}}}}"#);
+    let summary = format!(r#"{{"summary":{{"duplicate_ids":[{long}]}}}}"#);
+    let run = [&*header, endpoint, &like, &summary].join("\n");
+    assert_eq!(shown(run.as_bytes()), "a: 178 cm, 60.5 kg, XXL");
+    let run = [&*header, &endpoint.replace("XXL", &"X".repeat(MAX_LINE))].join("\n");
+    assert_eq!(
+        shown(run.as_bytes()),
+        "file:2: the line is longer than 65536 bytes"
+    );
+}
+
+/// An open quote in every row would otherwise cost the reading of 64 KiB, for each of them.
+#[test]
+fn a_record_has_at_most_a_hundred_line_ends() {
+    let note = |lines: usize| {
+        format!(
+            "id,note,height,weight,size\na,\"{}\",178,60.5,XXL\n",
+            "x\n".repeat(lines)
+        )
+    };
+    assert_eq!(shown(note(100).as_bytes()), "a: 178 cm, 60.5 kg, XXL");
+    let shown = shown(note(101).as_bytes());
+    assert!(
+        shown.starts_with("file:2: a cell's quotes are not closed"),
+        "{shown}"
+    );
+}
+
 #[test]
 fn strict_reading_stops_at_the_first_bad_row() {
     let text = b"id,height,weight,size\na,178,60,S\nb,,60,S\nc,,60,S\n";

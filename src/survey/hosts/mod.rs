@@ -33,6 +33,9 @@ use crate::survey::endpoint::Endpoint;
 /// A list of this size takes minutes; one that is larger is more often a slip (`10.0.0.0/8`) than a wish.
 pub const DEFAULT_MAX_HOSTS: usize = 1_000_000;
 
+/// What stands for a file's name where there is none.
+const ARGUMENT: &str = "argument";
+
 /// The endpoints of a survey, in input order, numbered from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
@@ -94,11 +97,18 @@ pub fn one(text: &str) -> Result<Endpoint, Errors> {
     builder.argument(text);
     let count = builder.total;
     if count != 1 && builder.errors.is_empty() {
-        // Counted and not expanded: nobody is to wait for the list of 2^32.
-        let error = Error::new(Position::default(), text, Problem::NotOne(count));
+        let position = Position {
+            file: ARGUMENT.to_owned(),
+            line_column: None,
+        };
+        let error = Error::new(position, text, Problem::NotOne(count));
         builder.errors.push(error);
     }
-    builder.build().map(|hosts| hosts.get(0))
+    if builder.errors.is_empty() {
+        Ok(builder.expand().get(0))
+    } else {
+        Err(Errors(builder.errors))
+    }
 }
 
 impl FromIterator<Endpoint> for Hosts {
@@ -164,7 +174,7 @@ impl Builder {
 
     /// Adds one expression (or several, with commas) from the command line.
     pub fn argument(&mut self, text: &str) {
-        self.read("argument", text.as_bytes());
+        self.read(ARGUMENT, text.as_bytes());
     }
 
     /// Takes out whatever an expression names; without a port it stands for every port of the host.
