@@ -440,10 +440,11 @@ fn run_child(arguments: &[String]) {
             let ranking = rank(&people.profiles, &Options::default());
             let smallest = ranking.smallest.unwrap_or(f64::NAN);
             println!(
-                "{} {} {smallest} {}",
+                "{} {} {smallest} {} {}",
                 people.profiles.len(),
                 people.rejections,
-                status("VmHWM")
+                status("VmHWM"),
+                ranking.tied
             );
         }
         _ => panic!("unknown child {arguments:?}"),
@@ -569,6 +570,11 @@ fn whole_file(file: &Path) {
     let mut times = Times::default();
     let mut peaks = BTreeMap::new();
     let mut answers = Vec::new();
+    // Once and outside of the clock: a smallest distance of 0 alone would not show much.
+    for (_, ties) in known_peers(&["ties"]) {
+        let [counted, ranked] = [&ties, &known[0].1].map(|command| ask(command, file).1);
+        assert_eq!(counted[0], ranked[4], "pairs at the smallest distance");
+    }
     for _ in 0..PEER_ROUNDS {
         for (name, command) in &known {
             let repeat = if *name == "labrpc" { 5 } else { 1 };

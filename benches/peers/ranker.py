@@ -6,9 +6,10 @@ distance; they are whole numbers, so every sum is exact and the checksums must b
     ranker.py scipy FILE      build a cKDTree, query the two nearest of everybody
     ranker.py sklearn FILE    the same with sklearn.neighbors.KDTree
     ranker.py pandas CSV      the whole way from a CSV file to the closest pair
+    ranker.py ties CSV        how many pairs of a CSV file have the same build
 
-The first two print the seconds of processor time, the sum of the distances to the nearest and the smallest of them; the last one the
-smallest distance and its own peak memory in KiB.
+The first two print the seconds of processor time, the sum of the distances to the nearest and the smallest of them; the
+third one the smallest distance and its own peak memory in KiB.
 """
 
 import os
@@ -59,10 +60,17 @@ def pandas(path):
     print(0, 0, round(distance[:, 1].min(), 6), peak())
 
 
+def ties(path):
+    import pandas as pd
+
+    alike = pd.read_csv(path).groupby(["height", "weight", "size"]).size()
+    print((alike * (alike - 1) // 2).sum())
+
+
 def main():
     _, peer, path = sys.argv
-    if peer == "pandas":
-        return pandas(path)
+    if peer in ("pandas", "ties"):
+        return {"pandas": pandas, "ties": ties}[peer](path)
     seconds, nearest = {"scipy": scipy, "sklearn": sklearn}[peer](path)
     print(seconds, int(nearest.sum()), int(nearest.min()))
 

@@ -115,9 +115,10 @@ fn what_is_typed_goes_before_variables_that_say_otherwise() {
 #[test]
 fn a_long_flag_with_one_dash_is_corrected_even_where_it_could_be_read() {
     let folder = tempfile::tempdir().unwrap();
+    // As `-o utput`, and one more endpoint.
     let output = output(
         labrpc()
-            .args(["survey", "--demo", "2", "-output", "report"])
+            .args(["survey", &format!("{}1", network()), "-output", "report"])
             .current_dir(folder.path()),
     );
     assert_eq!(output.status, 2);
@@ -150,8 +151,9 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
         move || fs::read_to_string(pipe).unwrap()
     });
     rank(&pipe, "022");
-    assert!(reader.join().unwrap().contains("Most alike"));
+    // Before the reader is waited for, who reads from a pipe only.
     assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(reader.join().unwrap().contains("Most alike"));
 
     let private = folder.path().join("private");
     rank(&private, "077");
@@ -159,6 +161,9 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
     // A file that is there keeps what it has.
     rank(&private, "022");
     assert_eq!(mode(&private), 0o600);
+    let open = folder.path().join("open");
+    rank(&open, "022");
+    assert_eq!(mode(&open), 0o644);
 
     let link = folder.path().join("link");
     symlink("behind", &link).unwrap();
@@ -166,6 +171,18 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
     rank(&link, "022");
     assert!(link.is_symlink());
     assert!(fs::read_to_string(behind).unwrap().contains("Most alike"));
+}
+
+#[test]
+fn what_nobody_wants_to_hear_stops_nobody() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let seat = Running::serve(["--listen", "127.0.0.1:0"]);
+    let mut survey = labrpc();
+    let survey = survey.args(["survey", seat.address()]).stderr(writer);
+    let output = output(survey);
+    assert_eq!(output.status, 0);
+    assert!(output.stdout.contains("1 of 1 answered"), "{output:?}");
 }
 
 #[test]
