@@ -314,6 +314,11 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
         "locked.pem",
         b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
     );
+    let locked_before = write(
+        "locked-before.pem",
+        b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+          -----END RSA PRIVATE KEY-----\n",
+    );
     let garbage = write(
         "garbage.pem",
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -321,7 +326,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
     let files = || lab.files.clone();
     let missing = lab.dir.path().join("missing.pem");
     type Case = (tls::Files, fn(&Error) -> bool, &'static str);
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         (
             tls::Files {
                 cert: missing,
@@ -353,6 +358,14 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             },
             |e| matches!(e, Error::Missing { .. }),
             "empty.pem has no private key",
+        ),
+        (
+            tls::Files {
+                key: locked_before,
+                ..files()
+            },
+            |e| matches!(e, Error::Encrypted { .. }),
+            "openssl pkey",
         ),
         (
             tls::Files {
