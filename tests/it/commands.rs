@@ -432,7 +432,7 @@ fn pairs_at_no_distance_are_hidden_by_groups_only_if_they_stand_in_them() {
         rank("table")
     );
     assert!(
-        rank("html").contains("p0 and p1"),
+        rank("html").contains("</span> p0 and p1</h3>"),
         "no pair of different sizes is shown"
     );
 }
