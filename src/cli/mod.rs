@@ -78,10 +78,9 @@ pub(crate) enum Command {
 /// Reads the command line. What is not a command has been answered on the terminal already.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
     let arguments: Vec<OsString> = arguments.collect();
-    let parsed = definition(&arguments)
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let single_dash = single_dash(&arguments);
+    let mut definition = definition(&arguments);
+    let single_dash = single_dash(&definition, &arguments);
+    let parsed = read(&mut definition, &arguments);
     match (parsed, single_dash) {
         (Ok(cli), None) => Ok(cli.command),
         // `-output FILE` reads as `-o utput` and an endpoint more.
@@ -107,6 +106,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     }
 }
 
+fn read(definition: &mut clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = definition.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
 /// What can be typed, with the variables that stand in for what was not.
 ///
 /// A flag goes before a variable. To clap a variable that conflicts with a flag is as wrong as another flag; so
@@ -119,6 +123,10 @@ fn definition(arguments: &[OsString]) -> clap::Command {
             _ => arg,
         })
     });
+    let is_ours = |(name, _): (OsString, _)| name.to_string_lossy().starts_with("LABRPC_");
+    if !std::env::vars_os().any(is_ours) {
+        return command;
+    }
     let matches = command
         .clone()
         .mut_subcommands(|command| command.mut_args(without_variable))
@@ -159,9 +167,8 @@ fn without_variable(arg: Arg) -> Arg {
 }
 
 /// The first long flag that was typed with a single dash, as grpcurl's users do: `-plaintext`.
-fn single_dash(arguments: &[OsString]) -> Option<String> {
-    let cli = Cli::command();
-    let longs: Vec<&str> = cli
+fn single_dash<'a>(definition: &clap::Command, arguments: &'a [OsString]) -> Option<&'a str> {
+    let longs: Vec<&str> = definition
         .get_subcommands()
         .flat_map(|command| command.get_arguments().filter_map(clap::Arg::get_long))
         .collect();
@@ -175,7 +182,6 @@ fn single_dash(arguments: &[OsString]) -> Option<String> {
             let name = flag.split('=').next().unwrap_or_default();
             name.len() > 1 && longs.contains(&name)
         })
-        .map(str::to_owned)
 }
 
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
@@ -219,11 +225,10 @@ mod tests {
                     .split(' ')
                     .take_while(|word| ![">", "|"].contains(word));
                 let arguments: Vec<OsString> = words.map(OsString::from).collect();
-                let parsed = definition(&arguments)
-                    .try_get_matches_from(&arguments)
-                    .and_then(|matches| Cli::from_arg_matches(&matches));
+                let mut definition = definition(&arguments);
+                let parsed = read(&mut definition, &arguments);
                 assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
-                assert_eq!(single_dash(&arguments), None);
+                assert_eq!(single_dash(&definition, &arguments), None);
                 examples += 1;
             }
         }
