@@ -89,6 +89,15 @@ impl Failure {
         Self::internal(format_args!("{what}: {error}"))
     }
 
+    /// A file that is of no use. One that could not be read is none that was given wrongly.
+    pub(crate) fn file(error: impl fmt::Display, is_io: bool) -> Self {
+        if is_io {
+            Self::internal(error)
+        } else {
+            Self::usage(error)
+        }
+    }
+
     /// Says it, and leaves the status.
     pub(crate) fn report(self) -> Exit {
         use io::Write as _;
@@ -102,33 +111,21 @@ impl Failure {
     }
 }
 
-/// A file that cannot be read is none that was given wrongly.
 impl From<tls::Error> for Failure {
     fn from(error: tls::Error) -> Self {
-        match error {
-            tls::Error::Read { .. } => Self::internal(error),
-            error => Self::usage(error),
-        }
+        Self::file(&error, error.is_io())
     }
 }
 
 impl From<saved::Error> for Failure {
     fn from(error: saved::Error) -> Self {
-        if error.is_io() {
-            Self::internal(error)
-        } else {
-            Self::usage(error)
-        }
+        Self::file(&error, error.is_io())
     }
 }
 
 impl From<profile_file::Error> for Failure {
     fn from(error: profile_file::Error) -> Self {
-        if error.is_io() {
-            Self::internal(error)
-        } else {
-            Self::usage(error)
-        }
+        Self::file(&error, error.is_io())
     }
 }
 

@@ -41,7 +41,10 @@ pub(crate) struct Args {
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let tables = [args.ranking.is_about_one(), args.per_person, args.twins];
+    let mut options = args.ranking.options(args.writing.format);
+    options.per_person = args.per_person;
+    options.twins = args.twins;
+    let tables = [options.like.is_some(), options.per_person, options.twins];
     if args.writing.format == Format::Csv && tables.iter().filter(|asked| **asked).count() > 1 {
         return Err(Failure::usage("CSV holds one table")
             .hint("give one of --like, --per-person and --twins, or another --format"));
@@ -51,11 +54,10 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let people = people.map_err(|error| match &error {
-        read::Error::Io { .. } => Failure::internal(&error),
         read::Error::Rejected(_) => {
             Failure::usage(&error).hint("leave out --strict to go on without it")
         }
-        _ => Failure::usage(&error),
+        _ => Failure::file(&error, matches!(error, read::Error::Io { .. })),
     })?;
     for rejected in people.rejected.iter().take(SHOWN) {
         say!("warning: {rejected}");
@@ -72,9 +74,6 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             people.absent
         );
     }
-    let mut options = args.ranking.options(args.writing.format);
-    options.per_person = args.per_person;
-    options.twins = args.twins;
     let report = Report::files(
         started,
         arguments(),

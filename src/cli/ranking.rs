@@ -48,11 +48,6 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    /// Whether somebody's nearest are asked for.
-    pub(crate) fn is_about_one(&self) -> bool {
-        self.like.is_some()
-    }
-
     pub(crate) fn options(&self, format: Format) -> Options {
         // A page has room, and a list of the nearest is what --like is for.
         let many = self.like.is_some() || format == Format::Html;

@@ -74,7 +74,8 @@ impl Error {
     /// Whether the file could not be read at all.
     #[must_use]
     pub fn is_io(&self) -> bool {
-        matches!(self.reason, Reason::Io(_))
+        // What is no text has been read.
+        matches!(&self.reason, Reason::Io(error) if error.kind() != io::ErrorKind::InvalidData)
     }
 }
 

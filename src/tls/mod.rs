@@ -167,6 +167,14 @@ pub enum Error {
     NoRoots,
 }
 
+impl Error {
+    /// Whether a file could not be read at all.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        matches!(self, Self::Read { .. })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
