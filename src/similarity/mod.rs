@@ -95,6 +95,11 @@ impl Ranking {
 
     /// How many groups of twins are listed unasked.
     pub const LARGEST_TWINS: usize = 20;
+
+    /// The listed pairs at the smallest distance.
+    pub fn first_place(&self) -> impl Iterator<Item = &Pair> {
+        self.pairs.iter().take_while(|pair| pair.rank == 1)
+    }
 }
 
 /// Two people and what is between them.

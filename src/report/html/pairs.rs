@@ -102,8 +102,8 @@ impl Likeness {
                 ranking.tied
             );
         } else if let Some(first) = ranking.pairs.first() {
-            let closest = ranking.pairs.iter().filter(|pair| pair.rank == 1);
-            this.named = closest
+            this.named = ranking
+                .first_place()
                 .take(MOST_NAMED)
                 .map(|pair| names(report, view, pair))
                 .collect();

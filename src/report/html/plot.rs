@@ -88,13 +88,7 @@ impl Plot {
             positions.entry(key).or_default().push(index);
             sizes[usize::from(person.size.step()) - 1].1 += 1;
         }
-        let closest: Vec<_> = report
-            .ranking
-            .pairs
-            .iter()
-            .filter(|pair| pair.rank == 1)
-            .take(MOST_JOINS)
-            .collect();
+        let closest: Vec<_> = report.ranking.first_place().take(MOST_JOINS).collect();
         let joined: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
         let every = positions.len().div_ceil(MOST_MARKS).max(1);
         let drawn = positions.values().enumerate().filter(|(place, here)| {

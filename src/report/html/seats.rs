@@ -145,9 +145,7 @@ impl Seats {
 
         let alike: HashSet<usize> = report
             .ranking
-            .pairs
-            .iter()
-            .filter(|pair| pair.rank == 1)
+            .first_place()
             .flat_map(|pair| [pair.a, pair.b])
             .collect();
         // People are numbered in the order of the answers that hold one.
