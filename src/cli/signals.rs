@@ -3,15 +3,23 @@
 #[cfg(unix)]
 use std::io::IsTerminal as _;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind};
+
 use crate::cli::{Exit, Failure};
+
+#[cfg(unix)]
+fn signal(kind: SignalKind) -> Result<Signal, Failure> {
+    tokio::signal::unix::signal(kind).map_err(|error| Failure::io("signals", &error))
+}
 
 /// Ctrl-C and, on Unix, SIGTERM. They are caught from the moment this is made: after everything that may hang, such
 /// as the reading of files, which they are to end.
 pub(crate) struct Signals {
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
+    interrupt: Signal,
     #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    terminate: Signal,
 }
 
 impl Signals {
@@ -20,8 +28,6 @@ impl Signals {
     pub(crate) fn new() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::{SignalKind, signal};
-            let signal = |kind| signal(kind).map_err(|error| Failure::io("signals", &error));
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
@@ -57,7 +63,7 @@ impl Signals {
 /// that has hung up.
 pub(crate) struct Terminal {
     #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
+    hangup: Signal,
     #[cfg(unix)]
     started_there: bool,
 }
@@ -68,10 +74,8 @@ impl Terminal {
     pub(crate) fn new() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::{SignalKind, signal};
             Ok(Self {
-                hangup: signal(SignalKind::hangup())
-                    .map_err(|error| Failure::io("signals", &error))?,
+                hangup: signal(SignalKind::hangup())?,
                 started_there: std::io::stderr().is_terminal(),
             })
         }

@@ -299,8 +299,9 @@ impl Whitened {
 
     /// Takes the covariance from `people`.
     ///
-    /// A field that weighs nothing is left out, as if nobody had it. One that is constant, or follows exactly from the others, adds no row of its own: on such data that is
-    /// the distance by any generalised inverse of the covariance.
+    /// A field that weighs nothing is left out, as if nobody had it. One that is constant, or follows exactly from
+    /// the others, adds no row of its own: on such data that is the distance by any generalised inverse of the
+    /// covariance.
     pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
         let covariance = covariance(people);
         let counts = weights.thousandths().map(|weight| weight > 0);

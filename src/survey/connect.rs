@@ -73,13 +73,15 @@ pub(crate) async fn resolve(
 ) -> Result<Vec<SocketAddr>, Untrusted> {
     let limit = limit.min(LOOKUP);
     let host = (name.to_owned(), port);
-    let lookup = spawn_blocking(move || {
-        let _permit = permit;
-        host.to_socket_addrs()
-    });
+    let lookup = async {
+        let looking_up = spawn_blocking(move || {
+            let _permit = permit;
+            host.to_socket_addrs()
+        });
+        looking_up.await?
+    };
     let addresses: Vec<_> = match timeout(limit, lookup).await {
-        Ok(Ok(Ok(addresses))) => addresses.collect(),
-        Ok(Ok(Err(error))) => return Err(Untrusted::new(&error.to_string())),
+        Ok(Ok(addresses)) => addresses.collect(),
         Ok(Err(error)) => return Err(Untrusted::new(&error.to_string())),
         Err(_) => {
             let reason = format!("the resolver did not answer within {limit:?}");
