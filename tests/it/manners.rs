@@ -12,24 +12,14 @@ use std::{
     thread,
 };
 
-use crate::support::{self, Running, file, labrpc, network, output, run};
+use crate::support::{self, Running, file, labrpc, network, output, run, under};
 
 const PEOPLE: &str = "id,height,weight,size\na,178,60,L\nb,177,61,L\nc,177,61,L\n";
 
 /// `labrpc`, ended by force if it does not end by itself; signals reach it all the same.
 fn bounded() -> Command {
-    let inner = labrpc();
-    let mut command = Command::new("timeout");
-    command
-        .args(["--signal=KILL", "60"])
-        .arg(inner.get_program())
-        .stdin(Stdio::null());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let mut command = under(&["timeout", "--signal=KILL", "60"], &labrpc());
+    command.stdin(Stdio::null());
     command
 }
 
@@ -133,14 +123,9 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
     let folder = tempfile::tempdir().unwrap();
     let people = file(folder.path(), "people.csv", PEOPLE);
     let rank = |to: &Path, umask: &str| {
-        let mut command = Command::new("sh");
-        let script = format!("umask {umask}; exec \"$0\" rank \"$1\" -o \"$2\"");
-        let program = labrpc().get_program().to_owned();
-        command
-            .args(["-c", &script])
-            .arg(program)
-            .arg(&people)
-            .arg(to);
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let mut command = under(&["sh", "-c", &script], &labrpc());
+        command.arg("rank").arg(&people).arg("-o").arg(to);
         assert_eq!(output(&mut command).status, 0);
     };
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -405,9 +390,7 @@ fn without_ipv6_its_addresses_are_unreachable_and_cost_the_others_nothing() {
         return;
     }
     let script = "ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec \"$0\" \"$@\"";
-    let mut survey = Command::new("unshare");
-    survey.args(["-rn", "sh", "-c", script]);
-    survey.arg(labrpc().get_program());
+    let mut survey = under(&["unshare", "-rn", "sh", "-c", script], &labrpc());
     let none = "[2001:db8::1],[2001:db8::2]";
     let output = output(survey.args(["survey", none, "127.0.0.1", "--format", "csv"]));
     if output.stderr.contains("unshare") {

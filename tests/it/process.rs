@@ -3,7 +3,6 @@
 
 use std::{
     env,
-    ffi::OsString,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::PathBuf,
@@ -38,21 +37,7 @@ impl Settings {
         } else {
             self.labrpc()
         };
-        let mut words = self
-            .wrapper
-            .iter()
-            .map(OsString::from)
-            .chain([inner.get_program().to_owned()])
-            .chain(inner.get_args().map(ToOwned::to_owned));
-        let mut command = Command::new(words.next().unwrap());
-        command.args(words);
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        support::under(&self.wrapper, &inner)
     }
 
     fn labrpc(&self) -> Command {

@@ -25,6 +25,24 @@ pub(crate) fn labrpc() -> Command {
     command
 }
 
+/// The same command, run under another program: words before it, such as `timeout 60`.
+pub(crate) fn under<S: AsRef<OsStr>>(words: &[S], inner: &Command) -> Command {
+    let mut words = words
+        .iter()
+        .map(AsRef::as_ref)
+        .chain([inner.get_program()])
+        .chain(inner.get_args());
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// What a finished command left.
 #[derive(Debug)]
 pub(crate) struct Output {

@@ -18,22 +18,17 @@ use labrpc::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
     tls::{self, authority},
 };
-use rustls::{
-    ClientConfig,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::{
-    net::TcpStream,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
-use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     frames::{self, Raw},
     process::{Process, Settings},
-    serve::running::TlsConnect,
+    serve::running::{TlsConnect, shown},
 };
 
 /// Calls without a pause, and what became of them.
@@ -191,18 +186,6 @@ async fn reloads(count: usize, rate: u32) {
     println!("{count} reloads: {calls} calls, {handshakes} new connections, {lost} failed");
     assert_eq!(lost, 0, "of {calls} calls");
     assert!(calls > 0);
-}
-
-/// The certificate that a new connection is shown.
-async fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> CertificateDer<'static> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let connector = TlsConnector::from(Arc::clone(config));
-    let session = connector
-        .connect(address.ip().into(), stream)
-        .await
-        .unwrap();
-    let chain = session.get_ref().1.peer_certificates().unwrap();
-    chain[0].clone().into_owned()
 }
 
 /// A client over plaintext on a new connection.

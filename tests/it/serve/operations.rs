@@ -287,13 +287,7 @@ async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() 
     let mut open = server.tls_client(Arc::clone(&trusting)).await.unwrap();
     open.get_profile(GetProfileRequest {}).await.unwrap();
 
-    let shown = async || {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&trusting));
-        let name = server.address.ip().into();
-        let stream = connector.connect(name, stream).await.unwrap();
-        stream.get_ref().1.peer_certificates().unwrap()[0].clone()
-    };
+    let shown = || running::shown(server.address, &trusting);
     let before = shown().await;
     // A key without its certificate for a while, and half a certificate: neither is taken.
     fs::copy(&second.key, &files.key).unwrap();

@@ -11,7 +11,7 @@ use std::{
 
 use hyper_util::rt::TokioIo;
 use labrpc::{
-    pb::profile_client::ProfileClient,
+    pb::{GetProfileRequest, profile_client::ProfileClient},
     profile::Profile,
     serve::{
         self, Config, End,
@@ -19,6 +19,7 @@ use labrpc::{
         source::Answer,
     },
 };
+use rustls::pki_types::CertificateDer;
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Channel;
@@ -134,6 +135,27 @@ impl Running {
     pub(crate) async fn client(&self) -> ProfileClient<Channel> {
         ProfileClient::new(self.channel().await)
     }
+
+    /// Makes a call on a connection of its own, which must be answered.
+    pub(crate) async fn answers(&self) {
+        let mut client = self.client().await;
+        client.get_profile(GetProfileRequest {}).await.unwrap();
+    }
+}
+
+/// The certificate that a new connection is shown.
+pub(crate) async fn shown(
+    address: SocketAddr,
+    config: &Arc<rustls::ClientConfig>,
+) -> CertificateDer<'static> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    let session = connector
+        .connect(address.ip().into(), stream)
+        .await
+        .unwrap();
+    let chain = session.get_ref().1.peer_certificates().unwrap();
+    chain[0].clone().into_owned()
 }
 
 /// Connects to one address over TLS, whatever the URI says.
