@@ -117,7 +117,7 @@ fn the_drawing_is_the_house() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let drawing = readme
-        .split("```text house\n")
+        .split("```text architecture\n")
         .nth(1)
         .unwrap()
         .split("```")

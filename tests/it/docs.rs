@@ -1,9 +1,10 @@
-//! The pages for readers, typed line by line by somebody who has nothing else.
+//! The documentation: every command of every page is executed, in the order of the page.
 //!
-//! Code blocks are marked behind the language. `sh` runs to its end and succeeds, and where numbers follow, as in
-//! `sh 3`, it may end with one of them instead; `sh input:A,B` is answered with these lines; `sh background` runs
-//! until the section ends; `sh python` needs a Python with grpcio; `sh cargo` is what the machine that runs the
-//! tests does anyway. `text NAME.EXT` is the content of a file, and `text output` what the last command printed.
+//! The word behind the language of a code block says how it is run. `sh` runs to its end and succeeds; where numbers
+//! follow, as in `sh 3`, it may exit with one of them instead. `sh input:A,B` gets these lines on standard input.
+//! `sh background` runs until the section ends. `sh python` needs a Python with grpcio. `sh cargo`, `sh bench` and
+//! `sh long` take minutes; they are only compared with what exists. `text NAME.EXT` is the content of a file, and
+//! `text output` what the last command printed.
 
 use std::{
     fs,
@@ -51,7 +52,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// A reader's machine: an empty folder, and the program on the path.
+/// The machine of a reader: an empty folder, and the program on the path.
 struct Reader {
     folder: tempfile::TempDir,
     python: Option<PathBuf>,
@@ -104,7 +105,7 @@ impl Reader {
                     );
                 }
             }
-            // Minutes each, and a matter of other programs: here they need only exist. Clippy compiles them.
+            // Each takes minutes and other programs. Clippy compiles them.
             ("sh", ["bench"]) => {
                 let manifest = page("Cargo.toml");
                 for line in text.lines() {
@@ -115,16 +116,23 @@ impl Reader {
                     );
                 }
             }
+            ("sh", ["long"]) => {
+                let recipes = page("Makefile");
+                for line in text.lines() {
+                    let recipe = line.strip_prefix("make ").unwrap();
+                    assert!(recipes.contains(&format!("\n{recipe}:")), "{line}");
+                }
+            }
             ("sh", words) => text.lines().for_each(|line| self.run(line, words)),
             ("text", ["output"]) => assert_eq!(&self.printed, text),
-            ("text", ["house"] | []) => {}
+            ("text", ["architecture"] | []) => {}
             ("text", [name]) => drop(support::file(self.folder.path(), name, text)),
-            _ => panic!("what is the block \"{mark}\" for?"),
+            _ => panic!("unknown mark of a code block: {mark}"),
         }
     }
 
-    /// Starts what runs on, and waits until it says that it is ready. Somebody else's program says nothing: the
-    /// page waits for it by a command of its own.
+    /// Starts a command that keeps running, and waits for its ready message. A Python server prints none: the page
+    /// has a command that waits for it.
     fn start(&mut self, line: &str, silent: bool) {
         let mut command = self.shell(&format!("exec {}", line.trim()));
         let mut child = command
@@ -134,10 +142,10 @@ impl Reader {
             .unwrap();
         let stderr = child.stderr.take().unwrap();
         self.running.push(Background(child));
-        let ready = |said: &str| {
+        let ready = |printed: &str| {
             ["grpcurl ", "seats are open", "http://"]
                 .iter()
-                .any(|word| said.contains(word))
+                .any(|word| printed.contains(word))
         };
         assert!(
             silent || support::read_until(stderr, ready),
@@ -169,8 +177,8 @@ impl Reader {
     }
 }
 
-/// The addresses of the pages are nobody's here: a test runs itself again in a network of its own, and follows
-/// the page there.
+/// Executes a page. Its addresses do not exist on this machine, so the test runs itself again inside a network
+/// namespace of its own.
 fn follow(name: &str) {
     const INSIDE: &str = "LABRPC_TEST_OWN_NETWORK";
 
@@ -184,7 +192,7 @@ fn follow(name: &str) {
         let Some(python) = support::python("grpc, grpc_tools") else {
             return;
         };
-        // The one with the modules shall also be the one that is called python3.
+        // The page calls `python3`; that must be the one with the modules.
         Some(python).filter(|python| {
             python
                 .parent()
@@ -246,12 +254,42 @@ fn follow(name: &str) {
         }
         reader.follow(block);
     }
-    assert!(blocks.len() >= 10, "the page was not read");
+    assert!(!blocks.is_empty(), "the page has no commands");
+}
+
+/// One test a page, so that they run in parallel and a failure names its page.
+macro_rules! pages {
+    ($($test:ident: $page:literal,)+) => {
+        const PAGES: &[&str] = &[$($page),+];
+        $(
+            #[test]
+            fn $test() {
+                follow($page);
+            }
+        )+
+    };
+}
+
+pages! {
+    every_command_of_the_readme_works: "README.md",
+    every_command_of_docs_engineering_works: "docs/engineering.md",
+    every_command_of_docs_formats_works: "docs/formats.md",
+    every_command_of_docs_lesson_works: "docs/lesson.md",
+    every_command_of_docs_operations_works: "docs/operations.md",
+    every_command_of_docs_ranking_works: "docs/ranking.md",
+    every_command_of_docs_server_works: "docs/server.md",
+    every_command_of_docs_survey_works: "docs/survey.md",
+    every_command_of_docs_tls_works: "docs/tls.md",
 }
 
 #[test]
-fn every_command_of_the_readme_does_what_it_says() {
-    follow("README.md");
+fn no_page_of_docs_is_left_out() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let page = format!("docs/{name}");
+        assert!(!name.ends_with(".md") || PAGES.contains(&&*page), "{page}");
+    }
 }
 
 /// A command or an output that changes on one page changes on the other.
@@ -260,7 +298,38 @@ fn the_chinese_readme_has_the_same_blocks() {
     assert_eq!(blocks(&page("README.zh-CN.md")), blocks(&page("README.md")));
 }
 
+/// Relative links of the pages lead to files, and to headings where they name one.
 #[test]
-fn every_command_of_the_lesson_does_what_it_says() {
-    follow("docs/lesson.md");
+fn links_between_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let others = [
+        "README.zh-CN.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ];
+    for name in PAGES.iter().chain(&others) {
+        let text = page(name);
+        let folder = root.join(name);
+        for rest in text.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = folder.parent().unwrap().join(file);
+            assert!(target.exists(), "{name}: {link}");
+            if !heading.is_empty() {
+                let slugs = fs::read_to_string(&target).unwrap();
+                let mut slugs = slugs
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| {
+                        let line = line.trim_start_matches('#').trim().to_lowercase();
+                        line.replace(' ', "-").replace('`', "")
+                    });
+                assert!(slugs.any(|slug| slug == heading), "{name}: {link}");
+            }
+        }
+    }
 }
