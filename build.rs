@@ -1,6 +1,6 @@
 //! Generates the code that server, client and tests share from `proto/profile.proto`.
 //!
-//! The descriptors are compiled by protox, in this process: nobody needs a `protoc`.
+//! protox compiles the descriptors in this process, so that a build needs no `protoc`.
 
 use std::{env, error::Error, fs, path::PathBuf};
 

@@ -1,4 +1,22 @@
-//! labrpc asks many machines one question over gRPC, at once, and ranks the answers.
+//! labrpc calls one gRPC method on many machines at once, accounts for every one of them, and ranks the answers.
+//!
+//! Start here:
+//!
+//! - [`serve::run`] answers with one profile on one port, over gRPC, HTTP/1 and the raw JSON protocol.
+//! - [`survey::run`] calls every endpoint of a list concurrently; each gets exactly one outcome.
+//! - [`similarity::rank`] finds the closest pairs, exactly.
+//!
+//! Each module uses only modules in rows below it; modules in one row do not know each other.
+//!
+//! ```text
+//! board  check
+//! report
+//! lab
+//! serve  survey  similarity
+//! tls
+//! profile
+//! pb  untrusted
+//! ```
 
 pub mod board;
 pub mod check;
