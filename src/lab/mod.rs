@@ -5,11 +5,11 @@
 //! costs one descriptor. Elsewhere each seat has a port of its own. The seed decides who sits where and who
 //! misbehaves how, so it is the ground truth that a survey is held against.
 
+mod fault_list;
 mod faults;
 mod frames;
 mod people;
-mod play;
-mod zoo;
+mod script;
 
 use std::{
     fmt, io,
@@ -27,13 +27,13 @@ use tokio::{
 };
 
 pub use crate::lab::{
-    faults::{Faults, FaultsError},
-    zoo::Behaviour,
+    fault_list::{Faults, FaultsError},
+    faults::Behaviour,
 };
 use crate::{
     lab::{
-        play::play,
-        zoo::{Play, ZOO},
+        faults::{Play, ZOO},
+        script::play,
     },
     profile::Profile,
     serve::{

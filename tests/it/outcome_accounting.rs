@@ -107,7 +107,7 @@ async fn a_restart_half_way_leaves_each_line_one_of_its_two_outcomes() {
     survey_across_a_restart(2_000, 3).await;
 }
 
-/// Minutes of work: `cargo test --release --test it -- --ignored ledger`.
+/// Minutes of work: `cargo test --release --test it -- --ignored outcome_accounting`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes, and a release build"]
 async fn the_campus() {
