@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::Args as ClapArgs;
-use labrpc::lab::{self, Faults, Room};
+use labrpc::lab::{self, FaultList, Room};
 
 use crate::cli::{Exit, Failure, output::printed, runtime, signals::Signals};
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Who misbehaves: how many seats (or what part of them) show which fault. The faults are listed below;
     /// zoo stands for all of them in turn.
     #[arg(long, value_name = "FAULT=N|P%,…", env = "LABRPC_FAULTS")]
-    faults: Option<Faults>,
+    faults: Option<FaultList>,
     /// The port of all seats [default: a free one].
     #[arg(long, value_name = "PORT", env = "LABRPC_PORT")]
     port: Option<u16>,
@@ -73,5 +73,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 
 /// The names of all faults, from the zoo itself.
 fn faults() -> String {
-    format!("Faults: {}", Faults::names().collect::<Vec<_>>().join(", "))
+    format!(
+        "FaultList: {}",
+        FaultList::names().collect::<Vec<_>>().join(", ")
+    )
 }

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    lab::faults::{Behaviour, ZOO},
+    lab::faults::{FAULTS, Fault},
     untrusted::Untrusted,
 };
 
@@ -12,14 +12,14 @@ use crate::{
 /// `zoo` stands for all of them but the honest one, in turn.
 ///
 /// ```
-/// use labrpc::lab::Faults;
+/// use labrpc::lab::FaultList;
 ///
-/// let faults: Faults = "refuse=2,mute=1,zoo=10%".parse()?;
-/// assert!("bark=1".parse::<Faults>().is_err());
-/// # Ok::<(), labrpc::lab::FaultsError>(())
+/// let faults: FaultList = "refuse=2,mute=1,zoo=10%".parse()?;
+/// assert!("bark=1".parse::<FaultList>().is_err());
+/// # Ok::<(), labrpc::lab::FaultListError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(Vec<(Which, Count)>);
+pub struct FaultList(Vec<(Which, Count)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
@@ -36,7 +36,7 @@ enum Count {
 
 /// Why a list of faults is none, or does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultsError {
+pub enum FaultListError {
     /// Not of the form `name=count`.
     Form(Untrusted),
     /// No behaviour has this name.
@@ -45,24 +45,24 @@ pub enum FaultsError {
     Count(Untrusted),
     /// More faults than seats.
     Many {
-        /// Faults asked for.
+        /// FaultList asked for.
         faults: usize,
         /// Seats there are.
         seats: usize,
     },
 }
 
-impl Faults {
+impl FaultList {
     /// Every name that a list may use, besides `zoo`.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ZOO.iter().map(|Behaviour { name, .. }| *name)
+        FAULTS.iter().map(|Fault { name, .. }| *name)
     }
 
     /// Decides for each seat how it behaves, as a place in the zoo.
     ///
     /// # Errors
-    /// [`FaultsError::Many`] when there are fewer seats than faults.
-    pub(crate) fn assign(&self, seats: usize, seed: u64) -> Result<Vec<u8>, FaultsError> {
+    /// [`FaultListError::Many`] when there are fewer seats than faults.
+    pub(crate) fn assign(&self, seats: usize, seed: u64) -> Result<Vec<u8>, FaultListError> {
         let mut behaviours = Vec::with_capacity(seats);
         for (which, count) in &self.0 {
             let count = match count {
@@ -71,11 +71,11 @@ impl Faults {
             };
             let faults = behaviours.len().saturating_add(count);
             if faults > seats {
-                return Err(FaultsError::Many { faults, seats });
+                return Err(FaultListError::Many { faults, seats });
             }
             behaviours.extend((0..count).map(|turn| match which {
                 Which::One(place) => *place as u8,
-                Which::All => (1 + turn % (ZOO.len() - 1)) as u8,
+                Which::All => (1 + turn % (FAULTS.len() - 1)) as u8,
             }));
         }
         behaviours.resize(seats, 0);
@@ -85,10 +85,10 @@ impl Faults {
     }
 }
 
-impl FromStr for Faults {
-    type Err = FaultsError;
+impl FromStr for FaultList {
+    type Err = FaultListError;
 
-    fn from_str(text: &str) -> Result<Self, FaultsError> {
+    fn from_str(text: &str) -> Result<Self, FaultListError> {
         let words = text.split(',').map(str::trim);
         words
             .filter(|word| !word.is_empty())
@@ -98,17 +98,17 @@ impl FromStr for Faults {
     }
 }
 
-fn fault(word: &str) -> Result<(Which, Count), FaultsError> {
+fn fault(word: &str) -> Result<(Which, Count), FaultListError> {
     let (name, count) = word
         .split_once('=')
-        .ok_or_else(|| FaultsError::Form(Untrusted::new(word)))?;
+        .ok_or_else(|| FaultListError::Form(Untrusted::new(word)))?;
     let which = match name {
         "zoo" => Which::All,
-        name => ZOO
+        name => FAULTS
             .iter()
             .position(|behaviour| behaviour.name == name)
             .map(Which::One)
-            .ok_or_else(|| FaultsError::Name(Untrusted::new(name)))?,
+            .ok_or_else(|| FaultListError::Name(Untrusted::new(name)))?,
     };
     let parsed = match count.strip_suffix('%') {
         Some(percent) => percent
@@ -118,17 +118,17 @@ fn fault(word: &str) -> Result<(Which, Count), FaultsError> {
             .map(Count::Percent),
         None => count.parse().ok().map(Count::Seats),
     };
-    let count = parsed.ok_or_else(|| FaultsError::Count(Untrusted::new(count)))?;
+    let count = parsed.ok_or_else(|| FaultListError::Count(Untrusted::new(count)))?;
     Ok((which, count))
 }
 
-impl fmt::Display for FaultsError {
+impl fmt::Display for FaultListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(word) => write!(f, "fault \"{word}\" is not of the form NAME=COUNT"),
             Self::Name(name) => {
                 write!(f, "there is no fault \"{name}\"; there are zoo")?;
-                Faults::names().try_for_each(|name| write!(f, ", {name}"))
+                FaultList::names().try_for_each(|name| write!(f, ", {name}"))
             }
             Self::Count(count) => write!(
                 f,
@@ -141,19 +141,19 @@ impl fmt::Display for FaultsError {
     }
 }
 
-impl std::error::Error for FaultsError {}
+impl std::error::Error for FaultListError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn assigned(faults: &str, seats: usize) -> Vec<&'static str> {
-        let faults: Faults = faults.parse().unwrap();
+        let faults: FaultList = faults.parse().unwrap();
         let mut names: Vec<_> = faults
             .assign(seats, 3)
             .unwrap()
             .into_iter()
-            .map(|place| ZOO[usize::from(place)].name)
+            .map(|place| FAULTS[usize::from(place)].name)
             .collect();
         names.sort_unstable();
         names
@@ -169,8 +169,8 @@ mod tests {
             assigned("mute=50%,", 4),
             ["honest", "honest", "mute", "mute"]
         );
-        let all = assigned("zoo=100%", ZOO.len() - 1);
-        assert!(ZOO[1..].iter().all(|b| all.contains(&b.name)));
+        let all = assigned("zoo=100%", FAULTS.len() - 1);
+        assert!(FAULTS[1..].iter().all(|b| all.contains(&b.name)));
     }
 
     #[test]
@@ -188,20 +188,20 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            let error = text.parse::<Faults>().unwrap_err().to_string();
+            let error = text.parse::<FaultList>().unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
-        let faults: Faults = "mute=3".parse().unwrap();
+        let faults: FaultList = "mute=3".parse().unwrap();
         let error = faults.assign(2, 0).unwrap_err().to_string();
         assert_eq!(error, "3 faults do not fit into 2 seats");
     }
 
     #[test]
     fn every_behaviour_has_a_name_of_its_own() {
-        let mut names: Vec<_> = Faults::names().collect();
+        let mut names: Vec<_> = FaultList::names().collect();
         assert!(names.len() < usize::from(u8::MAX));
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ZOO.len());
+        assert_eq!(names.len(), FAULTS.len());
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn data(payload: &[u8], flags: u8) -> Vec<u8> {
 }
 
 /// A whole and honest response, SETTINGS included.
-pub(crate) fn honest(person: &Profile) -> Vec<u8> {
+pub(crate) fn healthy(person: &Profile) -> Vec<u8> {
     answer(&GetProfileResponse::from(person))
 }
 

@@ -27,14 +27,11 @@ use tokio::{
 };
 
 pub use crate::lab::{
-    fault_list::{Faults, FaultsError},
-    faults::Behaviour,
+    fault_list::{FaultList, FaultListError},
+    faults::Fault,
 };
 use crate::{
-    lab::{
-        faults::{Play, ZOO},
-        script::play,
-    },
+    lab::faults::{FAULTS, FaultKind},
     profile::Profile,
     serve::{
         self, Server,
@@ -49,7 +46,7 @@ use crate::{
 };
 
 /// The first seat's address.
-const FIRST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Most seats: what 127.0.0.0/8 has from the first address on.
 const MAX_SEATS: usize = 0x00ff_fffe;
@@ -62,7 +59,7 @@ pub struct Config {
     /// Decides the people, and who misbehaves.
     pub seed: u64,
     /// Who misbehaves how; nobody by default.
-    pub faults: Faults,
+    pub faults: FaultList,
     /// The port of all seats but those that refuse; `None` for one that is free.
     pub port: Option<u16>,
     /// Give each seat a port of its own on 127.0.0.1 rather than an address of its own.
@@ -74,7 +71,7 @@ impl Default for Config {
         Self {
             seats: 40,
             seed: 7,
-            faults: Faults::default(),
+            faults: FaultList::default(),
             port: None,
             // Elsewhere 127.0.0.2 and its neighbours have to be set up by hand.
             ports: !cfg!(target_os = "linux"),
@@ -97,14 +94,14 @@ pub struct Room {
 #[derive(Debug)]
 struct Seats {
     people: Vec<Profile>,
-    /// Places in the zoo.
-    behaviours: Vec<u8>,
-    places: Places,
+    /// SeatAddresses in the zoo.
+    faults: Vec<u8>,
+    addresses: SeatAddresses,
 }
 
 /// How a seat is told from its connection.
 #[derive(Debug)]
-enum Places {
+enum SeatAddresses {
     /// By its address. Seats that refuse have the other port.
     Addresses { port: u16, refusing: u16 },
     /// By its port, on the first address.
@@ -115,9 +112,9 @@ enum Places {
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// How the seat behaves.
-    pub behaviour: &'static Behaviour,
+    pub fault: &'static Fault,
     /// Who it is when it answers.
-    pub person: &'a Profile,
+    pub profile: &'a Profile,
 }
 
 /// Why a room cannot be opened.
@@ -126,7 +123,7 @@ pub enum Error {
     /// More seats than there are addresses.
     Seats(usize),
     /// More faults than seats.
-    Faults(FaultsError),
+    FaultList(FaultListError),
     /// An address cannot be listened on.
     Listen(SocketAddr, io::Error),
 }
@@ -135,7 +132,7 @@ impl Room {
     /// Opens a room; when it returns, every seat can be asked.
     ///
     /// # Errors
-    /// [`Error::Seats`] above 16,777,214 seats, [`Error::Faults`] with more faults than seats,
+    /// [`Error::Seats`] above 16,777,214 seats, [`Error::FaultList`] with more faults than seats,
     /// [`Error::Listen`] when a port is taken or may not be used.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let Config {
@@ -148,44 +145,44 @@ impl Room {
         if seats > MAX_SEATS {
             return Err(Error::Seats(seats));
         }
-        let behaviours = faults.assign(seats, seed).map_err(Error::Faults)?;
+        let faults = faults.assign(seats, seed).map_err(Error::FaultList)?;
         // A room holds a connection for everybody who asks at the same time. Short of that, accepting waits.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
 
         let mut listeners = Vec::new();
         let mut refusing = Vec::new();
-        let places = if ports {
+        let addresses = if ports {
             let mut numbers = Vec::with_capacity(seats);
-            for behaviour in &behaviours {
-                let (socket, number) = bind((FIRST, 0).into())?;
+            for fault in &faults {
+                let (socket, number) = bind((FIRST_ADDRESS, 0).into())?;
                 numbers.push(number);
-                match ZOO[usize::from(*behaviour)].play {
-                    Play::Refuse => refusing.push(socket),
+                match FAULTS[usize::from(*fault)].kind {
+                    FaultKind::Refuse => refusing.push(socket),
                     _ => listeners.push(listen(socket, number)?),
                 }
             }
-            Places::Ports(numbers)
+            SeatAddresses::Ports(numbers)
         } else {
             let any = Ipv4Addr::UNSPECIFIED;
             let (socket, port) = bind((any, port.unwrap_or(0)).into())?;
             listeners.push(listen(socket, port)?);
             let (socket, unused) = bind((any, 0).into())?;
             refusing.push(socket);
-            Places::Addresses {
+            SeatAddresses::Addresses {
                 port,
                 refusing: unused,
             }
         };
         let mut people = people::people(seats, seed);
-        share_ids(&mut people, &behaviours);
+        assign_duplicate_ids(&mut people, &faults);
         let seats = Arc::new(Seats {
             people,
-            behaviours,
-            places,
+            faults,
+            addresses,
         });
         let server = Server::new(serve::Config {
             limits: Limits::unbounded(),
-            ..serve::Config::new(Arc::new(Person(Arc::clone(&seats))))
+            ..serve::Config::new(Arc::new(SeatProfiles(Arc::clone(&seats))))
         });
         let room = Arc::new((Arc::clone(&seats), server.await));
         let mut accepting: JoinSet<()> = listeners
@@ -210,14 +207,14 @@ impl Room {
     #[must_use]
     pub fn hosts(&self) -> Hosts {
         let Seats {
-            behaviours, places, ..
+            faults, addresses, ..
         } = &*self.seats;
-        let plays = behaviours.iter().map(|place| ZOO[usize::from(*place)].play);
+        let plays = faults.iter().map(|place| FAULTS[usize::from(*place)].kind);
         plays
             .enumerate()
-            .map(|(seat, play)| Endpoint {
-                address: places.address(seat, play),
-                raw: matches!(play, Play::Silent),
+            .map(|(seat, kind)| Endpoint {
+                address: addresses.address(seat, kind),
+                raw: matches!(kind, FaultKind::RawEndpoint),
             })
             .collect()
     }
@@ -232,8 +229,8 @@ impl Room {
     #[must_use]
     pub fn expected(&self, seat: usize) -> Expected<'_> {
         Expected {
-            behaviour: self.seats.behaviour(seat),
-            person: &self.seats.people[seat],
+            fault: self.seats.fault(seat),
+            profile: &self.seats.people[seat],
         }
     }
 
@@ -248,67 +245,70 @@ impl Room {
 impl Expected<'_> {
     /// Whether an outcome is the true one: of the seat's kind, and with the seat's own person if with any.
     #[must_use]
-    pub fn is(&self, outcome: &Outcome) -> bool {
-        let Self { behaviour, person } = self;
-        let own = outcome
-            .profile()
-            .is_none_or(|(profile, _)| profile == *person);
-        own && (behaviour.expects)(outcome)
+    pub fn matches(&self, outcome: &Outcome) -> bool {
+        let Self {
+            fault,
+            profile: own,
+        } = self;
+        let same = outcome.profile().is_none_or(|(profile, _)| profile == *own);
+        same && (fault.expects)(outcome)
     }
 }
 
 impl Seats {
-    fn behaviour(&self, seat: usize) -> &'static Behaviour {
-        &ZOO[usize::from(self.behaviours[seat])]
+    fn fault(&self, seat: usize) -> &'static Fault {
+        &FAULTS[usize::from(self.faults[seat])]
     }
 
     /// The seat that a connection was made to; `None` for one that is not of this room.
     fn seat(&self, local: SocketAddr) -> Option<usize> {
-        let seat = match (&self.places, local.ip()) {
+        let seat = match (&self.addresses, local.ip()) {
             // The listener stands on every address of this machine; the room is only on loopback.
-            (Places::Addresses { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
-                ip.to_bits().checked_sub(FIRST.to_bits())? as usize
+            (SeatAddresses::Addresses { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
+                ip.to_bits().checked_sub(FIRST_ADDRESS.to_bits())? as usize
             }
-            (Places::Ports(ports), _) => ports.iter().position(|port| *port == local.port())?,
+            (SeatAddresses::Ports(ports), _) => {
+                ports.iter().position(|port| *port == local.port())?
+            }
             _ => return None,
         };
         (seat < self.people.len()).then_some(seat)
     }
 }
 
-impl Places {
-    fn address(&self, seat: usize, play: Play) -> Address {
+impl SeatAddresses {
+    fn address(&self, seat: usize, kind: FaultKind) -> Address {
         let (ip, port) = match self {
             Self::Addresses { port, refusing } => (
-                Ipv4Addr::from_bits(FIRST.to_bits() + seat as u32),
-                if matches!(play, Play::Refuse) {
+                Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + seat as u32),
+                if matches!(kind, FaultKind::Refuse) {
                     refusing
                 } else {
                     port
                 },
             ),
-            Self::Ports(ports) => (FIRST, &ports[seat]),
+            Self::Ports(ports) => (FIRST_ADDRESS, &ports[seat]),
         };
         Address::Ip(ip.into(), *port)
     }
 }
 
 /// Gives each seat that shall have a duplicate id that of the next honest one.
-fn share_ids(people: &mut [Profile], behaviours: &[u8]) {
-    let play = |seat: usize| ZOO[usize::from(behaviours[seat])].play;
+fn assign_duplicate_ids(people: &mut [Profile], faults: &[u8]) {
+    let kind = |seat: usize| FAULTS[usize::from(faults[seat])].kind;
     let count = people.len();
-    for seat in (0..count).filter(|seat| matches!(play(*seat), Play::Duplicate)) {
+    for seat in (0..count).filter(|seat| matches!(kind(*seat), FaultKind::DuplicateId)) {
         let mut others = (1..count).map(|step| (seat + step) % count);
-        if let Some(other) = others.find(|other| matches!(play(*other), Play::Honest)) {
+        if let Some(other) = others.find(|other| matches!(kind(*other), FaultKind::Healthy)) {
             people[seat].id = people[other].id;
         }
     }
 }
 
 /// The servers' source: the person at the address that was connected to.
-struct Person(Arc<Seats>);
+struct SeatProfiles(Arc<Seats>);
 
-impl Source for Person {
+impl Source for SeatProfiles {
     fn answer(&self, local: Option<SocketAddr>) -> Option<Arc<Answer>> {
         let seat = self.0.seat(local?)?;
         Some(Arc::new(Answer::from(&self.0.people[seat])))
@@ -335,7 +335,7 @@ fn listen(socket: Socket, port: u16) -> Result<TcpListener, Error> {
         socket.listen(4096)?;
         TcpListener::from_std(socket.into())
     };
-    open().map_err(|error| Error::Listen((FIRST, port).into(), error))
+    open().map_err(|error| Error::Listen((FIRST_ADDRESS, port).into(), error))
 }
 
 async fn accept(listener: TcpListener, room: Arc<(Arc<Seats>, Server)>) {
@@ -360,15 +360,17 @@ async fn connection(stream: TcpStream, peer: SocketAddr, room: Arc<(Arc<Seats>, 
     let Some(seat) = stream.local_addr().ok().and_then(|local| seats.seat(local)) else {
         return;
     };
-    match seats.behaviour(seat).play {
-        Play::Honest | Play::Duplicate | Play::Silent => server.connection(stream, peer).await,
-        Play::Slow(after) => {
+    match seats.fault(seat).kind {
+        FaultKind::Healthy | FaultKind::DuplicateId | FaultKind::RawEndpoint => {
+            server.connection(stream, peer).await
+        }
+        FaultKind::Slow(after) => {
             sleep(after).await;
             server.connection(stream, peer).await;
         }
-        Play::Script(script) => play(stream, script(&seats.people[seat])).await,
+        FaultKind::Script(steps) => script::run(stream, steps(&seats.people[seat])).await,
         // Nobody listens there, so nobody comes.
-        Play::Refuse => {}
+        FaultKind::Refuse => {}
     }
 }
 
@@ -379,7 +381,7 @@ impl fmt::Display for Error {
                 f,
                 "{seats} seats are more than the {MAX_SEATS} addresses of 127.0.0.0/8"
             ),
-            Self::Faults(error) => error.fmt(f),
+            Self::FaultList(error) => error.fmt(f),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
         }
     }

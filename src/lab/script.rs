@@ -10,35 +10,35 @@ use tokio::{
 };
 
 /// How long a peer is borne with that neither speaks nor leaves.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One step of a seat's behaviour. After the last one the connection is closed in good order.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Read until the client has sent something.
-    Hear,
+    Read,
     /// Send bytes.
-    Say(Vec<u8>),
+    Write(Vec<u8>),
     /// Send bytes one by one, so far apart.
-    Drip(Vec<u8>, Duration),
+    Trickle(Vec<u8>, Duration),
     /// Send bytes in pieces of this length, without a pause that a busy machine could stretch.
-    Pieces(Vec<u8>, usize),
+    Chunks(Vec<u8>, usize),
     /// Send bytes again and again, until the client has had enough.
     Flood(Vec<u8>),
-    /// Say nothing for so long.
-    Pause(Duration),
-    /// Say nothing more, and wait for the client to leave.
-    Stall,
+    /// Write nothing for so long.
+    Sleep(Duration),
+    /// Write nothing more, and wait for the client to leave.
+    Hang,
     /// Send RST and be gone.
     Reset,
 }
 
 /// Plays the steps on a connection. A client that leaves ends it.
-pub(crate) async fn play(mut stream: TcpStream, steps: Vec<Step>) {
+pub(crate) async fn run(mut stream: TcpStream, steps: Vec<Step>) {
     // An error would only let bytes travel together.
     let _ = stream.set_nodelay(true);
     for step in steps {
-        let done = perform(&mut stream, step).await;
+        let done = run_step(&mut stream, step).await;
         if done.is_err() {
             return;
         }
@@ -48,21 +48,21 @@ pub(crate) async fn play(mut stream: TcpStream, steps: Vec<Step>) {
     let _ = drain(&mut stream).await;
 }
 
-async fn perform(stream: &mut TcpStream, step: Step) -> io::Result<()> {
+async fn run_step(stream: &mut TcpStream, step: Step) -> io::Result<()> {
     match step {
-        Step::Hear => {
+        Step::Read => {
             let mut byte = [0; 4096];
             stream.read(&mut byte).await.map(drop)
         }
-        Step::Say(bytes) => stream.write_all(&bytes).await,
-        Step::Drip(bytes, pause) => {
+        Step::Write(bytes) => stream.write_all(&bytes).await,
+        Step::Trickle(bytes, pause) => {
             for byte in bytes {
                 stream.write_all(&[byte]).await?;
                 sleep(pause).await;
             }
             Ok(())
         }
-        Step::Pieces(bytes, length) => {
+        Step::Chunks(bytes, length) => {
             for piece in bytes.chunks(length) {
                 stream.write_all(piece).await?;
                 yield_now().await;
@@ -75,11 +75,11 @@ async fn perform(stream: &mut TcpStream, step: Step) -> io::Result<()> {
                 stream.write_all(&many).await?;
             }
         }
-        Step::Pause(pause) => {
+        Step::Sleep(pause) => {
             sleep(pause).await;
             Ok(())
         }
-        Step::Stall => {
+        Step::Hang => {
             drain(stream).await?;
             Err(io::ErrorKind::ConnectionAborted.into())
         }
@@ -97,5 +97,5 @@ async fn drain(stream: &mut TcpStream) -> io::Result<()> {
         while stream.read(&mut buffer).await? > 0 {}
         io::Result::Ok(())
     };
-    timeout(PATIENCE, reading).await.unwrap_or(Ok(()))
+    timeout(CLOSE_TIMEOUT, reading).await.unwrap_or(Ok(()))
 }

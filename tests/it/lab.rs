@@ -82,8 +82,8 @@ async fn the_whole_zoo_is_accounted_for() {
     let wrong: Vec<_> = answers
         .iter()
         .enumerate()
-        .filter(|(seat, answer)| !room.expected(*seat).is(&answer.outcome))
-        .map(|(seat, answer)| (room.expected(seat).behaviour.name, &answer.outcome))
+        .filter(|(seat, answer)| !room.expected(*seat).matches(&answer.outcome))
+        .map(|(seat, answer)| (room.expected(seat).fault.name, &answer.outcome))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -36,8 +36,8 @@ fn config(seed: u64) -> survey::Config {
 fn wrong(room: &Room, answers: &[Answer], forgive: fn(&Outcome) -> bool) -> Vec<String> {
     let lines = answers.iter().enumerate();
     lines
-        .filter(|(seat, a)| !room.expected(*seat).is(&a.outcome) && !forgive(&a.outcome))
-        .map(|(seat, a)| format!("{seat} {}: {a:?}", room.expected(seat).behaviour.name))
+        .filter(|(seat, a)| !room.expected(*seat).matches(&a.outcome) && !forgive(&a.outcome))
+        .map(|(seat, a)| format!("{seat} {}: {a:?}", room.expected(seat).fault.name))
         .collect()
 }
 

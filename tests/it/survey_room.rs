@@ -85,8 +85,8 @@ fn forty_servers_of_four_kinds_are_ranked_together() {
 /// Nothing that a peer sends controls the terminal: the whole zoo, through the real command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_control_character_of_a_peer_reaches_the_terminal() {
-    use labrpc::lab::{self, Faults, Room};
-    let seats = Faults::names().count() - 1;
+    use labrpc::lab::{self, FaultList, Room};
+    let seats = FaultList::names().count() - 1;
     let room = Room::start(lab::Config {
         seats,
         faults: "zoo=100%".parse().unwrap(),
