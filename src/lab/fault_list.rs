@@ -58,30 +58,34 @@ impl FaultList {
         FAULTS.iter().map(|Fault { name, .. }| *name)
     }
 
-    /// Decides for each seat how it behaves, as a place in the zoo.
+    /// Decides the fault of each seat.
     ///
     /// # Errors
     /// [`FaultListError::Many`] when there are fewer seats than faults.
-    pub(crate) fn assign(&self, seats: usize, seed: u64) -> Result<Vec<u8>, FaultListError> {
-        let mut behaviours = Vec::with_capacity(seats);
+    pub(crate) fn assign(
+        &self,
+        seats: usize,
+        seed: u64,
+    ) -> Result<Vec<&'static Fault>, FaultListError> {
+        let mut assigned = Vec::with_capacity(seats);
         for (which, count) in &self.0 {
             let count = match count {
                 Count::Seats(count) => *count,
                 Count::Percent(percent) => seats * usize::from(*percent) / 100,
             };
-            let faults = behaviours.len().saturating_add(count);
+            let faults = assigned.len().saturating_add(count);
             if faults > seats {
                 return Err(FaultListError::Many { faults, seats });
             }
-            behaviours.extend((0..count).map(|turn| match which {
-                Which::One(place) => *place as u8,
-                Which::All => (1 + turn % (FAULTS.len() - 1)) as u8,
+            assigned.extend((0..count).map(|turn| match which {
+                Which::One(place) => &FAULTS[*place],
+                Which::All => &FAULTS[1 + turn % (FAULTS.len() - 1)],
             }));
         }
-        behaviours.resize(seats, 0);
-        // Another stream of the seed than the people's, so that faults do not change who sits where.
-        fastrand::Rng::with_seed(!seed).shuffle(&mut behaviours);
-        Ok(behaviours)
+        assigned.resize(seats, &FAULTS[0]);
+        // Not the people's stream of the seed, so that faults do not change who sits where.
+        fastrand::Rng::with_seed(!seed).shuffle(&mut assigned);
+        Ok(assigned)
     }
 }
 
@@ -153,7 +157,7 @@ mod tests {
             .assign(seats, 3)
             .unwrap()
             .into_iter()
-            .map(|place| FAULTS[usize::from(place)].name)
+            .map(|fault| fault.name)
             .collect();
         names.sort_unstable();
         names

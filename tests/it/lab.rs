@@ -27,7 +27,7 @@ async fn every_seat_of_a_room_answers_for_its_own_person() {
     for ports in [false, true] {
         let room = Room::start(lab::Config {
             seats: 200,
-            ports,
+            port_per_seat: ports,
             ..lab::Config::default()
         })
         .await

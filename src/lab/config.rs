@@ -1,0 +1,31 @@
+//! The settings that a room is opened with.
+
+use crate::lab::fault_list::FaultList;
+
+/// How to open a room.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Number of seats.
+    pub seats: usize,
+    /// Decides the people, and which seats have which fault.
+    pub seed: u64,
+    /// Faults and how many seats have each; none by default.
+    pub faults: FaultList,
+    /// The port of all seats except those that refuse connections; `None` for a free one.
+    pub port: Option<u16>,
+    /// Give each seat a port of its own on 127.0.0.1 instead of an address of its own.
+    pub port_per_seat: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seats: 40,
+            seed: 7,
+            faults: FaultList::default(),
+            port: None,
+            // Only Linux answers on all of 127.0.0.0/8; other systems need each address to be configured.
+            port_per_seat: !cfg!(target_os = "linux"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A simulated room: opened, surveyed by anyone who connects, closed.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc};
+
+use socket2::Socket;
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    lab::{
+        config::Config,
+        expected::Expected,
+        fault_list::FaultListError,
+        listener::{Context, Sockets, accept},
+        seats::{MAX_SEATS, Seats},
+    },
+    profile::Profile,
+    serve::{self, Server, limits::Limits},
+    survey::hosts::Hosts,
+};
+
+/// An open room. Dropping it closes it.
+#[derive(Debug)]
+pub struct Room {
+    seats: Arc<Seats>,
+    /// Dropped to close the room.
+    open: oneshot::Sender<()>,
+    listening: JoinHandle<()>,
+    _refusing: Vec<Socket>,
+}
+
+/// Why a room cannot be opened.
+#[derive(Debug)]
+pub enum Error {
+    /// More seats than there are addresses.
+    Seats(usize),
+    /// More faults than seats.
+    FaultList(FaultListError),
+    /// An address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+}
+
+impl Room {
+    /// Opens a room; when it returns, every seat accepts connections.
+    ///
+    /// # Errors
+    /// [`Error::Seats`] above 16,777,214 seats, [`Error::FaultList`] with more faults than seats,
+    /// [`Error::Listen`] when a port is taken or may not be used.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        if config.seats > MAX_SEATS {
+            return Err(Error::Seats(config.seats));
+        }
+        let faults = config.faults.assign(config.seats, config.seed);
+        let faults = faults.map_err(Error::FaultList)?;
+        // Each client costs a descriptor. If the limit cannot be raised, connections wait in the backlog.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
+        let Sockets {
+            addresses,
+            listeners,
+            refusing,
+        } = match config.port_per_seat {
+            true => Sockets::by_port(&faults)?,
+            false => Sockets::by_address(config.port)?,
+        };
+        let seats = Arc::new(Seats::new(config.seed, faults, addresses));
+        let server = Server::new(serve::Config {
+            limits: Limits::unbounded(),
+            ..serve::Config::new(Arc::new(Arc::clone(&seats)))
+        });
+        let context = Arc::new(Context {
+            seats: Arc::clone(&seats),
+            server: server.await,
+        });
+        let mut accepting: JoinSet<()> = listeners
+            .into_iter()
+            .map(|listener| accept(listener, Arc::clone(&context)))
+            .collect();
+        let (open, closed) = oneshot::channel::<()>();
+        let listening = tokio::spawn(async move {
+            // Completes with an error when the room is dropped.
+            let _ = closed.await;
+            accepting.shutdown().await;
+        });
+        Ok(Self {
+            seats,
+            open,
+            listening,
+            _refusing: refusing,
+        })
+    }
+
+    /// The endpoints, in the order of the seats.
+    #[must_use]
+    pub fn hosts(&self) -> Hosts {
+        self.seats.hosts()
+    }
+
+    /// The people, in the order of the seats. One with the fault `duplicate` has the id of another.
+    #[must_use]
+    pub fn people(&self) -> &[Profile] {
+        &self.seats.people
+    }
+
+    /// What a survey must find at a seat, given as an index below the number of seats.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn expected(&self, seat: usize) -> Expected<'_> {
+        Expected {
+            fault: self.seats.fault(seat),
+            profile: &self.seats.people[seat],
+        }
+    }
+
+    /// Closes the room: connections are closed, and no port is listened on when it returns.
+    pub async fn shutdown(self) {
+        drop(self.open);
+        // An error is a panic of the task, which has ended then as well.
+        let _ = self.listening.await;
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seats(seats) => write!(
+                f,
+                "{seats} seats are more than the {MAX_SEATS} addresses of 127.0.0.0/8"
+            ),
+            Self::FaultList(error) => error.fmt(f),
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

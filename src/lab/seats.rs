@@ -1,0 +1,125 @@
+//! The seats of a room: the person, the fault and the address of each.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use crate::{
+    lab::{
+        faults::{Fault, FaultKind},
+        people,
+    },
+    profile::Profile,
+    serve::source::{Answer, Source},
+    survey::{
+        endpoint::{Address, Endpoint},
+        hosts::Hosts,
+    },
+};
+
+/// The first seat's address.
+pub(super) const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Number of addresses in 127.0.0.0/8 from the first seat's on, without the broadcast address.
+pub(super) const MAX_SEATS: usize = 0x00ff_fffe;
+
+/// Person, fault and address of each seat, by its index.
+#[derive(Debug)]
+pub(super) struct Seats {
+    pub(super) people: Vec<Profile>,
+    faults: Vec<&'static Fault>,
+    addresses: SeatAddresses,
+}
+
+/// How the local address of a connection identifies its seat.
+#[derive(Debug)]
+pub(super) enum SeatAddresses {
+    /// Consecutive addresses on one port; seats that refuse connections are listed with the other one.
+    ByAddress { port: u16, refusing_port: u16 },
+    /// One port for each seat, all on the first address.
+    ByPort(Vec<u16>),
+}
+
+impl Seats {
+    pub(super) fn new(seed: u64, faults: Vec<&'static Fault>, addresses: SeatAddresses) -> Self {
+        let mut people = people::people(faults.len(), seed);
+        assign_duplicate_ids(&mut people, &faults);
+        Self {
+            people,
+            faults,
+            addresses,
+        }
+    }
+
+    pub(super) fn fault(&self, seat: usize) -> &'static Fault {
+        self.faults[seat]
+    }
+
+    /// The endpoints, in the order of the seats.
+    pub(super) fn hosts(&self) -> Hosts {
+        let seats = self.faults.iter().enumerate();
+        seats
+            .map(|(seat, fault)| Endpoint {
+                address: self.addresses.address(seat, fault.kind),
+                raw: matches!(fault.kind, FaultKind::RawEndpoint),
+            })
+            .collect()
+    }
+
+    /// The seat that a connection was made to; `None` outside the room.
+    pub(super) fn at(&self, local: SocketAddr) -> Option<usize> {
+        let seat = match (&self.addresses, local.ip()) {
+            // The listener accepts on every address of this machine; the room is on loopback only.
+            (SeatAddresses::ByAddress { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
+                ip.to_bits().checked_sub(FIRST_ADDRESS.to_bits())? as usize
+            }
+            (SeatAddresses::ByPort(ports), _) => {
+                ports.iter().position(|port| *port == local.port())?
+            }
+            _ => return None,
+        };
+        (seat < self.people.len()).then_some(seat)
+    }
+}
+
+impl SeatAddresses {
+    fn address(&self, seat: usize, kind: FaultKind) -> Address {
+        let (ip, port) = match self {
+            Self::ByAddress { refusing_port, .. } if matches!(kind, FaultKind::Refuse) => {
+                (seat_ip(seat), *refusing_port)
+            }
+            Self::ByAddress { port, .. } => (seat_ip(seat), *port),
+            Self::ByPort(ports) => (FIRST_ADDRESS, ports[seat]),
+        };
+        Address::Ip(ip.into(), port)
+    }
+}
+
+/// The address of a seat that has one of its own.
+pub(super) fn seat_ip(seat: usize) -> Ipv4Addr {
+    Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + seat as u32)
+}
+
+/// Gives each seat with the fault `duplicate` the id of the next healthy seat.
+fn assign_duplicate_ids(people: &mut [Profile], faults: &[&Fault]) {
+    let count = people.len();
+    for seat in 0..count {
+        if !matches!(faults[seat].kind, FaultKind::DuplicateId) {
+            continue;
+        }
+        let mut others = (1..count).map(|step| (seat + step) % count);
+        if let Some(other) = others.find(|other| matches!(faults[*other].kind, FaultKind::Healthy))
+        {
+            people[seat].id = people[other].id;
+        }
+    }
+}
+
+/// Serves the profile of the seat that a connection was made to.
+impl Source for Arc<Seats> {
+    fn answer(&self, local: Option<SocketAddr>) -> Option<Arc<Answer>> {
+        let seat = self.at(local?)?;
+        Some(Arc::new(Answer::from(&self.people[seat])))
+    }
+}
