@@ -1,19 +1,13 @@
 //! `labrpc board`: the room as a live page.
 
 use std::{
-    future::pending,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
 use clap::Args as ClapArgs;
-use labrpc::{
-    board, lab,
-    serve::{self, listen::Listener, source::Answer},
-    survey::{self, endpoint::Address, hosts::Hosts},
-};
-use tokio::{net::TcpListener, task::JoinSet};
+use labrpc::{board, lab, survey};
+use tokio::net::TcpListener;
 
 use crate::cli::{
     Exit, Failure,
@@ -23,6 +17,12 @@ use crate::cli::{
     runtime,
     signals::Signals,
 };
+
+/// Between two seats of a simulated room that join.
+const JOIN_INTERVAL: Duration = Duration::from_millis(700);
+
+/// Longest time until all seats of a simulated room have joined.
+const MAX_JOIN_TIME: Duration = Duration::from_secs(30);
 
 /// Show the room on a page that keeps itself up to date, for the projector.
 ///
@@ -76,12 +76,14 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn show(args: Args) -> Result<Exit, Failure> {
-    let (hosts, _demo) = match args.demo {
-        Some(seats) => {
-            let (hosts, joining) = demo(seats).await?;
-            (hosts, Some(joining))
-        }
-        None => (args.list.hosts()?, None),
+    // Held to the end of the board: dropping a room closes it.
+    let room = match args.demo {
+        Some(seats) => Some(demo(seats).await?),
+        None => None,
+    };
+    let hosts = match &room {
+        Some(room) => room.hosts(),
+        None => args.list.hosts()?,
     };
     if hosts.is_empty() {
         return Err(
@@ -115,8 +117,8 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         );
     }
     say!(
-        "open http://{}/ in a browser; Ctrl-C ends the board",
-        here(address)
+        "open {} in a browser; Ctrl-C ends the board",
+        local_url(address)
     );
     board::run(listener, config, async {
         signals.next().await;
@@ -127,50 +129,21 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The address to type on this machine.
-fn here(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        ip if ip.is_unspecified() => (IpAddr::from(Ipv4Addr::LOCALHOST), address.port()).into(),
-        _ => address,
+/// The URL of the page for a browser on this machine.
+fn local_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
+    format!("http://{address}/")
 }
 
-/// A room whose seats join one by one, all of them within half a minute.
-async fn demo(seats: u16) -> Result<(Hosts, JoinSet<()>), Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::internal(format_args!("demo: {error}"));
-    // The room knows who sits where; here each seat is opened on its own.
-    let room = lab::Room::start(lab::Config {
+/// Opens a simulated room whose seats join one by one, within half a minute.
+async fn demo(seats: u16) -> Result<lab::Room, Failure> {
+    let config = lab::Config {
         seats: usize::from(seats),
+        join_over: Some(MAX_JOIN_TIME.min(JOIN_INTERVAL * u32::from(seats))),
         ..lab::Config::default()
-    })
-    .await
-    .map_err(|error| failed(&error))?;
-    let (hosts, people) = (room.hosts(), room.people().to_vec());
-    room.shutdown().await;
-
-    let mut waiting: Vec<_> = hosts.iter().zip(people).collect();
-    fastrand::shuffle(&mut waiting);
-    let pause = Duration::from_millis(700).min(Duration::from_secs(30) / u32::from(seats));
-    let mut joining = JoinSet::new();
-    joining.spawn(async move {
-        let mut servers = JoinSet::new();
-        for (endpoint, person) in waiting {
-            let Address::Ip(ip, port) = endpoint.address else {
-                continue;
-            };
-            tokio::time::sleep(pause).await;
-            match Listener::tcp((ip, port).into(), false) {
-                Ok(listener) => {
-                    let config = serve::Config::new(Arc::new(Arc::new(Answer::from(&person))));
-                    servers.spawn(async move {
-                        serve::run(vec![listener], config, pending(), pending()).await;
-                    });
-                }
-                // The board shows the seat as refused, which is the truth.
-                Err(error) => say!("warning: demo: {error}"),
-            }
-        }
-        servers.join_all().await;
-    });
-    Ok((hosts, joining))
+    };
+    let opened = lab::Room::start(config).await;
+    opened.map_err(|error| Failure::internal(format_args!("demo: {error}")))
 }

@@ -1,5 +1,7 @@
 //! The settings that a room is opened with.
 
+use std::time::Duration;
+
 use crate::lab::fault_list::FaultList;
 
 /// How to open a room.
@@ -15,6 +17,9 @@ pub struct Config {
     pub port: Option<u16>,
     /// Give each seat a port of its own on 127.0.0.1 instead of an address of its own.
     pub port_per_seat: bool,
+    /// Let the seats join one by one, in an order of the seed, and be complete after this time. A seat refuses
+    /// connections until it joins. `None` opens all of them at once.
+    pub join_over: Option<Duration>,
 }
 
 impl Default for Config {
@@ -26,6 +31,7 @@ impl Default for Config {
             port: None,
             // Only Linux answers on all of 127.0.0.0/8; other systems need each address to be configured.
             port_per_seat: !cfg!(target_os = "linux"),
+            join_over: None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The sockets of a room, and what happens to a connection that one of them accepts.
 
 use std::{
-    io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -19,7 +18,7 @@ use crate::{
         faults::{Fault, FaultKind},
         room::Error,
         script,
-        seats::{FIRST_ADDRESS, SeatAddresses, Seats},
+        seats::{FIRST_ADDRESS, SeatAddresses, Seats, seat_ip},
     },
     serve::Server,
 };
@@ -30,71 +29,96 @@ const BACKLOG: i32 = 4096;
 /// Pause after a failed accept, most likely for want of descriptors, until some are free again.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(5);
 
-/// The sockets of a room.
+/// The sockets of a room, none of which is listened on yet.
 pub(super) struct Sockets {
     pub(super) addresses: SeatAddresses,
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) serving: Vec<BoundSocket>,
     /// Bound, so that no other process takes the port, and never listened on, so that connections are refused.
-    pub(super) refusing: Vec<Socket>,
+    pub(super) refusing: Vec<BoundSocket>,
 }
 
 impl Sockets {
-    /// One listener for all seats, which have an address each.
-    pub(super) fn by_address(port: Option<u16>) -> Result<Self, Error> {
-        let any = Ipv4Addr::UNSPECIFIED;
-        let (socket, bound) = bind((any, port.unwrap_or(0)).into())?;
-        let listener = listen(socket, bound)?;
-        let (unused, refusing) = bind((any, 0).into())?;
+    /// One socket for all seats, which have an address each.
+    pub(super) fn shared(port: Option<u16>) -> Result<Self, Error> {
+        let serving = BoundSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
+        let refusing = BoundSocket::new(Ipv4Addr::UNSPECIFIED, 0)?;
         Ok(Self {
             addresses: SeatAddresses::ByAddress {
-                port: bound.port(),
-                refusing_port: refusing.port(),
+                port: serving.address.port(),
+                refusing_port: refusing.address.port(),
             },
-            listeners: vec![listener],
-            refusing: vec![unused],
+            serving: vec![serving],
+            refusing: vec![refusing],
         })
     }
 
-    /// One socket for each seat, all on the first address.
+    /// One socket for each seat at an address of its own, all on one port.
+    pub(super) fn by_address(port: Option<u16>, faults: &[&Fault]) -> Result<Self, Error> {
+        // Finds a port that is free on every address, and keeps it.
+        let reserved = BoundSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
+        let port = reserved.address.port();
+        let seats = (0..faults.len()).map(|seat| BoundSocket::new(seat_ip(seat), port));
+        let addresses = SeatAddresses::ByAddress {
+            port,
+            refusing_port: port,
+        };
+        let mut sockets = Self::split(addresses, seats.collect::<Result<_, _>>()?, faults);
+        sockets.refusing.push(reserved);
+        Ok(sockets)
+    }
+
+    /// One socket for each seat at a port of its own, all on the first address.
     pub(super) fn by_port(faults: &[&Fault]) -> Result<Self, Error> {
-        let (mut ports, mut listeners, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
-        for fault in faults {
-            let (socket, bound) = bind((FIRST_ADDRESS, 0).into())?;
-            ports.push(bound.port());
-            match fault.kind {
-                FaultKind::Refuse => refusing.push(socket),
-                _ => listeners.push(listen(socket, bound)?),
-            }
+        let seats = faults.iter().map(|_| BoundSocket::new(FIRST_ADDRESS, 0));
+        let seats: Vec<_> = seats.collect::<Result<_, _>>()?;
+        let ports = seats.iter().map(|socket| socket.address.port()).collect();
+        Ok(Self::split(SeatAddresses::ByPort(ports), seats, faults))
+    }
+
+    fn split(addresses: SeatAddresses, seats: Vec<BoundSocket>, faults: &[&Fault]) -> Self {
+        let seats = seats.into_iter().zip(faults);
+        let (refusing, serving): (Vec<_>, Vec<_>) =
+            seats.partition(|(_, fault)| matches!(fault.kind, FaultKind::Refuse));
+        let sockets = |seats: Vec<(_, _)>| seats.into_iter().map(|(socket, _)| socket).collect();
+        Self {
+            addresses,
+            serving: sockets(serving),
+            refusing: sockets(refusing),
         }
-        Ok(Self {
-            addresses: SeatAddresses::ByPort(ports),
-            listeners,
-            refusing,
-        })
     }
 }
 
-/// Binds a socket, and returns it with the address that it has then.
-fn bind(address: SocketAddr) -> Result<(Socket, SocketAddr), Error> {
-    let open = || {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        // Lets a room open on the port of one that has just been closed.
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let bound = socket.local_addr()?.as_socket();
-        Ok((socket, bound.unwrap_or(address)))
-    };
-    open().map_err(|error| Error::Listen(address, error))
+/// A socket that has an address and is not listened on.
+#[derive(Debug)]
+pub(super) struct BoundSocket {
+    socket: Socket,
+    address: SocketAddr,
 }
 
-fn listen(socket: Socket, address: SocketAddr) -> Result<TcpListener, Error> {
-    let open = || {
-        socket.listen(BACKLOG)?;
-        TcpListener::from_std(socket.into())
-    };
-    open().map_err(|error: io::Error| Error::Listen(address, error))
+impl BoundSocket {
+    fn new(ip: Ipv4Addr, port: u16) -> Result<Self, Error> {
+        let address = SocketAddr::from((ip, port));
+        let bind = || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            // Lets a room open on the port of one that has just been closed.
+            #[cfg(unix)]
+            socket.set_reuse_address(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&address.into())?;
+            let address = socket.local_addr()?.as_socket().unwrap_or(address);
+            Ok(Self { socket, address })
+        };
+        bind().map_err(|error| Error::Listen(address, error))
+    }
+
+    pub(super) fn listen(self) -> Result<TcpListener, Error> {
+        let Self { socket, address } = self;
+        let listen = || {
+            socket.listen(BACKLOG)?;
+            TcpListener::from_std(socket.into())
+        };
+        listen().map_err(|error| Error::Listen(address, error))
+    }
 }
 
 /// What a connection needs to be served.

@@ -1,11 +1,11 @@
 //! A simulated room: opened, surveyed by anyone who connects, closed.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc};
+use std::{fmt, future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::Socket;
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         config::Config,
         expected::Expected,
         fault_list::FaultListError,
-        listener::{Context, Sockets, accept},
+        listener::{BoundSocket, Context, Sockets, accept},
         seats::{MAX_SEATS, Seats},
     },
     profile::Profile,
@@ -28,7 +28,7 @@ pub struct Room {
     /// Dropped to close the room.
     open: oneshot::Sender<()>,
     listening: JoinHandle<()>,
-    _refusing: Vec<Socket>,
+    _refusing: Vec<BoundSocket>,
 }
 
 /// Why a room cannot be opened.
@@ -58,11 +58,12 @@ impl Room {
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let Sockets {
             addresses,
-            listeners,
+            serving,
             refusing,
-        } = match config.port_per_seat {
-            true => Sockets::by_port(&faults)?,
-            false => Sockets::by_address(config.port)?,
+        } = match config.join_over {
+            _ if config.port_per_seat => Sockets::by_port(&faults)?,
+            Some(_) => Sockets::by_address(config.port, &faults)?,
+            None => Sockets::shared(config.port)?,
         };
         let seats = Arc::new(Seats::new(config.seed, faults, addresses));
         let server = Server::new(serve::Config {
@@ -73,14 +74,24 @@ impl Room {
             seats: Arc::clone(&seats),
             server: server.await,
         });
-        let mut accepting: JoinSet<()> = listeners
-            .into_iter()
-            .map(|listener| accept(listener, Arc::clone(&context)))
-            .collect();
+        let mut accepting = JoinSet::new();
+        let mut joining = Vec::new();
+        if config.join_over.is_some() {
+            joining = serving;
+            fastrand::Rng::with_seed(config.seed).shuffle(&mut joining);
+        } else {
+            for socket in serving {
+                accepting.spawn(accept(socket.listen()?, Arc::clone(&context)));
+            }
+        }
+        let pause = config.join_over.unwrap_or_default() / joining.len().max(1) as u32;
         let (open, closed) = oneshot::channel::<()>();
         let listening = tokio::spawn(async move {
-            // Completes with an error when the room is dropped.
-            let _ = closed.await;
+            tokio::select! {
+                // Completes with an error when the room is dropped.
+                _ = closed => {}
+                () = join(joining, pause, &mut accepting, &context) => {}
+            }
             accepting.shutdown().await;
         });
         Ok(Self {
@@ -119,6 +130,23 @@ impl Room {
         // An error is a panic of the task, which has ended then as well.
         let _ = self.listening.await;
     }
+}
+
+/// Opens the seats one by one, and never completes.
+async fn join(
+    seats: Vec<BoundSocket>,
+    pause: Duration,
+    accepting: &mut JoinSet<()>,
+    context: &Arc<Context>,
+) {
+    for socket in seats {
+        sleep(pause).await;
+        // A seat that cannot be opened keeps refusing connections, and a survey reports it so.
+        if let Ok(listener) = socket.listen() {
+            accepting.spawn(accept(listener, Arc::clone(context)));
+        }
+    }
+    pending().await
 }
 
 impl fmt::Display for Error {

@@ -62,6 +62,33 @@ async fn a_closed_room_refuses_and_can_be_opened_again_on_its_port() {
     assert_eq!(profiles(&ask(&room).await).len(), 3);
 }
 
+#[tokio::test]
+async fn seats_refuse_connections_until_they_join() {
+    for port_per_seat in [false, true] {
+        let open = |join_over| {
+            Room::start(lab::Config {
+                seats: 20,
+                join_over: Some(join_over),
+                port_per_seat,
+                ..lab::Config::default()
+            })
+        };
+        let room = open(Duration::from_secs(3600)).await.unwrap();
+        let answers = ask(&room).await;
+        let refused = |answer: &Answer| answer.outcome.name() == "refused";
+        assert!(answers.iter().all(refused), "{answers:#?}");
+        room.shutdown().await;
+
+        let room = open(Duration::from_millis(200)).await.unwrap();
+        let config = survey::Config {
+            wait: Some(Duration::from_secs(30)),
+            ..survey::Config::default()
+        };
+        let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+        assert_eq!(profiles(&answers), room.people().iter().collect::<Vec<_>>());
+    }
+}
+
 /// Every behaviour of the zoo some times over, and the outcome that the seed says for each.
 #[tokio::test]
 async fn the_whole_zoo_is_accounted_for() {
