@@ -382,7 +382,7 @@ fn growth(times: usize) {
 /// A campus, one in ten dead or hostile, by the command itself.
 fn campus(endpoints: usize) {
     println!("\n{endpoints} endpoints, one in ten slow, dead, hostile or wrong");
-    let room = Other::open(endpoints, "zoo=10%");
+    let room = Other::open(endpoints, "all=10%");
     let report = tempfile::NamedTempFile::new().unwrap();
     let start = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_labrpc"))

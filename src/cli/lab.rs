@@ -1,31 +1,37 @@
-//! `labrpc lab`: the simulated room as a process of its own.
+//! `labrpc lab`: a simulated room as a process of its own.
 
-use std::io::{self, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+};
 
-use clap::Args as ClapArgs;
-use labrpc::lab::{self, FaultList, Room};
+use clap::{Args as ClapArgs, value_parser};
+use labrpc::lab::{self, FAULTS, FaultList, HEALTHY, Room};
 
 use crate::cli::{Exit, Failure, output::printed, runtime, signals::Signals};
 
 /// Open a simulated room on this machine and print its hosts file.
 ///
-/// Every seat is a server at a loopback address of its own. The same seed seats the same people.
+/// Every seat is a server at a loopback address of its own. The same seed gives the same people and faults.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
   labrpc lab --seats 1000 > hosts.txt
   labrpc lab --seats 40 --port 1024 --seed 7
-  labrpc lab --seats 40 --faults refuse=2,mute=1,duplicate=2
-  labrpc lab --seats 1000 --faults zoo=10%", after_help = faults())]
+  labrpc lab --seats 40 --faults refuse=2,hang=1,duplicate=2
+  labrpc lab --seats 1000 --faults all=10%",
+    after_help = "`labrpc lab --help` lists the faults.",
+    after_long_help = fault_table())]
 pub(crate) struct Args {
-    /// How many seats.
-    #[arg(long, value_name = "N", default_value_t = 40, env = "LABRPC_SEATS")]
-    seats: usize,
-    /// Decides the people and the faults.
+    /// Number of seats.
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = value_parser!(u32).range(1..), env = "LABRPC_SEATS")]
+    seats: u32,
+    /// Decides the people, and which seats have which fault.
     #[arg(long, value_name = "N", default_value_t = 7, env = "LABRPC_SEED")]
     seed: u64,
-    /// Who misbehaves: how many seats (or what part of them) show which fault. The faults are listed below;
-    /// zoo stands for all of them in turn.
+    /// Faults, and how many seats (or which part of them) have each.
+    ///
+    /// The faults are listed below; `all` takes every one in turn.
     #[arg(long, value_name = "FAULT=N|P%,…", env = "LABRPC_FAULTS")]
     faults: Option<FaultList>,
     /// The port of all seats [default: a free one].
@@ -42,7 +48,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             port,
         } = args;
         let config = lab::Config {
-            seats,
+            seats: seats as usize,
             seed,
             faults: faults.unwrap_or_default(),
             port,
@@ -64,17 +70,25 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         printed(written)?;
         drop(out);
         say!("{seats} seats are open; Ctrl-C closes the room");
-        // Being stopped is how a room ends.
+        if io::stdout().is_terminal() {
+            say!("hint: with `> room.txt` the list is saved for `labrpc survey --hosts room.txt`");
+        } else {
+            say!("in another terminal: labrpc survey --hosts room.txt");
+        }
+        // A signal is the normal end of a room.
         signals.next().await;
         room.shutdown().await;
         Ok(Exit::Success)
     })?
 }
 
-/// The names of all faults, from the zoo itself.
-fn faults() -> String {
-    format!(
-        "FaultList: {}",
-        FaultList::names().collect::<Vec<_>>().join(", ")
-    )
+/// The table of faults as the help shows it.
+fn fault_table() -> String {
+    let mut table = "Faults, with the outcome that a survey reports:".to_owned();
+    for fault in std::iter::once(&HEALTHY).chain(FAULTS) {
+        let (name, outcome, description) = (fault.name, fault.outcome(), fault.description);
+        // Writing to a string does not fail.
+        let _ = write!(table, "\n  {name:26}  {outcome:17}  {description}");
+    }
+    table
 }

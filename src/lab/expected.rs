@@ -1,9 +1,18 @@
 //! What a survey must report for each seat.
 //!
-//! It is part of the product because the seed is the ground truth of a rehearsal: the same table that makes a
-//! seat misbehave names the outcome that is correct for it. The project's tests compare surveys with it.
+//! It is part of the product because the seed is the ground truth of a rehearsal: the table that makes a seat
+//! misbehave also names the outcome that is correct for it. `labrpc lab --help` shows it, and the project's tests
+//! compare surveys with it.
 
-use crate::{lab::faults::Fault, profile::Profile, survey::outcome::Outcome};
+use std::fmt;
+
+use tonic::Code;
+
+use crate::{
+    lab::faults::Fault,
+    profile::Profile,
+    survey::outcome::{Dialect, Invalid, Outcome, Speaks, Stage},
+};
 
 /// What the seed determines for a seat.
 #[doc(hidden)]
@@ -15,13 +24,61 @@ pub struct Expected<'a> {
     pub profile: &'a Profile,
 }
 
+/// The outcome of a fault. The names are those of [`Outcome`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ExpectedOutcome {
+    Valid(Dialect),
+    /// A valid answer. Only a report, which has the ids of all seats, finds the duplicate.
+    DuplicateId,
+    Refused,
+    Timeout(Stage),
+    ConnectionReset,
+    TooLarge,
+    NotGrpc(Speaks),
+    InvalidMessage,
+    InvalidField,
+    Status(Code),
+}
+
 impl Expected<'_> {
-    /// Whether an outcome is correct: of the fault's kind, and if with a profile, with that of the seat.
+    /// Whether an outcome is correct: that of the fault, and if it has a profile, that of the seat.
     #[must_use]
     pub fn matches(&self, outcome: &Outcome) -> bool {
-        let has_own_profile = outcome
-            .profile()
-            .is_none_or(|(profile, _)| profile == self.profile);
-        has_own_profile && (self.fault.expects)(outcome)
+        let expected = self.fault.expected;
+        let kind_matches = match outcome {
+            Outcome::Ok { dialect, .. } => {
+                expected == ExpectedOutcome::Valid(*dialect)
+                    || expected == ExpectedOutcome::DuplicateId && *dialect == Dialect::Grpc
+            }
+            Outcome::Refused => expected == ExpectedOutcome::Refused,
+            Outcome::Timeout(stage) => expected == ExpectedOutcome::Timeout(*stage),
+            Outcome::Reset => expected == ExpectedOutcome::ConnectionReset,
+            Outcome::TooLarge => expected == ExpectedOutcome::TooLarge,
+            Outcome::NotGrpc(protocol, _) => expected == ExpectedOutcome::NotGrpc(*protocol),
+            Outcome::Invalid(Invalid::Message(_)) => expected == ExpectedOutcome::InvalidMessage,
+            Outcome::Invalid(Invalid::Field(_)) => expected == ExpectedOutcome::InvalidField,
+            Outcome::Status { code, .. } => expected == ExpectedOutcome::Status(*code),
+            _ => false,
+        };
+        let profile = outcome.profile().map(|(profile, _)| profile);
+        kind_matches && profile.is_none_or(|profile| profile == self.profile)
+    }
+}
+
+/// As a survey's table prints it.
+impl fmt::Display for ExpectedOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid(Dialect::Grpc) => f.write_str("ok"),
+            Self::Valid(Dialect::Raw) => f.write_str("ok (raw)"),
+            Self::DuplicateId => f.write_str("duplicate_id"),
+            Self::Refused => f.write_str("refused"),
+            Self::Timeout(stage) => write!(f, "timeout ({stage})"),
+            Self::ConnectionReset => f.write_str("reset"),
+            Self::TooLarge => f.write_str("too_large"),
+            Self::NotGrpc(protocol) => write!(f, "not_grpc ({protocol})"),
+            Self::InvalidMessage | Self::InvalidField => f.write_str("invalid"),
+            Self::Status(_) => f.write_str("status"),
+        }
     }
 }

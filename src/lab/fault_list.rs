@@ -1,63 +1,84 @@
-//! Which faults a room shall have, and which seats have them.
+//! The list of faults that a room is given, and their assignment to seats.
 
 use std::{fmt, str::FromStr};
 
 use crate::{
-    lab::faults::{FAULTS, Fault},
+    lab::faults::{FAULTS, Fault, HEALTHY},
     untrusted::Untrusted,
 };
 
-/// A list of behaviours and how many seats shall have each, as in `refuse=2,mute=1,zoo=10%`.
+/// Faults and how many seats have each, as in `refuse=2,hang=1,all=10%`.
 ///
-/// `zoo` stands for all of them but the honest one, in turn.
+/// `all` takes every fault in turn.
 ///
 /// ```
 /// use labrpc::lab::FaultList;
 ///
-/// let faults: FaultList = "refuse=2,mute=1,zoo=10%".parse()?;
+/// let faults: FaultList = "refuse=2,hang=1,all=10%".parse()?;
 /// assert!("bark=1".parse::<FaultList>().is_err());
 /// # Ok::<(), labrpc::lab::FaultListError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct FaultList(Vec<(Which, Count)>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Which {
-    /// The behaviour at this place of the zoo.
-    One(usize),
+    One(&'static Fault),
     All,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Count {
     Seats(usize),
     Percent(u8),
 }
 
-/// Why a list of faults is none, or does not fit.
+/// Why a list of faults is invalid, or does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultListError {
     /// Not of the form `name=count`.
     Form(Untrusted),
-    /// No behaviour has this name.
+    /// Not the name of a fault.
     Name(Untrusted),
     /// Not a number of seats, nor a percentage up to 100.
     Count(Untrusted),
     /// More faults than seats.
     Many {
-        /// FaultList asked for.
+        /// Faults in the list.
         faults: usize,
-        /// Seats there are.
+        /// Seats in the room.
         seats: usize,
     },
 }
 
-impl FaultList {
-    /// Every name that a list may use, besides `zoo`.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        FAULTS.iter().map(|Fault { name, .. }| *name)
-    }
+/// The name for all faults in turn.
+const ALL: &str = "all";
 
+/// Earlier names and what they are called now. They stay valid and are not listed.
+const ALIASES: &[(&str, &str)] = &[
+    ("zoo", ALL),
+    ("honest", "healthy"),
+    ("silent", "raw-endpoint"),
+    ("mute", "hang"),
+    ("mute-tls", "hang-tls"),
+    ("mute-settings", "hang-settings"),
+    ("mute-headers", "hang-headers"),
+    ("mute-body", "hang-body"),
+    ("mute-trailers", "hang-trailers"),
+    ("drip-settings", "slow-bytes-settings"),
+    ("drip-headers", "slow-bytes-headers"),
+    ("drip-body", "slow-bytes-body"),
+    ("dribble", "chunked"),
+    ("lying-prefix", "huge-length-prefix"),
+    ("unknown-frames", "unknown-frame-flood"),
+    ("odd-frames", "unknown-frame"),
+    ("blanks", "whitespace"),
+    ("raw-dribble", "raw-chunked"),
+    ("raw-cut", "raw-truncated"),
+    ("raw-mute", "raw-hang"),
+];
+
+impl FaultList {
     /// Decides the fault of each seat.
     ///
     /// # Errors
@@ -77,12 +98,12 @@ impl FaultList {
             if faults > seats {
                 return Err(FaultListError::Many { faults, seats });
             }
-            assigned.extend((0..count).map(|turn| match which {
-                Which::One(place) => &FAULTS[*place],
-                Which::All => &FAULTS[1 + turn % (FAULTS.len() - 1)],
-            }));
+            match which {
+                Which::One(fault) => assigned.resize(faults, *fault),
+                Which::All => assigned.extend(FAULTS.iter().cycle().take(count)),
+            }
         }
-        assigned.resize(seats, &FAULTS[0]);
+        assigned.resize(seats, &HEALTHY);
         // Not the people's stream of the seed, so that faults do not change who sits where.
         fastrand::Rng::with_seed(!seed).shuffle(&mut assigned);
         Ok(assigned)
@@ -93,26 +114,25 @@ impl FromStr for FaultList {
     type Err = FaultListError;
 
     fn from_str(text: &str) -> Result<Self, FaultListError> {
-        let words = text.split(',').map(str::trim);
-        words
-            .filter(|word| !word.is_empty())
-            .map(fault)
+        let items = text.split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(parse_item)
             .collect::<Result<_, _>>()
             .map(Self)
     }
 }
 
-fn fault(word: &str) -> Result<(Which, Count), FaultListError> {
-    let (name, count) = word
+fn parse_item(item: &str) -> Result<(Which, Count), FaultListError> {
+    let (name, count) = item
         .split_once('=')
-        .ok_or_else(|| FaultListError::Form(Untrusted::new(word)))?;
-    let which = match name {
-        "zoo" => Which::All,
-        name => FAULTS
-            .iter()
-            .position(|behaviour| behaviour.name == name)
-            .map(Which::One)
-            .ok_or_else(|| FaultListError::Name(Untrusted::new(name)))?,
+        .ok_or_else(|| FaultListError::Form(Untrusted::new(item)))?;
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let known = alias.map_or(name, |(_, now)| now);
+    let which = match faults().find(|fault| fault.name == known) {
+        Some(fault) => Which::One(fault),
+        None if known == ALL => Which::All,
+        None => return Err(FaultListError::Name(Untrusted::new(name))),
     };
     let parsed = match count.strip_suffix('%') {
         Some(percent) => percent
@@ -126,13 +146,30 @@ fn fault(word: &str) -> Result<(Which, Count), FaultListError> {
     Ok((which, count))
 }
 
+fn faults() -> impl Iterator<Item = &'static Fault> {
+    std::iter::once(&HEALTHY).chain(FAULTS)
+}
+
+/// The name that is most like an unknown one, if any is; 0.7 is the threshold of clap's own suggestions.
+fn suggestion(unknown: &str) -> Option<&'static str> {
+    let names = faults().map(|fault| fault.name).chain([ALL]);
+    names
+        .map(|name| (strsim::jaro(unknown, name), name))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
 impl fmt::Display for FaultListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Form(word) => write!(f, "fault \"{word}\" is not of the form NAME=COUNT"),
+            Self::Form(item) => write!(f, "fault \"{item}\" is not of the form NAME=COUNT"),
             Self::Name(name) => {
-                write!(f, "there is no fault \"{name}\"; there are zoo")?;
-                FaultList::names().try_for_each(|name| write!(f, ", {name}"))
+                write!(f, "unknown fault \"{name}\"; ")?;
+                match suggestion(&name.to_string()) {
+                    Some(suggestion) => write!(f, "did you mean {suggestion}?"),
+                    None => f.write_str("`labrpc lab --help` lists them"),
+                }
             }
             Self::Count(count) => write!(
                 f,
@@ -153,59 +190,68 @@ mod tests {
 
     fn assigned(faults: &str, seats: usize) -> Vec<&'static str> {
         let faults: FaultList = faults.parse().unwrap();
-        let mut names: Vec<_> = faults
-            .assign(seats, 3)
-            .unwrap()
-            .into_iter()
-            .map(|fault| fault.name)
-            .collect();
+        let assigned = faults.assign(seats, 3).unwrap();
+        let mut names: Vec<_> = assigned.into_iter().map(|fault| fault.name).collect();
         names.sort_unstable();
         names
     }
 
     #[test]
-    fn counts_and_percentages_are_met_exactly() {
+    fn counts_and_percentages_are_exact() {
         assert_eq!(
-            assigned("mute=1, refuse=2", 5),
-            ["honest", "honest", "mute", "refuse", "refuse"]
+            assigned("hang=1, refuse=2", 5),
+            ["hang", "healthy", "healthy", "refuse", "refuse"]
         );
         assert_eq!(
-            assigned("mute=50%,", 4),
-            ["honest", "honest", "mute", "mute"]
+            assigned("hang=50%,", 4),
+            ["hang", "hang", "healthy", "healthy"]
         );
-        let all = assigned("zoo=100%", FAULTS.len() - 1);
-        assert!(FAULTS[1..].iter().all(|b| all.contains(&b.name)));
+        let all = assigned("all=100%", FAULTS.len());
+        assert!(FAULTS.iter().all(|fault| all.contains(&fault.name)));
     }
 
     #[test]
-    fn a_bad_list_is_refused_with_its_word() {
+    fn every_alias_is_accepted_for_its_fault() {
+        for (alias, name) in ALIASES {
+            let assigned = |name: &str| assigned(&format!("{name}=3"), 3);
+            assert_eq!(assigned(alias), assigned(name), "{alias}");
+            assert!(faults().all(|fault| fault.name != *alias), "{alias}");
+        }
+    }
+
+    #[test]
+    fn invalid_list_is_rejected_with_the_wrong_part() {
         let cases = [
-            ("mute", "fault \"mute\" is not of the form NAME=COUNT"),
+            ("hang", "fault \"hang\" is not of the form NAME=COUNT"),
             (
-                "mute=x",
+                "hang=x",
                 "\"x\" is neither a number of seats nor a percentage, such as 2 or 10%",
             ),
-            ("mute=101%", "\"101%\" is neither"),
+            ("hang=101%", "\"101%\" is neither"),
             (
                 "bark=1",
-                "there is no fault \"bark\"; there are zoo, honest, slow",
+                "unknown fault \"bark\"; `labrpc lab --help` lists them",
+            ),
+            (
+                "refused=1",
+                "unknown fault \"refused\"; did you mean refuse?",
             ),
         ];
         for (text, expected) in cases {
             let error = text.parse::<FaultList>().unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
-        let faults: FaultList = "mute=3".parse().unwrap();
+        let faults: FaultList = "hang=3".parse().unwrap();
         let error = faults.assign(2, 0).unwrap_err().to_string();
         assert_eq!(error, "3 faults do not fit into 2 seats");
     }
 
     #[test]
-    fn every_behaviour_has_a_name_of_its_own() {
-        let mut names: Vec<_> = FaultList::names().collect();
-        assert!(names.len() < usize::from(u8::MAX));
+    fn fault_names_are_distinct() {
+        let mut names: Vec<_> = faults().map(|fault| fault.name).chain([ALL]).collect();
+        let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), FAULTS.len());
+        assert_eq!(names.len(), count);
     }
 }

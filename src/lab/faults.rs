@@ -1,4 +1,4 @@
-//! The zoo: every way in which a seat may misbehave, one line each, with the outcome that is true of it.
+//! The table of faults: every way in which a seat can misbehave, with the outcome that a survey must report.
 
 use std::time::Duration;
 
@@ -7,291 +7,360 @@ use tonic::Code;
 
 use crate::{
     lab::{
-        frames::{self, END_STREAM, kind},
+        expected::ExpectedOutcome::{self, *},
+        frames::{
+            END_STREAM, block, data, frame, go_away, headers, kind, message_frame,
+            message_of_length, response, response_headers, rst_stream, settings, trailers,
+            trailers_only, whole_response, window_update,
+        },
         script::Step::{self, *},
     },
     pb::GetProfileResponse,
     profile::Profile,
-    survey::outcome::{Dialect, Invalid, Outcome, Speaks, Stage},
+    survey::outcome::{Dialect, Speaks, Stage},
 };
 
-/// One way to behave.
+/// One way in which a seat can behave.
 #[derive(Debug)]
 pub struct Fault {
     /// Its name in a list of faults.
     pub name: &'static str,
+    /// What the seat does, in a few words.
+    pub description: &'static str,
     pub(crate) kind: FaultKind,
-    /// Whether an outcome is true of a seat that behaves so. An `Ok` must bring the seat's own person besides.
-    pub(crate) expects: fn(&Outcome) -> bool,
+    pub(crate) expected: ExpectedOutcome,
 }
 
-/// How a behaviour is brought about.
+/// How a fault is simulated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FaultKind {
-    /// A real server that is well.
+    /// Not at all: a real server with valid data.
     Healthy,
-    /// The same after a while.
+    /// A healthy server that starts to answer after this delay.
     Slow(Duration),
-    /// A real server that has another seat's id.
+    /// A healthy server with the id of another seat.
     DuplicateId,
-    /// A real server, at an endpoint that asks for its raw dialect.
+    /// A healthy server whose endpoint is listed as `raw://`.
     RawEndpoint,
-    /// Nobody listens.
+    /// A port that is not listened on.
     Refuse,
+    /// A gRPC status instead of a message.
+    Status(Code),
+    /// A response with a message that violates the contract.
+    BadField(fn(&mut GetProfileResponse)),
     /// The steps of a script.
     Script(fn(&Profile) -> Vec<Step>),
 }
 
-/// The behaviours, the honest one first. A line each: it is a table, and read as one.
+/// The behaviour of seats without a fault.
+pub static HEALTHY: Fault = fault(
+    "healthy",
+    FaultKind::Healthy,
+    Valid(Dialect::Grpc),
+    "answers correctly",
+);
+
+/// All faults, in the order in which `all` takes them. A table, so each stands on one line or two.
 #[rustfmt::skip]
-pub(crate) static FAULTS: &[Fault] = &[
-    entry("honest", FaultKind::Healthy, is_grpc),
-    entry("slow", FaultKind::Slow(Duration::from_millis(300)), is_grpc),
-    entry("duplicate", FaultKind::DuplicateId, is_grpc),
-    entry("silent", FaultKind::RawEndpoint, is_raw),
-    entry("refuse", FaultKind::Refuse, |o| matches!(o, Outcome::Refused)),
-    // Nothing, at every stage.
-    scripted("mute", |_| vec![Hang], in_headers),
-    scripted("mute-tls", |_| vec![Write(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03".to_vec()), Hang], |o| speaks(o, Speaks::Tls)),
-    scripted("mute-settings", |_| vec![Write(frames::settings()), Hang], in_headers),
-    scripted("mute-headers", |_| vec![Read, Write(frames::settings()), Write(frames::response()), Hang], in_body),
-    scripted("mute-body", |p| vec![Read, Write(truncated(p, 30)), Hang], in_body),
-    scripted("mute-trailers", |p| vec![Read, Write(truncated(p, END)), Hang], in_body),
-    // One byte after another.
-    scripted("drip-settings", |_| vec![Trickle(frames::settings(), BYTE_PAUSE), Hang], in_headers),
-    scripted("drip-headers", |_| vec![Read, Write(frames::settings()), Trickle(frames::response(), BYTE_PAUSE), Hang], in_headers),
-    scripted("drip-body", |p| vec![Read, Write(truncated(p, 0)), Trickle(frames::message(&message(p)), BYTE_PAUSE), Hang], in_body),
-    scripted("dribble", |p| vec![Read, Chunks(frames::healthy(p), 11)], is_grpc),
-    // Ended early: in good order and by RST, at every stage.
-    scripted("close", |_| vec![], is_reset),
-    scripted("close-settings", |_| vec![Write(frames::settings())], is_reset),
-    scripted("close-half-settings", |_| vec![Write(frames::settings()[..5].to_vec())], is_reset),
-    scripted("close-headers", |_| vec![Read, Write(frames::settings()), Write(frames::response())], is_reset),
-    scripted("close-body", |p| vec![Read, Write(truncated(p, 30))], is_reset),
-    scripted("reset", |_| vec![Reset], is_reset),
-    scripted("reset-request", |_| vec![Read, Reset], is_reset),
-    scripted("reset-settings", |_| vec![Read, Write(frames::settings()), Sleep(RESET_DELAY), Reset], is_reset),
-    scripted("reset-headers", |_| vec![Read, Write(frames::settings()), Write(frames::response()), Sleep(RESET_DELAY), Reset], is_reset),
-    scripted("reset-body", |p| vec![Read, Write(truncated(p, 30)), Sleep(RESET_DELAY), Reset], is_reset),
-    scripted("rst-stream", |_| vec![Read, Write(frames::settings()), Write(frames::reset(2)), Hang], is_reset),
-    scripted("rst-refused", |_| vec![Read, Write(frames::settings()), Write(frames::reset(7)), Hang], is_reset),
-    scripted("goaway", |_| vec![Read, Write(frames::settings()), Write(frames::go_away(0, 0))], is_reset),
-    scripted("goaway-calm", |_| vec![Read, Write(frames::settings()), Write(frames::go_away(0, 11))], is_reset),
-    // Too much of something.
-    scripted("lying-prefix", |_| vec![Read, Write(response_start()), Write(frames::prefixed(u32::MAX, b"\x0a")), Hang], is_too_large),
-    scripted("big-message", |_| vec![Read, Write(response_start()), Write(frames::prefixed(4 << 20, &[0; 1024])), Flood(frames::data(&[0; 1024], 0))], is_too_large),
-    scripted("endless-messages", |p| vec![Read, Write(response_start()), Flood(frames::message(&message(p)))], is_too_large),
-    scripted("big-id", |p| vec![Read, Write(response_start()), Write(frames::message(&message_with(p, |m| m.id = "7".repeat(16_000)))), Hang], is_too_large),
-    scripted("many-trailers", |p| vec![Read, Write(truncated(p, END)), Write(frames::trailers(&vec![("x", "y"); 100_000])), Hang], is_too_large),
-    scripted("big-header", |_| vec![Read, Write(frames::settings()), Write(frames::headers(&[(":status", "200"), ("x", &"y".repeat(20_000))], 0)), Hang], is_too_large),
-    scripted("hpack-bomb", |_| vec![Read, Write(frames::settings()), Write(hpack_bomb()), Hang], is_too_large),
-    scripted("continuation-flood", |_| vec![Read, Write(frames::settings()), Write(frames::frame(kind::HEADERS, 0, 1, &[])), Flood(frames::frame(kind::CONTINUATION, 0, 1, &frames::block(&[("x", "y")])))], is_too_large),
-    scripted("ping-flood", |_| vec![Write(frames::settings()), Flood(frames::frame(kind::PING, 0, 0, &[0; 8]))], is_too_large),
-    scripted("settings-flood", |_| vec![Flood(frames::settings())], is_too_large),
-    scripted("window-flood", |_| vec![Write(frames::settings()), Flood(frames::window(1))], is_too_large),
-    scripted("goaway-flood", |_| vec![Read, Write(frames::settings()), Flood(frames::go_away(1, 0))], is_too_large),
-    scripted("empty-data-flood", |_| vec![Read, Write(response_start()), Flood(frames::data(&[], 0))], is_too_large),
-    scripted("unknown-frames", |_| vec![Write(frames::settings()), Flood(frames::frame(kind::UNKNOWN, 0, 0, &[0; 100]))], is_too_large),
-    // HTTP/2 against its rules.
-    scripted("no-settings", |_| vec![Read, Write(frames::response()), Hang], |o| speaks(o, Speaks::Other)),
-    scripted("window-overflow", |_| vec![Read, Write(frames::settings()), Write(frames::window(0x7fff_ffff)), Hang], |o| speaks(o, Speaks::Other)),
-    scripted("rst-flood", |_| vec![Write(frames::settings()), Flood(frames::frame(kind::RST_STREAM, 0, 7, &[0; 4]))], |o| speaks(o, Speaks::Other)),
-    scripted("push-promise", |_| vec![Read, Write(frames::settings()), Write(frames::frame(kind::PUSH_PROMISE, 4, 1, &[0, 0, 0, 2])), Hang], |o| speaks(o, Speaks::Other)),
-    scripted("frame-too-long", |_| vec![Read, Write(frames::settings()), Write(frames::data(&[0; 20_000], 0)), Hang], |o| speaks(o, Speaks::Other)),
-    scripted("zero-window", |p| vec![Write(frames::frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])), Read, Write(frames::healthy(p)[9..].to_vec())], is_grpc),
-    scripted("early-hints", |p| vec![Read, Write(frames::settings()), Write(frames::headers(&[(":status", "103")], 0)), Write(frames::healthy(p)[9..].to_vec())], is_grpc),
-    scripted("odd-frames", |p| vec![Read, Write(frames::settings()), Write(frames::frame(kind::UNKNOWN, 0xff, 9, b"?")), Write(frames::healthy(p)[9..].to_vec())], is_grpc),
+pub static FAULTS: &[Fault] = &[
+    fault("slow", FaultKind::Slow(Duration::from_millis(300)), Valid(Dialect::Grpc), "answers after 300 ms"),
+    fault("duplicate", FaultKind::DuplicateId, DuplicateId, "has the id of another seat"),
+    fault("raw-endpoint", FaultKind::RawEndpoint, Valid(Dialect::Raw), "healthy, listed as raw://"),
+    fault("refuse", FaultKind::Refuse, Refused, "does not listen"),
+    // No answer: hangs after each part of one.
+    scripted("hang", Timeout(Stage::Headers), "sends nothing", |_| vec![Hang]),
+    scripted("hang-tls", NotGrpc(Speaks::Tls), "begins a TLS handshake, hangs",
+        |_| vec![Write(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03".to_vec()), Hang]),
+    scripted("hang-settings", Timeout(Stage::Headers), "hangs after SETTINGS", |_| vec![Write(settings()), Hang]),
+    scripted("hang-headers", Timeout(Stage::Body), "hangs after the headers",
+        |_| vec![Read, Write(settings()), Write(response_headers()), Hang]),
+    scripted("hang-body", Timeout(Stage::Body), "hangs within the message",
+        |p| vec![Read, Write(truncated(p, 30)), Hang]),
+    scripted("hang-trailers", Timeout(Stage::Body), "hangs before the trailers",
+        |p| vec![Read, Write(truncated(p, END)), Hang]),
+    // A slow answer: a byte or a few at a time.
+    scripted("slow-bytes-settings", Timeout(Stage::Headers), "SETTINGS, one byte a second",
+        |_| vec![Trickle(settings(), BYTE_PAUSE), Hang]),
+    scripted("slow-bytes-headers", Timeout(Stage::Headers), "headers, one byte a second",
+        |_| vec![Read, Write(settings()), Trickle(response_headers(), BYTE_PAUSE), Hang]),
+    scripted("slow-bytes-body", Timeout(Stage::Body), "message, one byte a second",
+        |p| vec![Read, Write(truncated(p, 0)), Trickle(message_frame(&encoded(p)), BYTE_PAUSE), Hang]),
+    scripted("chunked", Valid(Dialect::Grpc), "answers in pieces of 11 bytes",
+        |p| vec![Read, Chunks(whole_response(&p.into()), 11)]),
+    // An answer that ends early: FIN, RST, RST_STREAM or GOAWAY after each part.
+    scripted("close", ConnectionReset, "closes without a byte", |_| vec![]),
+    scripted("close-settings", ConnectionReset, "closes after SETTINGS", |_| vec![Write(settings())]),
+    scripted("close-half-settings", ConnectionReset, "closes within SETTINGS",
+        |_| vec![Write(settings()[..5].to_vec())]),
+    scripted("close-headers", ConnectionReset, "closes after the headers",
+        |_| vec![Read, Write(settings()), Write(response_headers())]),
+    scripted("close-body", ConnectionReset, "closes within the message", |p| vec![Read, Write(truncated(p, 30))]),
+    scripted("reset", ConnectionReset, "TCP reset at once", |_| vec![Reset]),
+    scripted("reset-request", ConnectionReset, "TCP reset after the request", |_| vec![Read, Reset]),
+    scripted("reset-settings", ConnectionReset, "TCP reset after SETTINGS",
+        |_| vec![Read, Write(settings()), Sleep(RESET_DELAY), Reset]),
+    scripted("reset-headers", ConnectionReset, "TCP reset after the headers",
+        |_| vec![Read, Write(settings()), Write(response_headers()), Sleep(RESET_DELAY), Reset]),
+    scripted("reset-body", ConnectionReset, "TCP reset within the message",
+        |p| vec![Read, Write(truncated(p, 30)), Sleep(RESET_DELAY), Reset]),
+    scripted("rst-stream", ConnectionReset, "RST_STREAM INTERNAL_ERROR",
+        |_| vec![Read, Write(settings()), Write(rst_stream(2)), Hang]),
+    scripted("rst-refused", ConnectionReset, "RST_STREAM REFUSED_STREAM",
+        |_| vec![Read, Write(settings()), Write(rst_stream(7)), Hang]),
+    scripted("goaway", ConnectionReset, "GOAWAY NO_ERROR", |_| vec![Read, Write(settings()), Write(go_away(0, 0))]),
+    scripted("goaway-calm", ConnectionReset, "GOAWAY ENHANCE_YOUR_CALM",
+        |_| vec![Read, Write(settings()), Write(go_away(0, 11))]),
+    // More of something than a client should take.
+    scripted("huge-length-prefix", TooLarge, "length prefix of 4 GiB",
+        |_| vec![Read, Write(response_start()), Write(message_of_length(u32::MAX, b"\x0a")), Hang]),
+    scripted("big-message", TooLarge, "message of 4 MiB",
+        |_| vec![Read, Write(response_start()), Write(message_of_length(4 << 20, &[0; 1024])), Flood(data(&[0; 1024], 0))]),
+    scripted("endless-messages", TooLarge, "messages without end",
+        |p| vec![Read, Write(response_start()), Flood(message_frame(&encoded(p)))]),
+    scripted("big-id", TooLarge, "id of 16,000 characters",
+        |p| vec![Read, Write(response_start()), Write(message_frame(&encoded_with(p, |m| m.id = "7".repeat(16_000)))), Hang]),
+    scripted("many-trailers", TooLarge, "100,000 trailers",
+        |p| vec![Read, Write(truncated(p, END)), Write(trailers(&vec![("x", "y"); 100_000])), Hang]),
+    scripted("big-header", TooLarge, "header of 20,000 bytes",
+        |_| vec![Read, Write(settings()), Write(headers(&[(":status", "200"), ("x", &"y".repeat(20_000))], 0)), Hang]),
+    scripted("hpack-bomb", TooLarge, "4 MB of headers in 5 KB",
+        |_| vec![Read, Write(settings()), Write(hpack_bomb()), Hang]),
+    scripted("continuation-flood", TooLarge, "CONTINUATION without end",
+        |_| vec![Read, Write(settings()), Write(frame(kind::HEADERS, 0, 1, &[])), Flood(frame(kind::CONTINUATION, 0, 1, &block(&[("x", "y")])))]),
+    scripted("ping-flood", TooLarge, "PING without end",
+        |_| vec![Write(settings()), Flood(frame(kind::PING, 0, 0, &[0; 8]))]),
+    scripted("settings-flood", TooLarge, "SETTINGS without end", |_| vec![Flood(settings())]),
+    scripted("window-flood", TooLarge, "WINDOW_UPDATE without end",
+        |_| vec![Write(settings()), Flood(window_update(1))]),
+    scripted("goaway-flood", TooLarge, "GOAWAY without end", |_| vec![Read, Write(settings()), Flood(go_away(1, 0))]),
+    scripted("empty-data-flood", TooLarge, "empty DATA without end",
+        |_| vec![Read, Write(response_start()), Flood(data(&[], 0))]),
+    scripted("unknown-frame-flood", TooLarge, "unknown frames without end",
+        |_| vec![Write(settings()), Flood(frame(kind::UNKNOWN, 0, 0, &[0; 100]))]),
+    // Violations of HTTP/2, and three rare answers that it allows.
+    scripted("no-settings", NotGrpc(Speaks::Other), "headers before SETTINGS",
+        |_| vec![Read, Write(response_headers()), Hang]),
+    scripted("window-overflow", NotGrpc(Speaks::Other), "window above 2^31-1",
+        |_| vec![Read, Write(settings()), Write(window_update(0x7fff_ffff)), Hang]),
+    scripted("rst-flood", NotGrpc(Speaks::Other), "RST_STREAM for unopened streams",
+        |_| vec![Write(settings()), Flood(frame(kind::RST_STREAM, 0, 7, &[0; 4]))]),
+    scripted("push-promise", NotGrpc(Speaks::Other), "PUSH_PROMISE",
+        |_| vec![Read, Write(settings()), Write(frame(kind::PUSH_PROMISE, 4, 1, &[0, 0, 0, 2])), Hang]),
+    scripted("frame-too-long", NotGrpc(Speaks::Other), "frame above the size limit",
+        |_| vec![Read, Write(settings()), Write(data(&[0; 20_000], 0)), Hang]),
+    scripted("zero-window", Valid(Dialect::Grpc), "answers with a window of 0",
+        |p| vec![Write(frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])), Read, Write(response(&p.into()))]),
+    scripted("early-hints", Valid(Dialect::Grpc), "answers after a status 103",
+        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "103")], 0)), Write(response(&p.into()))]),
+    scripted("unknown-frame", Valid(Dialect::Grpc), "answers after an unknown frame",
+        |p| vec![Read, Write(settings()), Write(frame(kind::UNKNOWN, 0xff, 9, b"?")), Write(response(&p.into()))]),
     // Other protocols.
-    scripted("http1", |_| vec![Read, Write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec())], |o| speaks(o, Speaks::Http1)),
-    scripted("tls", |_| vec![Read, Write(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())], |o| speaks(o, Speaks::Tls)),
-    scripted("ssh", |_| vec![Write(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Hang], |o| speaks(o, Speaks::Text)),
-    scripted("html", |_| vec![Read, Write(b"<!DOCTYPE html><title>\x1b]0;pwned\x1b\\Router</title>".to_vec())], |o| speaks(o, Speaks::Text)),
-    scripted("http2-page", |_| vec![Read, Write(frames::settings()), Write(frames::headers(&[(":status", "404"), ("content-type", "text/html")], END_STREAM))], |o| speaks(o, Speaks::Other)),
-    scripted("grpc-web", |p| vec![Read, Write(frames::settings()), Write(frames::headers(&[(":status", "200"), ("content-type", "application/grpc-web+proto")], 0)), Write(frames::message(&message(p))), Hang], |o| speaks(o, Speaks::Other)),
-    scripted("garbage", |_| vec![Flood(b"\xb7\x00\xfe\x01\x93\xff".to_vec())], |o| speaks(o, Speaks::Other)),
-    scripted("blanks", |_| vec![Flood(b" \n".to_vec())], |o| speaks(o, Speaks::Text)),
-    // gRPC against its rules.
-    scripted("junk-message", |_| vec![Read, Write(response_start()), Write(frames::message(b"\xff\xff\xff\xff")), Write(ok_trailers())], is_invalid),
-    scripted("compressed", |p| vec![Read, Write(response_start()), Write(frames::data(&[&[1, 0, 0, 0, 40][..], &message(p)].concat(), 0)), Write(ok_trailers())], is_invalid),
-    scripted("short-message", |_| vec![Read, Write(response_start()), Write(frames::data(&[0, 0, 0, 0, 40, 1, 2], END_STREAM))], is_invalid),
-    scripted("no-message", |_| vec![Read, Write(response_start()), Write(ok_trailers())], is_invalid),
-    scripted("no-trailers", |p| vec![Read, Write(response_start()), Write(frames::data(&[&[0, 0, 0, 0, message(p).len() as u8][..], &message(p)].concat(), END_STREAM))], is_invalid),
-    // Data against the contract.
-    scripted("bad-utf8", |_| vec![Read, Write(response_start()), Write(frames::message(b"\x0a\x02\xc3\x28")), Write(ok_trailers())], is_invalid),
-    scripted("no-height", |p| vec![Read, Write(bad_data(p, |m| m.height_cm = None))], is_bad_field),
-    scripted("nan", |p| vec![Read, Write(bad_data(p, |m| m.height_cm = Some(f64::NAN)))], is_bad_field),
-    scripted("infinite", |p| vec![Read, Write(bad_data(p, |m| m.weight_kg = Some(f64::INFINITY)))], is_bad_field),
-    scripted("negative", |p| vec![Read, Write(bad_data(p, |m| m.weight_kg = Some(-60.0)))], is_bad_field),
-    scripted("metres", |p| vec![Read, Write(bad_data(p, |m| m.height_cm = Some(1.78)))], is_bad_field),
-    scripted("no-size", |p| vec![Read, Write(bad_data(p, |m| m.size = 0))], is_bad_field),
-    scripted("unknown-size", |p| vec![Read, Write(bad_data(p, |m| m.size = 99))], is_bad_field),
-    scripted("empty-id", |p| vec![Read, Write(bad_data(p, |m| m.id.clear()))], is_bad_field),
-    scripted("long-id", |p| vec![Read, Write(bad_data(p, |m| m.id = "7".repeat(3_000)))], is_bad_field),
-    scripted("escape-id", |p| vec![Read, Write(bad_data(p, |m| m.id = "\x1b[2J\u{202e}=1+1".to_owned()))], is_bad_field),
-    // A status instead.
-    scripted("status-cancelled", |_| vec![Read, Write(status_code("1"))], |o| has(o, Code::Cancelled)),
-    scripted("status-unknown", |_| vec![Read, Write(status_code("2"))], |o| has(o, Code::Unknown)),
-    scripted("status-invalid-argument", |_| vec![Read, Write(status_code("3"))], |o| has(o, Code::InvalidArgument)),
-    scripted("status-deadline-exceeded", |_| vec![Read, Write(status_code("4"))], |o| has(o, Code::DeadlineExceeded)),
-    scripted("status-not-found", |_| vec![Read, Write(status_code("5"))], |o| has(o, Code::NotFound)),
-    scripted("status-already-exists", |_| vec![Read, Write(status_code("6"))], |o| has(o, Code::AlreadyExists)),
-    scripted("status-permission-denied", |_| vec![Read, Write(status_code("7"))], |o| has(o, Code::PermissionDenied)),
-    scripted("status-resource-exhausted", |_| vec![Read, Write(status_code("8"))], |o| has(o, Code::ResourceExhausted)),
-    scripted("status-failed-precondition", |_| vec![Read, Write(status_code("9"))], |o| has(o, Code::FailedPrecondition)),
-    scripted("status-aborted", |_| vec![Read, Write(status_code("10"))], |o| has(o, Code::Aborted)),
-    scripted("status-out-of-range", |_| vec![Read, Write(status_code("11"))], |o| has(o, Code::OutOfRange)),
-    scripted("status-unimplemented", |_| vec![Read, Write(status_code("12"))], |o| has(o, Code::Unimplemented)),
-    scripted("status-internal", |_| vec![Read, Write(status_code("13"))], |o| has(o, Code::Internal)),
-    scripted("status-unavailable", |_| vec![Read, Write(status_code("14"))], |o| has(o, Code::Unavailable)),
-    scripted("status-data-loss", |_| vec![Read, Write(status_code("15"))], |o| has(o, Code::DataLoss)),
-    scripted("status-unauthenticated", |_| vec![Read, Write(status_code("16"))], |o| has(o, Code::Unauthenticated)),
-    scripted("status-nonsense", |_| vec![Read, Write(status_code("many"))], |o| has(o, Code::Unknown)),
-    scripted("status-pushback", |_| vec![Read, Write(unavailable("-1"))], |o| has(o, Code::Unavailable)),
-    scripted("status-details", |_| vec![Read, Write(frames::settings()), Write(frames::status(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!")]))], |o| has(o, Code::NotFound)),
-    scripted("status-escape", |_| vec![Read, Write(frames::settings()), Write(frames::status(&[("grpc-status", "5"), ("grpc-message", "%1B[31m%E2%80%AE%0D%0A<b>")]))], |o| has(o, Code::NotFound)),
-    scripted("status-late", |p| vec![Read, Write(truncated(p, END)), Write(frames::trailers(&[("grpc-status", "13")]))], |o| has(o, Code::Internal)),
-    // The original exercise's servers.
-    scripted("raw", |p| vec![Write(json(p))], is_raw),
-    scripted("raw-open", |p| vec![Write(json(p)), Hang], is_raw),
-    scripted("raw-dribble", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)], is_raw),
-    scripted("raw-cut", |p| vec![Write(json(p)[..20].to_vec())], is_reset),
-    scripted("raw-mute", |p| vec![Write(json(p)[..20].to_vec()), Hang], in_body),
-    scripted("raw-endless", |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())], is_too_large),
-    scripted("raw-junk", |_| vec![Write(b"{'id': 1}".to_vec())], is_invalid),
-    scripted("raw-metres", |_| vec![Write(br#"{"id":"1","height":1.78,"weight":60,"size":"M"}"#.to_vec())], is_bad_field),
+    scripted("http1", NotGrpc(Speaks::Http1), "HTTP/1.1 400",
+        |_| vec![Read, Write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec())]),
+    scripted("tls", NotGrpc(Speaks::Tls), "TLS alert",
+        |_| vec![Read, Write(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]),
+    scripted("ssh", NotGrpc(Speaks::Text), "SSH banner", |_| vec![Write(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Hang]),
+    scripted("html", NotGrpc(Speaks::Text), "HTML page without HTTP",
+        |_| vec![Read, Write(b"<!DOCTYPE html><title>\x1b]0;pwned\x1b\\Router</title>".to_vec())]),
+    scripted("http2-page", NotGrpc(Speaks::Other), "HTTP/2 404 with text/html",
+        |_| vec![Read, Write(settings()), Write(headers(&[(":status", "404"), ("content-type", "text/html")], END_STREAM))]),
+    scripted("grpc-web", NotGrpc(Speaks::Other), "content type of gRPC-Web",
+        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "200"), ("content-type", "application/grpc-web+proto")], 0)), Write(message_frame(&encoded(p))), Hang]),
+    scripted("garbage", NotGrpc(Speaks::Other), "binary bytes without end",
+        |_| vec![Flood(b"\xb7\x00\xfe\x01\x93\xff".to_vec())]),
+    scripted("whitespace", NotGrpc(Speaks::Text), "white space without end", |_| vec![Flood(b" \n".to_vec())]),
+    // Violations of gRPC.
+    scripted("junk-message", InvalidMessage, "message is not protobuf",
+        |_| vec![Read, Write(response_start()), Write(message_frame(b"\xff\xff\xff\xff")), Write(ok_trailers())]),
+    scripted("compressed", InvalidMessage, "unrequested compression",
+        |p| vec![Read, Write(response_start()), Write(data(&[&[1, 0, 0, 0, 40][..], &encoded(p)].concat(), 0)), Write(ok_trailers())]),
+    scripted("short-message", InvalidMessage, "message ends early",
+        |_| vec![Read, Write(response_start()), Write(data(&[0, 0, 0, 0, 40, 1, 2], END_STREAM))]),
+    scripted("no-message", InvalidMessage, "OK without a message",
+        |_| vec![Read, Write(response_start()), Write(ok_trailers())]),
+    scripted("no-trailers", InvalidMessage, "no trailers",
+        |p| vec![Read, Write(response_start()), Write(data(&[&[0, 0, 0, 0, encoded(p).len() as u8][..], &encoded(p)].concat(), END_STREAM))]),
+    // Violations of the contract of the data.
+    scripted("bad-utf8", InvalidMessage, "id is not UTF-8",
+        |_| vec![Read, Write(response_start()), Write(message_frame(b"\x0a\x02\xc3\x28")), Write(ok_trailers())]),
+    bad_field("no-height", "no height", |m| m.height_cm = None),
+    bad_field("nan", "height is NaN", |m| m.height_cm = Some(f64::NAN)),
+    bad_field("infinite", "weight is infinite", |m| m.weight_kg = Some(f64::INFINITY)),
+    bad_field("negative", "weight is negative", |m| m.weight_kg = Some(-60.0)),
+    bad_field("metres", "height in metres", |m| m.height_cm = Some(1.78)),
+    bad_field("no-size", "no size", |m| m.size = 0),
+    bad_field("unknown-size", "size 99", |m| m.size = 99),
+    bad_field("empty-id", "empty id", |m| m.id.clear()),
+    bad_field("long-id", "id of 3,000 characters", |m| m.id = "7".repeat(3_000)),
+    bad_field("escape-id", "terminal escapes in the id", |m| m.id = "\x1b[2J\u{202e}=1+1".to_owned()),
+    // A status instead of a message.
+    status("status-cancelled", Code::Cancelled),
+    status("status-unknown", Code::Unknown),
+    status("status-invalid-argument", Code::InvalidArgument),
+    status("status-deadline-exceeded", Code::DeadlineExceeded),
+    status("status-not-found", Code::NotFound),
+    status("status-already-exists", Code::AlreadyExists),
+    status("status-permission-denied", Code::PermissionDenied),
+    status("status-resource-exhausted", Code::ResourceExhausted),
+    status("status-failed-precondition", Code::FailedPrecondition),
+    status("status-aborted", Code::Aborted),
+    status("status-out-of-range", Code::OutOfRange),
+    status("status-unimplemented", Code::Unimplemented),
+    status("status-internal", Code::Internal),
+    status("status-unavailable", Code::Unavailable),
+    status("status-data-loss", Code::DataLoss),
+    status("status-unauthenticated", Code::Unauthenticated),
+    scripted("status-nonsense", Status(Code::Unknown), "grpc-status is not a number",
+        |_| vec![Read, Write(status_text("many"))]),
+    scripted("status-pushback", Status(Code::Unavailable), "UNAVAILABLE, do not retry",
+        |_| vec![Read, Write(unavailable_for_good())]),
+    scripted("status-details", Status(Code::NotFound), "NOT_FOUND, malformed details",
+        |_| vec![Read, Write(settings()), Write(trailers_only(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!")]))]),
+    scripted("status-escape", Status(Code::NotFound), "NOT_FOUND, escapes in the text",
+        |_| vec![Read, Write(settings()), Write(trailers_only(&[("grpc-status", "5"), ("grpc-message", "%1B[31m%E2%80%AE%0D%0A<b>")]))]),
+    scripted("status-late", Status(Code::Internal), "INTERNAL after a message",
+        |p| vec![Read, Write(truncated(p, END)), Write(trailers(&[("grpc-status", "13")]))]),
+    // Servers of the original exercise, with and without faults.
+    scripted("raw", Valid(Dialect::Raw), "JSON, as in the exercise", |p| vec![Write(json(p))]),
+    scripted("raw-open", Valid(Dialect::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
+    scripted("raw-chunked", Valid(Dialect::Raw), "JSON in pieces of 7 bytes",
+        |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
+    scripted("raw-truncated", ConnectionReset, "closes within the JSON", |p| vec![Write(json(p)[..20].to_vec())]),
+    scripted("raw-hang", Timeout(Stage::Body), "hangs within the JSON",
+        |p| vec![Write(json(p)[..20].to_vec()), Hang]),
+    scripted("raw-endless", TooLarge, "JSON without end",
+        |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())]),
+    scripted("raw-junk", InvalidMessage, "malformed JSON", |_| vec![Write(b"{'id': 1}".to_vec())]),
+    scripted("raw-metres", InvalidField, "JSON with a height in metres",
+        |_| vec![Write(br#"{"id":"1","height":1.78,"weight":60,"size":"M"}"#.to_vec())]),
 ];
 
-/// Between an answer and a reset that would overtake it.
+/// Before a reset, which would otherwise overtake the bytes that were just sent.
 const RESET_DELAY: Duration = Duration::from_millis(20);
 
-/// Between two bytes that drip: no answer gets through in the time of an attempt.
+/// Between two bytes of a slow answer: long enough that none is complete within an attempt's time.
 const BYTE_PAUSE: Duration = Duration::from_secs(1);
 
-/// A cut behind the message.
+/// Cuts [`truncated`] behind the message.
 const END: usize = usize::MAX;
 
-const fn entry(name: &'static str, kind: FaultKind, expects: fn(&Outcome) -> bool) -> Fault {
+const fn fault(
+    name: &'static str,
+    kind: FaultKind,
+    expected: ExpectedOutcome,
+    description: &'static str,
+) -> Fault {
     Fault {
         name,
+        description,
         kind,
-        expects,
+        expected,
     }
 }
 
 const fn scripted(
     name: &'static str,
+    expected: ExpectedOutcome,
+    description: &'static str,
     script: fn(&Profile) -> Vec<Step>,
-    expects: fn(&Outcome) -> bool,
 ) -> Fault {
-    entry(name, FaultKind::Script(script), expects)
+    fault(name, FaultKind::Script(script), expected, description)
 }
 
-fn is_grpc(outcome: &Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Ok {
-            dialect: Dialect::Grpc,
-            ..
-        }
+const fn status(name: &'static str, code: Code) -> Fault {
+    fault(
+        name,
+        FaultKind::Status(code),
+        Status(code),
+        "that gRPC status",
     )
 }
 
-fn is_raw(outcome: &Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Ok {
-            dialect: Dialect::Raw,
-            ..
+const fn bad_field(
+    name: &'static str,
+    description: &'static str,
+    change: fn(&mut GetProfileResponse),
+) -> Fault {
+    fault(name, FaultKind::BadField(change), InvalidField, description)
+}
+
+impl Fault {
+    /// The outcome that a survey reports.
+    #[must_use]
+    pub fn outcome(&self) -> String {
+        self.expected.to_string()
+    }
+}
+
+impl FaultKind {
+    /// The steps of a fault that is not simulated by a real server.
+    pub(crate) fn script(self, profile: &Profile) -> Option<Vec<Step>> {
+        match self {
+            Self::Status(code) => {
+                let code = (code as i32).to_string();
+                Some(vec![Read, Write(status_text(&code))])
+            }
+            Self::BadField(change) => {
+                let mut message = GetProfileResponse::from(profile);
+                change(&mut message);
+                Some(vec![Read, Write(whole_response(&message))])
+            }
+            Self::Script(steps) => Some(steps(profile)),
+            Self::Healthy
+            | Self::Slow(_)
+            | Self::DuplicateId
+            | Self::RawEndpoint
+            | Self::Refuse => None,
         }
-    )
+    }
 }
 
-fn in_headers(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Timeout(Stage::Headers))
+fn encoded(profile: &Profile) -> Vec<u8> {
+    GetProfileResponse::from(profile).encode_to_vec()
 }
 
-fn in_body(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Timeout(Stage::Body))
+fn encoded_with(profile: &Profile, change: fn(&mut GetProfileResponse)) -> Vec<u8> {
+    let mut message = GetProfileResponse::from(profile);
+    change(&mut message);
+    message.encode_to_vec()
 }
 
-fn is_reset(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Reset)
-}
-
-fn is_too_large(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::TooLarge)
-}
-
-fn is_invalid(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Invalid(Invalid::Message(_)))
-}
-
-fn is_bad_field(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Invalid(Invalid::Field(_)))
-}
-
-fn speaks(outcome: &Outcome, speaks: Speaks) -> bool {
-    matches!(outcome, Outcome::NotGrpc(spoken, _) if *spoken == speaks)
-}
-
-fn has(outcome: &Outcome, code: Code) -> bool {
-    matches!(outcome, Outcome::Status { code: sent, .. } if *sent == code)
-}
-
-fn message(person: &Profile) -> Vec<u8> {
-    GetProfileResponse::from(person).encode_to_vec()
-}
-
-fn message_with(person: &Profile, change: fn(&mut GetProfileResponse)) -> Vec<u8> {
-    let mut response = GetProfileResponse::from(person);
-    change(&mut response);
-    response.encode_to_vec()
-}
-
-/// An honest answer but for its data.
-fn bad_data(person: &Profile, change: fn(&mut GetProfileResponse)) -> Vec<u8> {
-    [
-        response_start(),
-        frames::message(&message_with(person, change)),
-        ok_trailers(),
-    ]
-    .concat()
-}
-
-/// An honest answer up to so many bytes of its message's frame.
-fn truncated(person: &Profile, end: usize) -> Vec<u8> {
-    let mut data = frames::message(&message(person));
+/// A response up to this number of bytes of the frame with the message.
+fn truncated(profile: &Profile, end: usize) -> Vec<u8> {
+    let mut data = message_frame(&encoded(profile));
     data.truncate(end);
     [response_start(), data].concat()
 }
 
-/// What comes before a message, and after it.
+/// A response up to the message.
 fn response_start() -> Vec<u8> {
-    [frames::settings(), frames::response()].concat()
+    [settings(), response_headers()].concat()
 }
 
+/// The trailers of a call that succeeded.
 fn ok_trailers() -> Vec<u8> {
-    frames::trailers(&[("grpc-status", "0")])
+    trailers(&[("grpc-status", "0")])
 }
 
-fn status_code(code: &str) -> Vec<u8> {
+fn status_text(code: &str) -> Vec<u8> {
     let fields = [("grpc-status", code), ("grpc-message", "as%20told")];
-    [frames::settings(), frames::status(&fields)].concat()
+    [settings(), trailers_only(&fields)].concat()
 }
 
-fn unavailable(pushback: &str) -> Vec<u8> {
-    let fields = [("grpc-status", "14"), ("grpc-retry-pushback-ms", pushback)];
-    [frames::settings(), frames::status(&fields)].concat()
+/// UNAVAILABLE with a negative pushback, which forbids retries.
+fn unavailable_for_good() -> Vec<u8> {
+    let fields = [("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")];
+    [settings(), trailers_only(&fields)].concat()
 }
 
-/// One large header in the table, and a thousand references to it at one byte each.
+/// A header of 4,000 bytes that enters the table, and a thousand references to it of one byte each.
 fn hpack_bomb() -> Vec<u8> {
-    let mut block = vec![0x40];
-    block.extend(&frames::block(&[("x", &"y".repeat(4_000))])[1..]);
-    block.resize(block.len() + 1_000, 0xbe);
-    frames::frame(kind::HEADERS, 4, 1, &block)
+    let mut bytes = vec![0x40];
+    bytes.extend(&block(&[("x", &"y".repeat(4_000))])[1..]);
+    bytes.resize(bytes.len() + 1_000, 0xbe);
+    frame(kind::HEADERS, 4, 1, &bytes)
 }
 
-fn json(person: &Profile) -> Vec<u8> {
-    serde_json::to_vec(person).unwrap_or_default()
+fn json(profile: &Profile) -> Vec<u8> {
+    serde_json::to_vec(profile).unwrap_or_default()
 }

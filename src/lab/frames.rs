@@ -1,12 +1,13 @@
-//! HTTP/2 and gRPC bytes, put together by hand: a misbehaving peer cannot be made of a well-behaved library.
+//! HTTP/2 and gRPC bytes written by hand, since libraries do not send invalid ones.
 //!
-//! Frames are RFC 9113, header blocks RFC 7541 without table or Huffman code, messages the gRPC wire format.
+//! Frames follow RFC 9113, header blocks RFC 7541 without dynamic table and Huffman code, messages the gRPC wire
+//! format.
 
 use prost::Message as _;
 
-use crate::{pb::GetProfileResponse, profile::Profile};
+use crate::pb::GetProfileResponse;
 
-/// Frame types.
+/// Frame types (RFC 9113, section 6).
 pub(crate) mod kind {
     pub(crate) const DATA: u8 = 0;
     pub(crate) const HEADERS: u8 = 1;
@@ -23,8 +24,12 @@ pub(crate) mod kind {
 pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// The one stream that a client opens.
+/// The stream of the client's only call.
 const STREAM: u32 = 1;
+
+/// The header fields with which every gRPC response begins.
+const RESPONSE_FIELDS: [(&str, &str); 2] =
+    [(":status", "200"), ("content-type", "application/grpc")];
 
 /// One frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -35,28 +40,28 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// An empty SETTINGS frame, with which every server begins.
+/// An empty SETTINGS frame, which a server must send first.
 pub(crate) fn settings() -> Vec<u8> {
     frame(kind::SETTINGS, 0, 0, &[])
 }
 
 /// RST_STREAM for the call, with an error code.
-pub(crate) fn reset(code: u32) -> Vec<u8> {
+pub(crate) fn rst_stream(code: u32) -> Vec<u8> {
     frame(kind::RST_STREAM, 0, STREAM, &code.to_be_bytes())
 }
 
-/// GOAWAY with the last stream that is answered and an error code.
+/// GOAWAY with the last stream that the server answers, and an error code.
 pub(crate) fn go_away(last: u32, code: u32) -> Vec<u8> {
     let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
     frame(kind::GOAWAY, 0, 0, &payload)
 }
 
-/// Adds to the window of the connection.
-pub(crate) fn window(add: u32) -> Vec<u8> {
+/// WINDOW_UPDATE for the connection.
+pub(crate) fn window_update(add: u32) -> Vec<u8> {
     frame(kind::WINDOW_UPDATE, 0, 0, &add.to_be_bytes())
 }
 
-/// A header list as a block.
+/// The header block of a list of fields.
 pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in fields {
@@ -70,7 +75,7 @@ pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// A string's length as a prefixed integer of 7 bits (RFC 7541, 5.1).
+/// Appends a string's length as an integer with a 7-bit prefix (RFC 7541, section 5.1).
 fn length(bytes: &mut Vec<u8>, length: usize) {
     let Some(mut rest) = length.checked_sub(127) else {
         return bytes.push(length as u8);
@@ -83,7 +88,7 @@ fn length(bytes: &mut Vec<u8>, length: usize) {
     bytes.push(rest as u8);
 }
 
-/// HEADERS with a list, and CONTINUATION where one frame cannot hold it.
+/// HEADERS with a list of fields, and CONTINUATION for what one frame cannot hold.
 pub(crate) fn headers(fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
     const MAX_FRAME: usize = 16_384;
     let block = block(fields);
@@ -104,11 +109,8 @@ pub(crate) fn headers(fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
 }
 
 /// The headers of a gRPC response.
-pub(crate) fn response() -> Vec<u8> {
-    headers(
-        &[(":status", "200"), ("content-type", "application/grpc")],
-        0,
-    )
+pub(crate) fn response_headers() -> Vec<u8> {
+    headers(&RESPONSE_FIELDS, 0)
 }
 
 /// The trailers of a gRPC response.
@@ -116,43 +118,40 @@ pub(crate) fn trailers(fields: &[(&str, &str)]) -> Vec<u8> {
     headers(fields, END_STREAM)
 }
 
-/// A whole response without a message: headers that are trailers.
-pub(crate) fn status(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut all = vec![(":status", "200"), ("content-type", "application/grpc")];
-    all.extend(fields);
-    trailers(&all)
+/// A response without a message: the headers are the trailers (`Trailers-Only` in gRPC's specification).
+pub(crate) fn trailers_only(fields: &[(&str, &str)]) -> Vec<u8> {
+    trailers(&[&RESPONSE_FIELDS, fields].concat())
 }
 
-/// DATA with a message that says its own length.
-pub(crate) fn message(bytes: &[u8]) -> Vec<u8> {
-    prefixed(bytes.len() as u32, bytes)
+/// DATA with a message and its length.
+pub(crate) fn message_frame(message: &[u8]) -> Vec<u8> {
+    message_of_length(message.len() as u32, message)
 }
 
-/// DATA with a message that says any length.
-pub(crate) fn prefixed(length: u32, bytes: &[u8]) -> Vec<u8> {
+/// DATA with a message and any number as its length.
+pub(crate) fn message_of_length(length: u32, message: &[u8]) -> Vec<u8> {
     let mut payload = vec![0];
     payload.extend(length.to_be_bytes());
-    payload.extend(bytes);
+    payload.extend(message);
     data(&payload, 0)
 }
 
-/// DATA with any bytes.
+/// DATA with any payload.
 pub(crate) fn data(payload: &[u8], flags: u8) -> Vec<u8> {
     frame(kind::DATA, flags, STREAM, payload)
 }
 
-/// A whole and honest response, SETTINGS included.
-pub(crate) fn healthy(person: &Profile) -> Vec<u8> {
-    answer(&GetProfileResponse::from(person))
-}
-
-/// A whole response with any message.
-pub(crate) fn answer(response: &GetProfileResponse) -> Vec<u8> {
+/// A correct response to a call, from headers to trailers.
+pub(crate) fn response(message: &GetProfileResponse) -> Vec<u8> {
     [
-        settings(),
-        self::response(),
-        message(&response.encode_to_vec()),
+        response_headers(),
+        message_frame(&message.encode_to_vec()),
         trailers(&[("grpc-status", "0")]),
     ]
     .concat()
+}
+
+/// All that a server sends on a connection with one call.
+pub(crate) fn whole_response(message: &GetProfileResponse) -> Vec<u8> {
+    [settings(), response(message)].concat()
 }

@@ -158,8 +158,11 @@ async fn serve(stream: TcpStream, peer: SocketAddr, context: Arc<Context>) {
             sleep(delay).await;
             server.connection(stream, peer).await;
         }
-        FaultKind::Script(steps) => script::run(stream, steps(&seats.people[seat])).await,
-        // Not reachable: its port is not listened on.
-        FaultKind::Refuse => {}
+        kind => {
+            // A seat that refuses has no script, and no connections either.
+            if let Some(steps) = kind.script(&seats.people[seat]) {
+                script::run(stream, steps).await;
+            }
+        }
     }
 }

@@ -20,6 +20,6 @@ pub use crate::lab::{
     config::Config,
     expected::Expected,
     fault_list::{FaultList, FaultListError},
-    faults::Fault,
+    faults::{FAULTS, Fault, HEALTHY},
     room::{Error, Room},
 };

@@ -1,4 +1,4 @@
-//! The simulated room, asked over real connections.
+//! The simulated room, surveyed over real connections, and `labrpc lab`.
 
 use std::{future::pending, time::Duration};
 
@@ -7,6 +7,8 @@ use labrpc::{
     profile::Profile,
     survey::{self, outcome::Answer},
 };
+
+use crate::support::run;
 
 async fn ask(room: &Room) -> Vec<Answer> {
     let config = survey::Config::default();
@@ -23,7 +25,7 @@ fn profiles(answers: &[Answer]) -> Vec<&Profile> {
 }
 
 #[tokio::test]
-async fn every_seat_of_a_room_answers_for_its_own_person() {
+async fn every_seat_serves_its_own_profile() {
     for ports in [false, true] {
         let room = Room::start(lab::Config {
             seats: 200,
@@ -39,7 +41,7 @@ async fn every_seat_of_a_room_answers_for_its_own_person() {
 }
 
 #[tokio::test]
-async fn a_closed_room_refuses_and_can_be_opened_again_on_its_port() {
+async fn closed_room_refuses_connections_and_can_reopen_on_its_port() {
     let config = lab::Config {
         seats: 3,
         ..lab::Config::default()
@@ -89,18 +91,18 @@ async fn seats_refuse_connections_until_they_join() {
     }
 }
 
-/// Every behaviour of the zoo some times over, and the outcome that the seed says for each.
+/// Every fault at least twice.
 #[tokio::test]
-async fn the_whole_zoo_is_accounted_for() {
+async fn every_fault_leads_to_its_expected_outcome() {
     let room = Room::start(lab::Config {
         seats: 240,
-        faults: "zoo=95%".parse().unwrap(),
+        faults: "all=95%".parse().unwrap(),
         ..lab::Config::default()
     })
     .await
     .unwrap();
     let config = survey::Config {
-        // An outcome that is not a timeout must not become one on a machine that has other things to do.
+        // Long enough that only a fault that hangs leads to a timeout, even on a busy machine.
         max_time: Duration::from_secs(8),
         ..survey::Config::default()
     };
@@ -113,4 +115,29 @@ async fn the_whole_zoo_is_accounted_for() {
         .map(|(seat, answer)| (room.expected(seat).fault.name, &answer.outcome))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn room_without_seats_is_wrong_usage() {
+    let output = run(["lab", "--seats", "0"]);
+    assert_eq!(output.status, 2, "{output:?}");
+}
+
+#[test]
+fn unknown_fault_is_rejected_with_the_nearest_name() {
+    let output = run(["lab", "--faults", "hangs=1"]);
+    assert_eq!(output.status, 2, "{output:?}");
+    assert!(output.stderr.contains("did you mean hang?"), "{output:?}");
+}
+
+#[test]
+fn help_lists_every_fault_with_its_outcome() {
+    let help = run(["lab", "--help"]).stdout;
+    for fault in lab::FAULTS {
+        let listed = help.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(fault.name) && line.contains(&fault.outcome())
+        });
+        assert!(listed, "{}: {help}", fault.name);
+    }
 }

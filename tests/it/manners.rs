@@ -378,7 +378,7 @@ fn a_profile_is_written_where_it_was_asked_for() {
 
 #[test]
 fn a_room_of_more_faults_than_seats_is_wrong_usage() {
-    let output = run(["lab", "--seats", "2", "--faults", "mute=3"]);
+    let output = run(["lab", "--seats", "2", "--faults", "hang=3"]);
     assert_eq!(output.status, 2, "{output:?}");
     assert!(!output.stderr.contains("--port"), "{output:?}");
 }

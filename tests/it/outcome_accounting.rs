@@ -17,7 +17,7 @@ fn room(seats: usize, seed: u64) -> lab::Config {
         seats,
         seed,
         // One in ten is slow, dead, hostile or wrong.
-        faults: "zoo=10%".parse().unwrap(),
+        faults: "all=10%".parse().unwrap(),
         ..lab::Config::default()
     }
 }

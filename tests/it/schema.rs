@@ -5,14 +5,14 @@ use std::{path::Path, process::Command};
 use crate::support::{self, Running, file, labrpc, output};
 
 #[test]
-fn reports_of_the_whole_zoo_are_valid() {
+fn reports_with_every_fault_match_the_schema() {
     let Some(python) = support::python("jsonschema") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts.txt");
     let mut lab = labrpc();
-    lab.args(["lab", "--seats", "300", "--faults", "zoo=200"]);
+    lab.args(["lab", "--seats", "300", "--faults", "all=200"]);
     lab.stdout(std::fs::File::create(&hosts).unwrap());
     let _lab = Running::start(&mut lab, |line| line.contains("seats are open"));
 

@@ -50,11 +50,11 @@ fn csv(arguments: &[&str], input: &Path, path: &Path) {
     assert!([0, 3].contains(&output.status), "{output:?}");
 }
 
-/// A survey of the whole zoo and of three people whose ids begin with a minus sign, two of them twins.
+/// A survey of every fault and of three people whose ids begin with a minus sign, two of them twins.
 fn surveyed(folder: &Path) -> PathBuf {
     let hosts = folder.join("hosts.txt");
     let mut lab = labrpc();
-    lab.args(["lab", "--seats", "200", "--faults", "zoo=50%,escape-id=2"])
+    lab.args(["lab", "--seats", "200", "--faults", "all=50%,escape-id=2"])
         .stdout(fs::File::create(&hosts).unwrap());
     let _room = Running::start(&mut lab, |line| line.contains("seats are open"));
     let people = ["-1-2", "--1", "-x"].map(person);

@@ -139,7 +139,7 @@ async fn the_deadline_of_a_run_ends_it() {
 async fn a_stalled_body_hangs_a_channel_with_a_timeout_and_not_a_survey() {
     let room = Room::start(lab::Config {
         seats: 1,
-        faults: "mute-headers=1".parse().unwrap(),
+        faults: "hang-headers=1".parse().unwrap(),
         ..lab::Config::default()
     })
     .await
