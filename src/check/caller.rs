@@ -1,4 +1,4 @@
-//! A connection that generated clients can call over, and that can be misused.
+//! An HTTP/2 connection for any gRPC call, valid or not.
 
 use std::{
     convert::Infallible,
@@ -15,22 +15,23 @@ use hyper::{
     client::conn::http2,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
 use tokio::task::JoinSet;
 use tonic::{Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::{
-    pb::{GetProfileRequest, GetProfileResponse},
-    survey::{attempt::Asker, endpoint::Endpoint, outcome::Outcome},
-};
+use crate::survey::{attempt::Asker, endpoint::Endpoint, outcome::Outcome};
 
-/// One HTTP/2 connection. The last clone closes it.
+/// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
+pub(super) const MAX_MESSAGE: usize = 256 * 1024;
+
+/// One HTTP/2 connection. Dropping the last clone closes it.
 #[derive(Clone)]
 pub(super) struct Caller {
     streams: http2::SendRequest<tonic::body::Body>,
-    /// What the URIs of calls begin with.
-    pub(super) origin: Uri,
-    /// The connection, which is driven until nobody holds it any more.
+    /// Scheme and authority for the URIs of calls.
+    origin: Uri,
+    /// Drives the connection.
     _driver: Arc<JoinSet<()>>,
 }
 
@@ -39,8 +40,8 @@ impl Caller {
     ///
     /// # Errors
     /// The outcome that a survey would have had.
-    pub(super) async fn connect(asker: &Asker, endpoint: &Endpoint) -> Result<Self, Outcome> {
-        let (stream, origin) = asker.open(endpoint).await?;
+    pub(super) async fn connect(client: &Asker, endpoint: &Endpoint) -> Result<Self, Outcome> {
+        let (stream, origin) = client.open(endpoint).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(64 * 1024)
             .initial_connection_window_size(512 * 1024)
@@ -49,7 +50,7 @@ impl Caller {
             .await;
         let (streams, connection) = handshake.map_err(|_| Outcome::Reset)?;
         let mut driver = JoinSet::new();
-        // How the connection ended shows in the calls.
+        // An error of the connection is reported by the calls on it.
         driver.spawn(async { drop(connection.await) });
         Ok(Self {
             streams,
@@ -65,29 +66,54 @@ impl Caller {
         Uri::from_parts(parts).unwrap_or_default()
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub(super) async fn send(
         &mut self,
         request: Request<tonic::body::Body>,
     ) -> hyper::Result<Response<tonic::body::Body>> {
         self.streams.ready().await?;
-        self.streams.send_request(request).await.map(readable)
+        let response = self.streams.send_request(request).await;
+        response.map(without_status_details)
     }
 
-    /// Calls a method that takes and gives what `GetProfile` does.
-    pub(super) async fn unary(self, path: &'static str) -> Result<GetProfileResponse, Status> {
-        let origin = self.origin.clone();
-        let mut client = Grpc::with_origin(self, origin).max_decoding_message_size(4 * 1024);
-        client
-            .ready()
-            .await
-            .map_err(|error| Status::unavailable(error.to_string()))?;
-        let request = tonic::Request::new(GetProfileRequest {});
-        let codec = ProstCodec::default();
-        let answer = client
-            .unary(request, PathAndQuery::from_static(path), codec)
+    /// Calls a unary method.
+    pub(super) async fn unary<Q, R>(self, path: &'static str, request: Q) -> Result<R, Status>
+    where
+        Q: Message + 'static,
+        R: Message + Default + 'static,
+    {
+        let path = PathAndQuery::from_static(path);
+        let mut client = self.into_client().await?;
+        let request = tonic::Request::new(request);
+        let response = client.unary(request, path, ProstCodec::default()).await?;
+        Ok(response.into_inner())
+    }
+
+    /// Calls a streaming method with one message, and returns the first one of the response.
+    pub(super) async fn first_response<Q, R>(
+        self,
+        path: &'static str,
+        request: Q,
+    ) -> Result<Option<R>, Status>
+    where
+        Q: Message + 'static,
+        R: Message + Default + 'static,
+    {
+        let path = PathAndQuery::from_static(path);
+        let mut client = self.into_client().await?;
+        let requests = tonic::Request::new(tokio_stream::once(request));
+        let responses = client
+            .streaming(requests, path, ProstCodec::default())
             .await?;
-        Ok(answer.into_inner())
+        responses.into_inner().message().await
+    }
+
+    async fn into_client(self) -> Result<Grpc<Self>, Status> {
+        let origin = self.origin.clone();
+        let mut client = Grpc::with_origin(self, origin).max_decoding_message_size(MAX_MESSAGE);
+        let ready = client.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(client)
     }
 }
 
@@ -102,12 +128,12 @@ impl tower_service::Service<Request<tonic::body::Body>> for Caller {
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
         let response = self.streams.send_request(request);
-        Box::pin(async { response.await.map(readable) })
+        Box::pin(async { response.await.map(without_status_details) })
     }
 }
 
-/// A response without the details of a status: tonic panics if they are not base64, and nothing here reads them.
-fn readable(mut response: Response<Incoming>) -> Response<tonic::body::Body> {
+/// Removes the details of a status, which are not used here: tonic panics if they are not valid base64.
+fn without_status_details(mut response: Response<Incoming>) -> Response<tonic::body::Body> {
     response.headers_mut().remove(Status::GRPC_STATUS_DETAILS);
     response.map(|body| {
         tonic::body::Body::new(body.map_frame(|mut frame| {
@@ -119,10 +145,10 @@ fn readable(mut response: Response<Incoming>) -> Response<tonic::body::Body> {
     })
 }
 
-/// A request's body that neither comes nor ends.
-pub(super) fn never() -> tonic::body::Body {
-    struct Never;
-    impl Body for Never {
+/// The body of a request that neither sends anything nor ends.
+pub(super) fn pending_body() -> tonic::body::Body {
+    struct Pending;
+    impl Body for Pending {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -133,5 +159,5 @@ pub(super) fn never() -> tonic::body::Body {
             Poll::Pending
         }
     }
-    tonic::body::Body::new(Never)
+    tonic::body::Body::new(Pending)
 }

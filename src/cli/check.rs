@@ -28,7 +28,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         }
     }))?;
     printed(written)?;
-    if checks.iter().any(|check| check.verdict.is_fail()) {
+    if checks.iter().any(|check| check.result.is_fail()) {
         Ok(Exit::TooFew)
     } else {
         Ok(Exit::Success)

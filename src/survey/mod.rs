@@ -7,7 +7,7 @@
 
 pub(crate) mod attempt;
 mod call;
-mod connect;
+pub(crate) mod connect;
 pub mod endpoint;
 pub mod hosts;
 pub mod outcome;

@@ -131,7 +131,7 @@ async fn servers_that_are_no_grpc_servers() {
     for (endpoint, seen) in [
         (
             peer::says(b"SSH-2.0-OpenSSH_9.2\r\n").await,
-            "it says SSH-2.0",
+            "it sent SSH-2.0",
         ),
         (peer::says(b"").await, "reset"),
         (peer::mute().await, "timeout (headers)"),

@@ -1,0 +1,115 @@
+//! Checks below gRPC: the connection, the HTTP/2 preface, and a connection that breaks within a request.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::timeout,
+};
+
+use crate::{
+    check::{
+        result::{CheckResult, describe},
+        target::Target,
+    },
+    survey::{
+        connect::Stream,
+        outcome::{Outcome, Stage},
+    },
+    untrusted::Untrusted,
+};
+
+/// Time for a server to close a connection after its client has.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Time for the first byte of a server's SETTINGS before a request is broken off.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The client's connection preface with an empty SETTINGS frame (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// The header of a HEADERS frame whose 64 bytes of payload are never sent.
+const HALF_A_REQUEST: &[u8] = b"\0\0\x40\x01\x05\0\0\0\x01";
+
+pub(super) async fn reachable(target: &mut Target) -> CheckResult {
+    target.connection = Some(match target.client.open(&target.endpoint).await {
+        Ok((stream, _)) => Ok(stream),
+        // TCP has connected, so the server is reachable; the next check reports the handshake.
+        Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(Stage::Tls))) => Err(outcome),
+        Err(outcome) => return CheckResult::from_outcome(&outcome),
+    });
+    CheckResult::Pass(target.endpoint.to_string())
+}
+
+/// Sends the preface, and expects a SETTINGS frame first.
+pub(super) async fn preface(target: &mut Target) -> CheckResult {
+    let mut stream = match target.connection.take() {
+        Some(Ok(stream)) => stream,
+        Some(Err(outcome)) => return CheckResult::from_outcome(&outcome),
+        None => return CheckResult::from_outcome(&Outcome::Reset),
+    };
+    // A failed write shows in what is read.
+    let _ = stream.write_all(PREFACE).await;
+    let _ = stream.flush().await;
+    let mut header = [0; 9];
+    let mut length = 0;
+    let reading = async {
+        while length < header.len() {
+            match stream.read(&mut header[length..]).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => length += read,
+            }
+        }
+    };
+    let timed_out = timeout(target.config.max_time, reading).await.is_err();
+    close(stream).await;
+    match &header[..length] {
+        [0, _, _, 4, 0, 0, 0, 0, 0] => CheckResult::Pass("SETTINGS came first".to_owned()),
+        [] if timed_out => CheckResult::from_outcome(&Outcome::Timeout(Stage::Headers)),
+        [] => CheckResult::from_outcome(&Outcome::Reset),
+        [b'{', ..] => CheckResult::fail(
+            "it sends a JSON object at once, as the original exercise's servers do",
+            "a survey understands that, gRPC callers do not",
+        ),
+        bytes => CheckResult::fail(
+            format!("it sent {}", Untrusted::from_bytes(bytes)),
+            "callers speak gRPC, which is HTTP/2; is the right server running on this port?",
+        ),
+    }
+}
+
+/// Closes a connection without a reset, which some servers do not survive; that is another check.
+async fn close(mut stream: Stream) {
+    let _ = stream.shutdown().await;
+    let mut rest = [0; 512];
+    let draining = async { while let Ok(1..) = stream.read(&mut rest).await {} };
+    let _ = timeout(CLOSE_TIMEOUT, draining).await;
+}
+
+/// Breaks a connection off within a request, and asks for the profile once more.
+pub(super) async fn disconnect(target: &mut Target) -> CheckResult {
+    match target.client.open(&target.endpoint).await {
+        Ok((mut stream, _)) => {
+            // A failed write means that the connection is broken already.
+            let _ = stream.write_all(PREFACE).await;
+            let _ = stream.write_all(HALF_A_REQUEST).await;
+            let _ = stream.flush().await;
+            // Bytes that stay unread make the system end the connection with a reset.
+            let _ = timeout(SETTINGS_TIMEOUT, stream.read_u8()).await;
+        }
+        Err(outcome) => return CheckResult::from_outcome(&outcome),
+    }
+    match target.ask().await.outcome {
+        Outcome::Ok { profile, .. } if Some(&profile) == target.profile.as_ref() => {
+            CheckResult::Pass("it answers as before".to_owned())
+        }
+        Outcome::Ok { .. } => CheckResult::fail(
+            "it answers with another profile",
+            "keep the state of a connection apart from the state of the server",
+        ),
+        outcome => CheckResult::fail(
+            format!("then {}", describe(&outcome)),
+            "an error on one connection must not end the server",
+        ),
+    }
+}
