@@ -1,8 +1,8 @@
-//! What the proto file says, as a list of facts that another description can be held against.
+//! Compares a reflected description of the service with `proto/profile.proto`.
 //!
-//! A fact is something that a caller depends on: a method's messages, a field's number, type and names, a value
-//! of the enumeration. Comments, options and the order of things are not, and neither is what a later version
-//! adds.
+//! Both become lists of facts that callers depend on: the messages of a method, number, type and names of a
+//! field, values of the enumeration. Comments, options and order are left out, and additions of a later version
+//! are accepted.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use prost_types::{
 
 use crate::{pb::FILE_DESCRIPTOR_SET, untrusted::Untrusted};
 
-/// Every fact of the contract that a server's description lacks or contradicts, as a sentence.
+/// Every fact of the contract that a server's description lacks or contradicts, in words.
 pub(super) fn differences(theirs: &[FileDescriptorProto]) -> Vec<String> {
     let contract = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET)
         .expect("the build wrote these bytes with the same library");
@@ -70,7 +70,7 @@ fn message_facts(scope: &str, message: &DescriptorProto, facts: &mut Facts) {
     for enumeration in &message.enum_type {
         enum_facts(&scope, enumeration, facts);
     }
-    // One level: the contract has no deeper ones, and a peer's description may be nested without end.
+    // Nested messages are left out: the contract has none, and a peer could nest them without limit.
 }
 
 fn field_fact(field: &FieldDescriptorProto) -> String {
@@ -85,7 +85,7 @@ fn field_fact(field: &FieldDescriptorProto) -> String {
         _ if field.proto3_optional() => "optional ",
         _ => "",
     };
-    // Some generators leave the JSON name out where it is the usual one.
+    // Some generators omit the JSON name where it is the default.
     let json = match field.json_name() {
         "" => lower_camel(field.name()),
         name => name.to_owned(),
@@ -102,7 +102,7 @@ fn enum_facts(scope: &str, enumeration: &EnumDescriptorProto, facts: &mut Facts)
     }
 }
 
-/// The JSON name of a field that does not say another (protobuf, "JSON mapping").
+/// The default JSON name of a field (protobuf, "JSON mapping").
 fn lower_camel(name: &str) -> String {
     let mut upper = false;
     name.chars()
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contract_is_itself_and_may_grow() {
+    fn equal_and_extended_descriptions_have_no_differences() {
         let mut files = contract();
         assert_eq!(differences(&files), Vec::<String>::new());
         files[0].source_code_info = None;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_deviation_is_named() {
+    fn changed_and_missing_facts_are_named() {
         let changed = |change: fn(&mut FileDescriptorProto)| {
             let mut files = contract();
             change(&mut files[0]);

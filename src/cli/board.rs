@@ -1,4 +1,4 @@
-//! `labrpc board`: the room as a live page.
+//! `labrpc board`: a live page of the room.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,16 +18,16 @@ use crate::cli::{
     signals::Signals,
 };
 
-/// Between two seats of a simulated room that join.
+/// Time between two seats of the simulated room that join.
 const JOIN_INTERVAL: Duration = Duration::from_millis(700);
 
-/// Longest time until all seats of a simulated room have joined.
+/// Longest time until all seats of the simulated room have joined.
 const MAX_JOIN_TIME: Duration = Duration::from_secs(30);
 
-/// Show the room on a page that keeps itself up to date, for the projector.
+/// Show the room as a live page, for the projector.
 ///
-/// The page shows who has answered, who is most alike and what failed. It is served to this machine alone unless
-/// --listen says otherwise.
+/// The page shows which seats have answered, which people are most alike, and what failed. It is served to this
+/// machine alone unless --listen gives another address.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
@@ -49,7 +49,7 @@ pub(crate) struct Args {
         env = "LABRPC_DEMO"
     )]
     demo: Option<u16>,
-    /// Where the page is served.
+    /// The address to serve the page at.
     #[arg(
         long,
         value_name = "IP:PORT",
@@ -57,10 +57,12 @@ pub(crate) struct Args {
         env = "LABRPC_BOARD_LISTEN"
     )]
     listen: SocketAddr,
-    /// From the start of one survey to the start of the next.
+    /// Time from the start of one survey to the start of the next.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::parse, env = "LABRPC_EVERY")]
     every: Duration,
-    /// Show pseudonyms instead of ids, and no heights, weights or sizes. The addresses still say who sits where.
+    /// Show pseudonyms instead of ids, and no heights, weights or sizes.
+    ///
+    /// The addresses are shown, and may identify the people.
     #[arg(long, env = "LABRPC_ANONYMOUS")]
     anonymous: bool,
     #[command(flatten)]
@@ -76,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn show(args: Args) -> Result<Exit, Failure> {
-    // Held to the end of the board: dropping a room closes it.
+    // Kept to the end of the board, since dropping a room closes it.
     let room = match args.demo {
         Some(seats) => Some(demo(seats).await?),
         None => None,
@@ -86,9 +88,8 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         None => args.list.hosts()?,
     };
     if hosts.is_empty() {
-        return Err(
-            Failure::usage("nobody to ask").hint("give endpoints, or --hosts FILE, or try --demo")
-        );
+        return Err(Failure::usage("no endpoints to ask")
+            .hint("give endpoints, or --hosts FILE, or try --demo"));
     }
     let config = board::Config {
         survey: survey::Config {
@@ -112,7 +113,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::io(args.listen, &error))?;
     if !address.ip().is_loopback() && !args.anonymous {
         say!(
-            "warning: whoever can reach {address} sees ids, heights and weights\n\
+            "warning: every machine that can reach {address} sees ids, heights and weights\n\
              hint: --anonymous hides them; the default --listen is this machine alone"
         );
     }
@@ -125,7 +126,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     })
     .await
     .map_err(|error| Failure::io("board", &error))?;
-    // Being stopped is how a board ends.
+    // A signal is the normal end of a board.
     Ok(Exit::Success)
 }
 

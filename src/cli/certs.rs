@@ -1,4 +1,4 @@
-//! `labrpc certs`: a lab's own certificate authority, in two commands.
+//! `labrpc certs`: creates a certificate authority for a lab and issues its certificates.
 
 use std::{
     io::{self, Write as _},
@@ -10,7 +10,7 @@ use labrpc::tls::authority::{self, Files, Name};
 
 use crate::cli::{Exit, Failure, output::printed};
 
-/// Make a lab's own certificate authority and its certificates.
+/// Create a certificate authority for a lab, and its certificates.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
@@ -25,15 +25,15 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Certs {
-    /// Make a certificate authority: DIR/ca.pem, for everybody, and DIR/ca.key.pem, for nobody else.
+    /// Create a certificate authority: DIR/ca.pem to distribute, and DIR/ca.key.pem to keep secret.
     Ca {
-        /// The folder; it is made if need be.
+        /// The folder; it is created if missing.
         dir: PathBuf,
     },
-    /// Make one certificate for all the names, signed by the authority in DIR.
+    /// Issue one certificate for all the names, signed by the authority in DIR.
     ///
-    /// It is written to DIR/NAME.pem and DIR/NAME.key.pem after the first name, and serves a server as well as
-    /// a caller.
+    /// It is written to DIR/NAME.pem and DIR/NAME.key.pem, where NAME is the first name, and is valid for servers
+    /// and clients.
     Issue {
         /// The folder with ca.pem and ca.key.pem.
         dir: PathBuf,

@@ -1,4 +1,4 @@
-//! `labrpc check`: one server examined.
+//! `labrpc check`: examines one server.
 
 use std::io::{self, Write as _};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
     let mut written = Ok(());
     let checks = runtime::all_threads(check::run(&endpoint, &config, |check| {
-        // Line by line: somebody is watching, and one of them takes seconds.
+        // Line by line, since some checks take seconds.
         if written.is_ok() {
             written = write(check);
         }

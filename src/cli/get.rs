@@ -1,4 +1,4 @@
-//! `labrpc get`: one profile from one host.
+//! `labrpc get`: fetches one profile from one host.
 
 use std::io::{self, Write as _};
 
@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     })
 }
 
-/// The code that a gRPC client would have had for an outcome (PROTOCOL-HTTP2.md and the list of status codes).
+/// The code that a gRPC client would report for an outcome (gRPC's PROTOCOL-HTTP2.md and statuscodes.md).
 fn code(outcome: &Outcome) -> Code {
     match outcome {
         Outcome::Status { code, .. } => *code,
@@ -55,7 +55,7 @@ fn code(outcome: &Outcome) -> Code {
         Outcome::Invalid(_) => Code::DataLoss,
         Outcome::Cancelled => Code::Cancelled,
         Outcome::Local { .. } => Code::Internal,
-        // One endpoint is neither listed twice nor has it somebody else's id.
+        // Not outcomes of a survey of one endpoint that failed.
         Outcome::Ok { .. } | Outcome::DuplicateLine { .. } | Outcome::DuplicateId { .. } => {
             Code::Unknown
         }

@@ -1,4 +1,4 @@
-//! `labrpc init`: one's own profile, by question and answer.
+//! `labrpc init`: writes a profile file from answers on the terminal.
 
 use std::{
     fmt::Display,
@@ -20,7 +20,7 @@ Examples:
   labrpc init
   labrpc init --profile ~/.config/labrpc/profile.toml")]
 pub(crate) struct Args {
-    /// The file to write; nothing is overwritten.
+    /// The file to write; an existing one is not overwritten.
     #[arg(
         long,
         value_name = "FILE",
@@ -33,10 +33,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let path = &args.profile;
     let exists = || {
-        Failure::usage(format_args!("{} is there already", path.display()))
+        Failure::usage(format_args!("{} already exists", path.display()))
             .hint("edit it, or remove it first; nothing is overwritten")
     };
-    // Better said before the questions than after them.
+    // Reported before the questions rather than after them.
     if path.exists() {
         return Err(exists());
     }
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let text = toml::to_string(&profile).map_err(Failure::internal)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    // A height and a weight are nobody else's business.
+    // Height and weight are private.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Asks until the answer is a good one.
+/// Asks until the answer is valid.
 fn ask<T: FromStr<Err = Error> + Display>(
     answers: &mut impl BufRead,
     question: &str,
@@ -91,8 +91,10 @@ fn ask<T: FromStr<Err = Error> + Display>(
             .map_err(|error| Failure::io("answer", &error))?;
         if read == 0 {
             say!("");
-            return Err(Failure::usage("the answers ended before the questions")
-                .hint("give one line each: id, height, weight, size"));
+            return Err(
+                Failure::usage("input ended before all four values were given")
+                    .hint("give one line each: id, height, weight, size"),
+            );
         }
         match line.trim().parse() {
             Ok(value) => return Ok(value),

@@ -1,10 +1,10 @@
-//! Synthetic people: nobody's data, distributed as a class of students is.
+//! Synthetic people, distributed like a class of students.
 //!
 //! Half are men, half women. Heights are normal with 173 ± 6 cm and 161 ± 5.5 cm, body-mass indices log-normal
 //! around 21.8 and 20.6 kg/m² with a standard deviation of 0.13 in the logarithm, which gives weights their
 //! correlation with height and their long upper tail. People answer in round numbers: heights in whole
-//! centimetres, weights in whole kilograms and one time in four in half ones, so that ties are normal. The size
-//! follows height and index with a step's worth of taste.
+//! centimetres, weights in whole kilograms and one time in four in half ones, so ties are common. The size
+//! follows height and index, with a standard deviation of half a size.
 
 use std::f64::consts::TAU;
 
@@ -12,10 +12,10 @@ use fastrand::Rng;
 
 use crate::profile::{Height, Id, Profile, Size, Weight};
 
-/// Ids run through this many before they repeat.
+/// Number of distinct ids; a larger room repeats them.
 const IDS: usize = 10_000_000;
 
-/// So many people, the same ones for the same seed, with distinct ids up to ten million.
+/// Generates people: the same ones for the same seed, with distinct ids for up to ten million.
 pub(crate) fn people(count: usize, seed: u64) -> Vec<Profile> {
     let mut rng = Rng::with_seed(seed);
     let first = rng.usize(..IDS);
@@ -40,7 +40,7 @@ fn person(rng: &mut Rng, number: usize) -> Profile {
     let size = Size::ALL[(step.round().clamp(1.0, 8.0) - 1.0) as usize];
     Profile {
         id: id(number),
-        // Eight standard deviations and more lie within the ranges; the clamp is for the others.
+        // The ranges hold eight standard deviations; the clamp is for values beyond.
         height: Height::try_from(height.clamp(Height::MIN.value(), Height::MAX.value()))
             .expect("clamped to the range"),
         weight: Weight::try_from(weight.clamp(Weight::MIN.value(), Weight::MAX.value()))
@@ -49,20 +49,20 @@ fn person(rng: &mut Rng, number: usize) -> Profile {
     }
 }
 
-/// Ten digits, as the room's student ids have. Neighbours get numbers far apart.
+/// An id of ten digits, like a student id. Neighbours get numbers far apart.
 fn id(number: usize) -> Id {
-    // Coprime to the number of ids: every id occurs once.
+    // Coprime to the number of ids, so every id occurs once.
     const STRIDE: usize = 7_919;
     let number = 1_520_000_000 + number % IDS * STRIDE % IDS;
     number
         .to_string()
         .parse()
-        .expect("ten digits are a good id")
+        .expect("ten digits are a valid id")
 }
 
-/// A standard normal deviate, after Box and Muller.
+/// A standard normal deviate (Box-Muller transform).
 fn normal(rng: &mut Rng) -> f64 {
-    // Not 0, of which there is no logarithm.
+    // In (0, 1], since 0 has no logarithm.
     let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
     radius * (TAU * rng.f64()).cos()
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_decides_and_ids_are_distinct() {
+    fn same_seed_gives_same_people_with_distinct_ids() {
         let room = people(100_000, 7);
         assert_eq!(room, people(100_000, 7));
         assert_ne!(room[..40], people(40, 8)[..]);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distribution_is_as_documented() {
+    fn distribution_matches_its_documentation() {
         let room = people(100_000, 1);
         let mean = |of: fn(&Profile) -> f64| room.iter().map(of).sum::<f64>() / room.len() as f64;
         let height = mean(|p| p.height.value());

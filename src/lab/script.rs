@@ -1,4 +1,4 @@
-//! What a misbehaving seat does with a connection: a few steps, played in order.
+//! What a seat with a fault does on a connection: a list of steps, run in order.
 
 use std::{io, time::Duration};
 
@@ -9,33 +9,33 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long a peer is borne with that neither speaks nor leaves.
+/// Time for a client to close its side, after which the connection is closed here.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One step of a seat's behaviour. After the last one the connection is closed in good order.
+/// One step of a script. After the last one the connection is closed with FIN.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Read until the client has sent something.
+    /// Read once, so that the client has sent something.
     Read,
-    /// Send bytes.
+    /// Write bytes.
     Write(Vec<u8>),
-    /// Send bytes one by one, so far apart.
+    /// Write bytes one by one, with a pause after each.
     Trickle(Vec<u8>, Duration),
-    /// Send bytes in pieces of this length, without a pause that a busy machine could stretch.
+    /// Write bytes in pieces of this length. They are not timed, since a pause could grow on a busy machine.
     Chunks(Vec<u8>, usize),
-    /// Send bytes again and again, until the client has had enough.
+    /// Write the same bytes until the client closes.
     Flood(Vec<u8>),
-    /// Write nothing for so long.
+    /// Wait.
     Sleep(Duration),
-    /// Write nothing more, and wait for the client to leave.
+    /// Write nothing more, and wait for the client to close.
     Hang,
-    /// Send RST and be gone.
+    /// Close with RST.
     Reset,
 }
 
-/// Plays the steps on a connection. A client that leaves ends it.
+/// Runs the steps on a connection, until the client closes it.
 pub(crate) async fn run(mut stream: TcpStream, steps: Vec<Step>) {
-    // An error would only let bytes travel together.
+    // Without it, bytes of several steps may share a packet, which no fault depends on.
     let _ = stream.set_nodelay(true);
     for step in steps {
         let done = run_step(&mut stream, step).await;
@@ -43,7 +43,7 @@ pub(crate) async fn run(mut stream: TcpStream, steps: Vec<Step>) {
             return;
         }
     }
-    // Closing with unread bytes would be a reset, which is another behaviour.
+    // The system would reset a connection that is closed with unread bytes; that is another fault.
     let _ = stream.shutdown().await;
     let _ = drain(&mut stream).await;
 }
@@ -51,8 +51,8 @@ pub(crate) async fn run(mut stream: TcpStream, steps: Vec<Step>) {
 async fn run_step(stream: &mut TcpStream, step: Step) -> io::Result<()> {
     match step {
         Step::Read => {
-            let mut byte = [0; 4096];
-            stream.read(&mut byte).await.map(drop)
+            let mut buffer = [0; 4096];
+            stream.read(&mut buffer).await.map(drop)
         }
         Step::Write(bytes) => stream.write_all(&bytes).await,
         Step::Trickle(bytes, pause) => {
@@ -70,9 +70,9 @@ async fn run_step(stream: &mut TcpStream, step: Step) -> io::Result<()> {
             Ok(())
         }
         Step::Flood(bytes) => {
-            let many = bytes.repeat((16 * 1024 / bytes.len()).max(1));
+            let batch = bytes.repeat((16 * 1024 / bytes.len()).max(1));
             loop {
-                stream.write_all(&many).await?;
+                stream.write_all(&batch).await?;
             }
         }
         Step::Sleep(pause) => {
@@ -84,7 +84,7 @@ async fn run_step(stream: &mut TcpStream, step: Step) -> io::Result<()> {
             Err(io::ErrorKind::ConnectionAborted.into())
         }
         Step::Reset => {
-            // Closing a socket that lingers for no time discards what is queued and sends RST.
+            // With a linger time of 0, close() discards the send queue and sends RST.
             socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO))?;
             Err(io::ErrorKind::ConnectionAborted.into())
         }

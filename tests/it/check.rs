@@ -1,4 +1,4 @@
-//! `labrpc check` and `labrpc get`, with the real binary: each verdict right, each exit status right.
+//! `labrpc check` and `labrpc get` with the real binary: the results and the exit statuses.
 
 use std::{collections::BTreeMap, convert::Infallible, net::Ipv4Addr, process::Command};
 
@@ -32,19 +32,19 @@ const ALL: [&str; 11] = [
     "survives a cut",
 ];
 
-/// Runs the checks and returns the verdicts, which must be of all checks in their order.
+/// The result of each check by its name; asserts that all checks are there in their order.
 #[track_caller]
-fn verdicts(output: &Output) -> BTreeMap<String, &str> {
+fn results(output: &Output) -> BTreeMap<String, &str> {
     let lines = output.stdout.lines().map(|line| {
-        let (verdict, rest) = line.split_once("  ").unwrap();
+        let (result, rest) = line.split_once("  ").unwrap();
         let (name, seen) = rest.split_at(21);
-        assert!(!seen.trim().is_empty(), "{line:?} says nothing");
-        // A failure says what to do.
+        assert!(!seen.trim().is_empty(), "{line:?} lacks what was seen");
+        // A failure comes with advice.
         assert!(
-            verdict != "FAIL" || seen.contains("; "),
+            result != "FAIL" || seen.contains("; "),
             "{line:?} gives no advice"
         );
-        (name.trim().to_owned(), verdict)
+        (name.trim().to_owned(), result)
     });
     let lines: Vec<_> = lines.collect();
     let names: Vec<_> = lines.iter().map(|(name, _)| name.as_str()).collect();
@@ -52,21 +52,21 @@ fn verdicts(output: &Output) -> BTreeMap<String, &str> {
     lines.into_iter().collect()
 }
 
-/// Asserts every verdict: all not named have passed.
+/// Asserts every result: checks that are not named have passed.
 #[track_caller]
-fn assert_verdicts(output: &Output, status: i32, fail: &[&str], skip: &[&str]) {
+fn assert_results(output: &Output, status: i32, fail: &[&str], skip: &[&str]) {
     assert_eq!(output.status, status, "{output:?}");
-    for (name, verdict) in verdicts(output) {
+    for (name, result) in results(output) {
         let expected = match name.as_str() {
             name if fail.contains(&name) => "FAIL",
             name if skip.contains(&name) => "skip",
             _ => "pass",
         };
-        assert_eq!(verdict, expected, "{name}: {}", output.stdout);
+        assert_eq!(result, expected, "{name}: {}", output.stdout);
     }
 }
 
-/// The real binary against a peer that this test's own runtime plays.
+/// Runs the real binary against a peer that runs on the runtime of this test.
 async fn checked(endpoint: &impl ToString) -> Output {
     let endpoint = endpoint.to_string();
     let check = move || run(["check", "--max-time", "500ms", &endpoint]);
@@ -83,22 +83,22 @@ const WITHOUT_HTTP2: [&str; 6] = [
 ];
 
 #[test]
-fn labrpc_passes_every_check() {
+fn labrpc_server_passes_every_check() {
     let server = Running::serve(["--listen", "127.0.0.1:0"]);
-    assert_verdicts(&run(["check", server.address()]), 0, &[], &[]);
+    assert_results(&run(["check", server.address()]), 0, &[], &[]);
 }
 
 #[test]
-fn a_server_without_reflection() {
+fn missing_reflection_fails_and_skips_the_descriptor() {
     let server = Running::serve(["--listen", "127.0.0.1:0", "--no-reflection"]);
     let output = run(["check", server.address()]);
     let missing = ["reflection v1", "reflection v1alpha"];
-    assert_verdicts(&output, 3, &missing, &["descriptor"]);
+    assert_results(&output, 3, &missing, &["descriptor"]);
     assert!(output.stdout.contains("UNIMPLEMENTED"), "{output:?}");
 }
 
 #[test]
-fn a_python_server_that_has_only_the_proto_file() {
+fn python_server_without_health_and_reflection_fails_only_those() {
     let Some(python) = support::python("grpc, grpc_tools") else {
         return;
     };
@@ -115,7 +115,7 @@ fn a_python_server_that_has_only_the_proto_file() {
     );
     let missing = ["health", "reflection v1", "reflection v1alpha"];
     let output = run(["check", server.address()]);
-    assert_verdicts(&output, 3, &missing, &["descriptor"]);
+    assert_results(&output, 3, &missing, &["descriptor"]);
 
     let got = run(["get", server.address()]);
     assert_eq!(got.status, 0, "{got:?}");
@@ -124,7 +124,7 @@ fn a_python_server_that_has_only_the_proto_file() {
 }
 
 #[tokio::test]
-async fn servers_that_are_no_grpc_servers() {
+async fn peers_without_http2_fail_and_skip_grpc_checks() {
     let fail = ["speaks HTTP/2", "data valid"];
     let mut skip = WITHOUT_HTTP2.to_vec();
     skip.extend(["forty callers at once", "survives a cut"]);
@@ -137,20 +137,20 @@ async fn servers_that_are_no_grpc_servers() {
         (peer::mute().await, "timeout (headers)"),
     ] {
         let output = checked(&endpoint).await;
-        assert_verdicts(&output, 3, &fail, &skip);
+        assert_results(&output, 3, &fail, &skip);
         assert!(output.stdout.contains(seen), "{seen}: {output:?}");
     }
 }
 
 #[tokio::test]
-async fn a_server_after_the_original_exercise() {
+async fn raw_server_of_the_exercise_fails_only_http2() {
     let raw = peer::says(br#"{"id":"1001","height":178,"weight":60,"size":"XXL"}"#).await;
     let output = checked(&raw).await;
-    assert_verdicts(&output, 3, &["speaks HTTP/2"], &WITHOUT_HTTP2);
+    assert_results(&output, 3, &["speaks HTTP/2"], &WITHOUT_HTTP2);
     assert!(output.stdout.contains("as bare JSON"), "{output:?}");
 }
 
-/// The original exercise's server in one thread: it sends its object and waits until the caller has left.
+/// The original exercise's server in one thread: it sends its object and waits until the client has closed.
 async fn one_thread(answers: usize) -> Endpoint {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -163,7 +163,7 @@ async fn one_thread(answers: usize) -> Endpoint {
             }
             let json = br#"{"id":"1001","height":178,"weight":60,"size":"XXL"}"#;
             stream.write_all(json).await.unwrap();
-            // Whatever goes wrong here ends the server, as it did the student's.
+            // Any error ends the server, as in the exercise.
             if stream.read_to_end(&mut Vec::new()).await.is_err() {
                 return;
             }
@@ -173,11 +173,11 @@ async fn one_thread(answers: usize) -> Endpoint {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_with_its_caller() {
+async fn server_that_ends_on_a_connection_error_does_not_survive_a_cut() {
     let output = checked(&one_thread(usize::MAX).await).await;
     let fail = ["speaks HTTP/2", "survives a cut"];
-    assert_verdicts(&output, 3, &fail, &WITHOUT_HTTP2);
-    // Refused, or reset where the system had taken the connection for the dying server.
+    assert_results(&output, 3, &fail, &WITHOUT_HTTP2);
+    // Refused, or reset if the system accepted the connection before the server ended.
     assert!(
         output
             .stdout
@@ -187,10 +187,10 @@ async fn a_server_that_dies_with_its_caller() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_not_enough_for_a_room() {
+async fn server_that_answers_few_clients_fails_forty_callers() {
     let output = checked(&one_thread(10).await).await;
     let fail = ["speaks HTTP/2", "forty callers at once", "survives a cut"];
-    assert_verdicts(&output, 3, &fail, &WITHOUT_HTTP2);
+    assert_results(&output, 3, &fail, &WITHOUT_HTTP2);
     // One connection was for the preface and one for the profile.
     assert!(
         output.stdout.contains("8 of 40 answered; 32 × reset"),
@@ -199,7 +199,7 @@ async fn a_server_that_has_not_enough_for_a_room() {
 }
 
 #[tokio::test]
-async fn a_server_that_looks_at_neither_path_nor_deadline() {
+async fn ignored_path_and_deadline_are_reported() {
     let server = ProfileServer::new(peer::Person(Ok(peer::profile("1001"))));
     let endpoint = peer::peer(move |stream| {
         let server = server.clone();
@@ -210,7 +210,7 @@ async fn a_server_that_looks_at_neither_path_nor_deadline() {
                 async move { Ok::<_, Infallible>(server.call(request).await.unwrap()) }
             });
             let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            // A client that has its answer goes away without a word.
+            // An error when the client closes is expected.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         }
     })
@@ -223,12 +223,12 @@ async fn a_server_that_looks_at_neither_path_nor_deadline() {
         "unknown method",
         "deadline honoured",
     ];
-    assert_verdicts(&output, 3, &fail, &["descriptor"]);
+    assert_results(&output, 3, &fail, &["descriptor"]);
 }
 
-/// tonic's clients panic at such details, wherever they stand.
+/// tonic's clients panic at status details that are not base64, in headers as well as in trailers.
 #[tokio::test]
-async fn a_server_that_cancels_everything_with_details_that_are_no_base64() {
+async fn malformed_status_details_do_not_panic_the_client() {
     let endpoint = peer::peer(|stream| async move {
         let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
             let mut status = http::HeaderMap::new();
@@ -249,7 +249,7 @@ async fn a_server_that_cancels_everything_with_details_that_are_no_base64() {
     .await;
     let output = checked(&endpoint).await;
     assert_eq!(output.status, 3, "{output:?}");
-    let verdicts = verdicts(&output);
+    let results = results(&output);
     // Cancelled, but not by the deadline.
     for check in [
         "data valid",
@@ -257,35 +257,35 @@ async fn a_server_that_cancels_everything_with_details_that_are_no_base64() {
         "unknown method",
         "deadline honoured",
     ] {
-        assert_eq!(verdicts[check], "FAIL", "{check}: {}", output.stdout);
+        assert_eq!(results[check], "FAIL", "{check}: {}", output.stdout);
     }
 }
 
 #[test]
-fn a_stopped_server() {
-    let nobody = format!("{}1", network());
-    let output = run(["check", &nobody]);
-    assert_verdicts(&output, 3, &["reachable"], &ALL[1..]);
-    let got = run(["get", &nobody]);
+fn stopped_server_fails_reachable_and_skips_the_rest() {
+    let stopped = format!("{}1", network());
+    let output = run(["check", &stopped]);
+    assert_results(&output, 3, &["reachable"], &ALL[1..]);
+    let got = run(["get", &stopped]);
     assert_eq!((got.status, &*got.stdout), (78, ""), "{got:?}");
     assert!(got.stderr.contains("hint: "), "{got:?}");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_profile() {
+async fn invalid_profile_fails_data_and_skips_load_checks() {
     let mut bad = peer::profile("1001");
     bad.height_cm = Some(1.78);
     let endpoint = peer::grpc(Ok(bad)).await;
     let output = checked(&endpoint).await;
     assert_eq!(output.status, 3, "{output:?}");
-    let verdicts = verdicts(&output);
-    assert_eq!(verdicts["data valid"], "FAIL", "{output:?}");
+    let results = results(&output);
+    assert_eq!(results["data valid"], "FAIL", "{output:?}");
     assert!(output.stdout.contains("is that in metres?"), "{output:?}");
-    assert_eq!(verdicts["forty callers at once"], "skip", "{output:?}");
+    assert_eq!(results["forty callers at once"], "skip", "{output:?}");
 }
 
 #[tokio::test]
-async fn get_fails_with_the_code_of_the_call() {
+async fn get_exits_with_64_plus_the_grpc_code() {
     let get = |endpoint: String| {
         let get = move || run(["get", "--max-time", "300ms", &endpoint]);
         async { tokio::task::spawn_blocking(get).await.unwrap() }

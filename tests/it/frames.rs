@@ -1,4 +1,4 @@
-//! A client that writes HTTP/2 frame by frame, and so can say what no library would.
+//! A client that writes HTTP/2 frame by frame, including what libraries refuse to send.
 
 use std::net::SocketAddr;
 
@@ -59,7 +59,7 @@ pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// The headers of a good call, and those to add.
+/// The headers of a valid call, and those to add.
 pub(crate) fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
     let mut headers = vec![
         (":method", "POST"),
@@ -73,17 +73,17 @@ pub(crate) fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
     block(&headers)
 }
 
-/// Calls without a method or a path, each of which the server has to reset.
+/// Calls without method and path, each of which the server must reset.
 pub(crate) fn malformed_calls(count: u32) -> Vec<u8> {
     let block = block(&[(":scheme", "http")]);
     let calls = (0..count).map(|n| frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &block));
     calls.flatten().collect()
 }
 
-/// The one message of a good call: empty, uncompressed.
+/// The message of a valid call: empty, uncompressed.
 pub(crate) const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
-/// One frame as it was received.
+/// A received frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
@@ -93,26 +93,26 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Whether its sender has nothing more to say on its stream.
+    /// Whether it is the last one of its stream.
     pub(crate) fn ends_stream(&self) -> bool {
         matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
     }
 }
 
-/// A connection that was opened properly: preface, SETTINGS, and the server's acknowledged.
+/// A connection to a server.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
 }
 
 impl Raw {
-    /// Connects and says nothing yet.
+    /// Connects, and sends nothing.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream }
     }
 
-    /// Connects and sends the preface with these settings.
+    /// Connects, sends the preface with these settings, and acknowledges those of the server.
     pub(crate) async fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut raw = Self::connect(address).await;
         let mut payload = Vec::new();
@@ -128,19 +128,19 @@ impl Raw {
         raw
     }
 
-    /// Sends bytes; a peer that has closed already is found out when reading.
+    /// Sends bytes. An error is ignored, since reading shows whether the peer has closed.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
-    /// Sends a whole good call with more headers.
+    /// Sends a complete valid call with more headers.
     pub(crate) async fn call(&mut self, stream: u32, more: &[(&str, &str)]) {
         let headers = frame(HEADERS, END_HEADERS, stream, &call_headers(more));
         let data = frame(DATA, END_STREAM, stream, EMPTY_MESSAGE);
         self.send(&[headers, data].concat()).await;
     }
 
-    /// The next frame; `None` when the server has closed.
+    /// The next frame; `None` if the server has closed.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await.ok()?;
@@ -155,7 +155,7 @@ impl Raw {
         })
     }
 
-    /// Reads up to the first frame that is wanted; `None` when the server closed before.
+    /// Reads up to the first wanted frame; `None` if the server closed before.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
         loop {
             let frame = self.next().await?;
@@ -165,7 +165,7 @@ impl Raw {
         }
     }
 
-    /// Reads until the server closes, and returns every frame up to there.
+    /// Reads until the server closes, and returns all frames.
     pub(crate) async fn rest(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.next().await {

@@ -1,4 +1,4 @@
-//! The ledger: whatever a room does, every line has the one outcome that its seed says.
+//! Every line of a survey has exactly one outcome, and it is the one that the seed of the room determines.
 
 use std::{future::pending, num::NonZeroUsize, time::Duration};
 
@@ -16,7 +16,7 @@ fn room(seats: usize, seed: u64) -> lab::Config {
     lab::Config {
         seats,
         seed,
-        // One in ten is slow, dead, hostile or wrong.
+        // One seat in ten has a fault.
         faults: "all=10%".parse().unwrap(),
         ..lab::Config::default()
     }
@@ -25,18 +25,18 @@ fn room(seats: usize, seed: u64) -> lab::Config {
 fn config(seed: u64) -> survey::Config {
     survey::Config {
         concurrency: NonZeroUsize::new(256).unwrap(),
-        // An outcome that is not a timeout must not become one on a machine that has other things to do.
+        // Long enough that only a fault that hangs leads to a timeout, even on a busy machine.
         max_time: Duration::from_secs(8),
         seed,
         ..survey::Config::default()
     }
 }
 
-/// The lines whose outcome is not the expected one, nor one of those that are forgiven.
-fn wrong(room: &Room, answers: &[Answer], forgive: fn(&Outcome) -> bool) -> Vec<String> {
+/// The lines whose outcome is neither the expected one nor tolerated.
+fn wrong(room: &Room, answers: &[Answer], tolerated: fn(&Outcome) -> bool) -> Vec<String> {
     let lines = answers.iter().enumerate();
     lines
-        .filter(|(seat, a)| !room.expected(*seat).matches(&a.outcome) && !forgive(&a.outcome))
+        .filter(|(seat, a)| !room.expected(*seat).matches(&a.outcome) && !tolerated(&a.outcome))
         .map(|(seat, a)| format!("{seat} {}: {a:?}", room.expected(seat).fault.name))
         .collect()
 }
@@ -57,7 +57,7 @@ async fn survey_of(seats: usize, seed: u64) {
     room.shutdown().await;
 }
 
-/// A room that is killed and opened again while it is surveyed: who is asked meanwhile is cut off or refused.
+/// Restarts the room in the middle of a survey: seats that are asked meanwhile refuse or reset the connection.
 async fn survey_across_a_restart(seats: usize, seed: u64) {
     let first = Room::start(room(seats, seed)).await.unwrap();
     let hosts = first.hosts();
@@ -90,27 +90,27 @@ async fn survey_across_a_restart(seats: usize, seed: u64) {
         "seed {seed}: {} wrong: {wrong:#?}",
         wrong.len()
     );
-    let cut = answers.iter().filter(|a| interrupted(&a.outcome)).count();
-    println!("{seats} seats, seed {seed}: {cut} cut off, refused or reset");
+    let interrupted = answers.iter().filter(|a| interrupted(&a.outcome)).count();
+    println!("{seats} seats, seed {seed}: {interrupted} refused or reset");
     room.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_line_of_a_room_has_the_outcome_that_the_seed_says() {
+async fn every_line_has_the_outcome_that_the_seed_determines() {
     for seed in 1..=2 {
         survey_of(2_000, seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_half_way_leaves_each_line_one_of_its_two_outcomes() {
+async fn restarted_room_leads_to_refused_reset_or_the_expected_outcome() {
     survey_across_a_restart(2_000, 3).await;
 }
 
-/// Minutes of work: `cargo test --release --test it -- --ignored outcome_accounting`.
+/// Takes minutes: `cargo test --release --test it -- --ignored outcome_accounting`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes, and a release build"]
-async fn the_campus() {
+async fn every_line_of_100_000_seats_has_the_outcome_that_the_seed_determines() {
     for seed in 1..=5 {
         let start = std::time::Instant::now();
         survey_of(100_000, seed).await;

@@ -1,4 +1,4 @@
-//! A room in which every machine runs what its owner has written, surveyed by the real command.
+//! Rooms of different servers, and of servers with faults, surveyed by the real command.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// Fourteen of labrpc, eight of grpcio, nine threaded and nine one-shot servers of the original exercise.
 #[test]
-fn forty_servers_of_four_kinds_are_ranked_together() {
+fn labrpc_grpcio_and_exercise_servers_are_ranked_together() {
     let (Some(python), Some(system)) = (
         support::python("grpc, grpc_tools"),
         support::tool("python3"),
@@ -26,7 +26,7 @@ fn forty_servers_of_four_kinds_are_ranked_together() {
     let servers: Vec<_> = (0..40)
         .map(|seat| {
             let id = format!("{}", 3000 + seat);
-            // All differ in height by at least 2 cm, but the first, of labrpc, and the last, one-shot, are twins.
+            // Heights differ by at least 2 cm, except that the first (labrpc) and the last (one-shot) are equal.
             let height = format!("{}", 120 + 2 * (seat % 39));
             match seat {
                 0..14 => Running::serve([
@@ -49,7 +49,7 @@ fn forty_servers_of_four_kinds_are_ranked_together() {
                 _ => {
                     let kind = if seat < 31 { "threaded" } else { "once" };
                     let script = format!("{here}/exercise_server.py");
-                    // Any accepted spelling.
+                    // Spellings that are all accepted.
                     let size = ["XXL", "2XL", "xxl"][seat % 3];
                     start(Command::new(&system).args([&script, kind, &id, &height, "60", size]))
                 }
@@ -66,7 +66,7 @@ fn forty_servers_of_four_kinds_are_ranked_together() {
     for (seat, endpoint) in endpoints.iter().enumerate() {
         let dialect = if seat < 22 { "grpc" } else { "raw" };
         assert_eq!(endpoint["dialect"], dialect, "{endpoint}");
-        // A one-shot server is gone after its first connection.
+        // A one-shot server has ended after its first connection.
         assert_eq!(endpoint["attempts"], 1, "{endpoint}");
         assert_eq!(endpoint["profile"]["id"], format!("{}", 3000 + seat));
     }
@@ -84,7 +84,7 @@ fn forty_servers_of_four_kinds_are_ranked_together() {
 
 /// Every fault, surveyed by the real command in every format.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_control_character_of_a_peer_reaches_the_terminal() {
+async fn control_characters_of_peers_never_reach_the_output() {
     use labrpc::lab::{self, Room};
     let seats = lab::FAULTS.len();
     let room = Room::start(lab::Config {
