@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 use crate::{
-    check::{result::CheckResult, target::Target},
+    check::{
+        result::{Verdict, fail},
+        target::Target,
+    },
     survey::{self, outcome::Outcome},
 };
 
-/// Number of clients at once, that of a computer room.
+/// Number of clients at once, as many as a class has.
 const CALLERS: usize = 40;
 
-pub(super) async fn callers(target: &mut Target) -> CheckResult {
+pub(super) async fn callers(target: &mut Target) -> Verdict {
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let (endpoint, config) = (target.endpoint.clone(), target.config.clone());
@@ -31,14 +34,14 @@ pub(super) async fn callers(target: &mut Target) -> CheckResult {
         *failures.entry(name).or_default() += 1;
     }
     if failures.is_empty() {
-        return CheckResult::Pass(format!("{CALLERS} of {CALLERS} answered alike"));
+        return Ok(format!("{CALLERS} of {CALLERS} answered alike"));
     }
     let failed: usize = failures.values().sum();
     let kinds: Vec<_> = failures
         .iter()
         .map(|(name, count)| format!("{count} × {name}"))
         .collect();
-    CheckResult::fail(
+    fail(
         format!(
             "{} of {CALLERS} answered; {}",
             CALLERS - failed,

@@ -16,49 +16,29 @@ use std::pin::Pin;
 
 pub use crate::check::result::{Check, CheckName, CheckResult};
 use crate::{
-    check::{result::Need, target::Target},
+    check::{
+        result::{Need, Verdict},
+        target::Target,
+    },
     survey::{Config, endpoint::Endpoint},
 };
 
-type Run = for<'a> fn(&'a mut Target) -> Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>;
+type Run = for<'a> fn(&'a mut Target) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
 /// The checks in their order, with what each needs of those before it.
+#[rustfmt::skip]
 const CHECKS: &[(CheckName, &[Need], Run)] = &[
-    (CheckName::Reachable, &[], |target| {
-        Box::pin(transport::reachable(target))
-    }),
-    (CheckName::Preface, &[Need::Connection], |target| {
-        Box::pin(transport::preface(target))
-    }),
-    (CheckName::Data, &[Need::Connection], |target| {
-        Box::pin(services::data(target))
-    }),
-    (CheckName::Health, &[Need::Http2], |target| {
-        Box::pin(services::health(target))
-    }),
-    (CheckName::ReflectionV1, &[Need::Http2], |target| {
-        Box::pin(services::reflection_v1(target))
-    }),
-    (CheckName::ReflectionV1Alpha, &[Need::Http2], |target| {
-        Box::pin(services::reflection_v1alpha(target))
-    }),
-    (
-        CheckName::Descriptor,
-        &[Need::Http2, Need::Reflection],
-        |target| Box::pin(services::descriptor(target)),
-    ),
-    (CheckName::UnknownMethod, &[Need::Http2], |target| {
-        Box::pin(services::unknown_method(target))
-    }),
-    (CheckName::Deadline, &[Need::Http2], |target| {
-        Box::pin(services::deadline(target))
-    }),
-    (CheckName::Callers, &[Need::ValidData], |target| {
-        Box::pin(load::callers(target))
-    }),
-    (CheckName::Disconnect, &[Need::ValidData], |target| {
-        Box::pin(transport::disconnect(target))
-    }),
+    (CheckName::Reachable, &[], |t| Box::pin(transport::reachable(t))),
+    (CheckName::Preface, &[Need::Connection], |t| Box::pin(transport::preface(t))),
+    (CheckName::Data, &[Need::Connection], |t| Box::pin(services::data(t))),
+    (CheckName::Health, &[Need::Http2], |t| Box::pin(services::health(t))),
+    (CheckName::ReflectionV1, &[Need::Http2], |t| Box::pin(services::reflection(t, services::V1))),
+    (CheckName::ReflectionV1Alpha, &[Need::Http2], |t| Box::pin(services::reflection(t, services::V1_ALPHA))),
+    (CheckName::Descriptor, &[Need::Http2, Need::Reflection], |t| Box::pin(services::descriptor(t))),
+    (CheckName::UnknownMethod, &[Need::Http2], |t| Box::pin(services::unknown_method(t))),
+    (CheckName::Deadline, &[Need::Http2], |t| Box::pin(services::deadline(t))),
+    (CheckName::Callers, &[Need::ValidData], |t| Box::pin(load::callers(t))),
+    (CheckName::Disconnect, &[Need::ValidData], |t| Box::pin(transport::disconnect(t))),
 ];
 
 /// Examines the server at an endpoint. `observe` is called with each check as soon as it is done.
@@ -73,13 +53,13 @@ pub async fn run(
     let mut checks = Vec::new();
     for (name, needs, run) in CHECKS {
         let missing = needs.iter().find(|need| !need.is_met(&checks));
-        let result = match missing {
-            Some(need) => CheckResult::Skip(need.reason()),
+        let verdict = match missing {
+            Some(need) => Err(CheckResult::Skip(need.reason())),
             None => run(&mut target).await,
         };
         let check = Check {
             name: *name,
-            result,
+            result: verdict.map_or_else(|result| result, CheckResult::Pass),
         };
         observe(&check);
         checks.push(check);

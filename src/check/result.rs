@@ -61,6 +61,9 @@ pub enum CheckResult {
     Skip(&'static str),
 }
 
+/// How a check ends: with what was seen if it passed, otherwise with its result.
+pub(super) type Verdict = Result<String, CheckResult>;
+
 /// What a check needs of earlier ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Need {
@@ -96,22 +99,27 @@ impl Need {
 }
 
 impl CheckResult {
-    pub(super) fn fail(seen: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::Fail {
-            seen: seen.into(),
-            advice: advice.into(),
-        }
-    }
-
-    /// The result of a check that failed as a survey would have.
-    pub(super) fn from_outcome(outcome: &Outcome) -> Self {
-        Self::fail(describe(outcome), outcome.hint().unwrap_or_default())
-    }
-
     /// Whether the check failed.
     #[must_use]
     pub fn is_fail(&self) -> bool {
         matches!(self, Self::Fail { .. })
+    }
+}
+
+pub(super) fn fail(seen: impl Into<String>, advice: impl Into<String>) -> Verdict {
+    Err(CheckResult::Fail {
+        seen: seen.into(),
+        advice: advice.into(),
+    })
+}
+
+/// A failure that a survey would have reported as this outcome.
+impl From<Outcome> for CheckResult {
+    fn from(outcome: Outcome) -> Self {
+        Self::Fail {
+            seen: describe(&outcome),
+            advice: outcome.hint().unwrap_or_default().to_string(),
+        }
     }
 }
 

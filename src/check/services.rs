@@ -18,9 +18,9 @@ use tonic_reflection::pb::v1::{
 
 use crate::{
     check::{
-        caller::{self, Caller, MAX_MESSAGE},
+        caller::{self, MAX_MESSAGE},
         contract,
-        result::{CheckResult, describe_status},
+        result::{CheckResult, Verdict, describe_status, fail},
         target::{SERVICE, Target},
     },
     pb::{GetProfileRequest, GetProfileResponse},
@@ -34,25 +34,26 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// Time after the deadline for the call to end: a server's timers need not be exact.
 const DEADLINE_SLACK: Duration = Duration::from_secs(3);
 
-pub(super) async fn data(target: &mut Target) -> CheckResult {
+/// The method of reflection in both versions.
+pub(super) const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+pub(super) const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
+pub(super) async fn data(target: &mut Target) -> Verdict {
     match target.ask().await.outcome {
         Outcome::Ok { dialect, profile } => {
             target.profile = Some(profile);
-            CheckResult::Pass(match dialect {
+            Ok(match dialect {
                 Dialect::Grpc => "a valid profile".to_owned(),
                 Dialect::Raw => "a valid profile, as bare JSON".to_owned(),
             })
         }
-        outcome => CheckResult::from_outcome(&outcome),
+        outcome => Err(outcome.into()),
     }
 }
 
-pub(super) async fn health(target: &mut Target) -> CheckResult {
+pub(super) async fn health(target: &mut Target) -> Verdict {
     const ADVICE: &str = "offer grpc.health.v1.Health, SERVING for \"\" and for \"lab.Profile\"";
-    let caller = match target.caller().await {
-        Ok(caller) => caller,
-        Err(result) => return result,
-    };
+    let caller = target.caller().await?;
     for service in ["", SERVICE] {
         let request = HealthCheckRequest {
             service: service.to_owned(),
@@ -66,113 +67,84 @@ pub(super) async fn health(target: &mut Target) -> CheckResult {
             Ok(status) => status.as_str_name().to_owned(),
             Err(status) => describe_status(&status),
         };
-        return CheckResult::fail(format!("for \"{service}\" the answer is {seen}"), ADVICE);
+        return fail(format!("for \"{service}\" the answer is {seen}"), ADVICE);
     }
-    CheckResult::Pass("SERVING".to_owned())
-}
-
-pub(super) async fn reflection_v1(target: &mut Target) -> CheckResult {
-    reflection(
-        target,
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    )
-    .await
-}
-
-pub(super) async fn reflection_v1alpha(target: &mut Target) -> CheckResult {
-    reflection(
-        target,
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-    )
-    .await
+    Ok("SERVING".to_owned())
 }
 
 /// Asks a reflection service for the description of the service. Both versions have the same messages.
-async fn reflection(target: &mut Target, path: &'static str) -> CheckResult {
-    let found = match target.caller().await {
-        Ok(caller) => target.within_max_time(reflected_files(caller, path)).await,
-        Err(result) => return result,
+pub(super) async fn reflection(target: &mut Target, path: &'static str) -> Verdict {
+    let request = ServerReflectionRequest {
+        message_request: Some(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
+        ..Default::default()
     };
-    let seen = match found {
-        Ok(Ok(files)) => {
-            target.files.get_or_insert(files);
-            return CheckResult::Pass(format!("describes {SERVICE}"));
+    let call = target.caller().await?.first_response(path, request);
+    let response = target.within_max_time(call).await;
+    let response = response.map(|response: Option<ServerReflectionResponse>| {
+        response.map(|response| response.message_response)
+    });
+    let seen = match response {
+        Ok(Some(Some(MessageResponse::FileDescriptorResponse(files)))) => {
+            let files = files.file_descriptor_proto.iter();
+            let files = files.map(|bytes| FileDescriptorProto::decode(&**bytes));
+            match files.collect::<Result<_, _>>() {
+                Ok(files) => {
+                    target.files.get_or_insert(files);
+                    return Ok(format!("describes {SERVICE}"));
+                }
+                Err(error) => {
+                    let error = Untrusted::new(&error.to_string());
+                    format!("not a file descriptor: {error}")
+                }
+            }
         }
-        Ok(Err(seen)) => seen,
+        Ok(Some(Some(MessageResponse::ErrorResponse(error)))) => {
+            format!(
+                "the answer is an error: {}",
+                Untrusted::new(&error.error_message)
+            )
+        }
+        Ok(Some(_)) => "an answer to another question".to_owned(),
+        Ok(None) => "no answer".to_owned(),
         Err(status) => describe_status(&status),
     };
     let service = path.split('/').nth(1).unwrap_or_default();
-    CheckResult::fail(
+    fail(
         seen,
         format!("offer {service}, so that grpcurl needs no copy of the proto file"),
     )
 }
 
-/// The files that describe the service, or what the answer is instead.
-async fn reflected_files(
-    caller: Caller,
-    path: &'static str,
-) -> Result<Result<Vec<FileDescriptorProto>, String>, Status> {
-    let request = ServerReflectionRequest {
-        message_request: Some(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
-        ..Default::default()
-    };
-    let response: Option<ServerReflectionResponse> = caller.first_response(path, request).await?;
-    let Some(response) = response else {
-        return Ok(Err("no answer".to_owned()));
-    };
-    Ok(match response.message_response {
-        Some(MessageResponse::FileDescriptorResponse(files)) => {
-            let files = files.file_descriptor_proto.iter();
-            let decoded = files.map(|bytes| FileDescriptorProto::decode(&**bytes));
-            decoded.collect::<Result<_, _>>().map_err(|error| {
-                let error = Untrusted::new(&error.to_string());
-                format!("not a file descriptor: {error}")
-            })
-        }
-        Some(MessageResponse::ErrorResponse(error)) => {
-            let message = Untrusted::new(&error.error_message);
-            Err(format!("the answer is an error: {message}"))
-        }
-        _ => Err("an answer to another question".to_owned()),
-    })
-}
-
 /// Compares the reflected description with the contract.
-pub(super) async fn descriptor(target: &mut Target) -> CheckResult {
+pub(super) async fn descriptor(target: &mut Target) -> Verdict {
     let files = target.files.as_deref().unwrap_or_default();
     match contract::differences(files).as_slice() {
-        [] => CheckResult::Pass("matches the contract".to_owned()),
+        [] => Ok("matches the contract".to_owned()),
         [first, rest @ ..] => {
             let more = match rest.len() {
                 0 => String::new(),
                 more => format!(" (and {more} more)"),
             };
-            CheckResult::fail(
+            fail(
                 format!("{first}{more}"),
-                "generate the code from the room's own profile.proto",
+                "generate the code from the profile.proto of this project",
             )
         }
     }
 }
 
-pub(super) async fn unknown_method(target: &mut Target) -> CheckResult {
+pub(super) async fn unknown_method(target: &mut Target) -> Verdict {
     const PATH: &str = "/lab.Profile/NoSuchMethod";
-    let caller = match target.caller().await {
-        Ok(caller) => caller,
-        Err(result) => return result,
-    };
+    let caller = target.caller().await?;
     let call = caller.unary(PATH, GetProfileRequest {});
     let response: Result<GetProfileResponse, Status> = target.within_max_time(call).await;
     match response {
-        Err(status) if status.code() == Code::Unimplemented => {
-            CheckResult::Pass("UNIMPLEMENTED".to_owned())
-        }
-        Err(status) => CheckResult::fail(
+        Err(status) if status.code() == Code::Unimplemented => Ok("UNIMPLEMENTED".to_owned()),
+        Err(status) => fail(
             describe_status(&status),
             "answer UNIMPLEMENTED, so that callers can distinguish a missing method from a broken one",
         ),
-        Ok(_) => CheckResult::fail(
+        Ok(_) => fail(
             format!("OK for {PATH}"),
             "answer UNIMPLEMENTED; does the server look at the path at all?",
         ),
@@ -180,11 +152,8 @@ pub(super) async fn unknown_method(target: &mut Target) -> CheckResult {
 }
 
 /// Opens a call, never sends its message, and waits for the server to end it at the deadline.
-pub(super) async fn deadline(target: &mut Target) -> CheckResult {
-    let mut caller = match target.caller().await {
-        Ok(caller) => caller,
-        Err(result) => return result,
-    };
+pub(super) async fn deadline(target: &mut Target) -> Verdict {
+    let mut caller = target.caller().await?;
     let request = Request::builder()
         .method(Method::POST)
         .uri(caller.uri("/lab.Profile/GetProfile"))
@@ -193,7 +162,7 @@ pub(super) async fn deadline(target: &mut Target) -> CheckResult {
         .header("grpc-timeout", format!("{}m", DEADLINE.as_millis()))
         .body(caller::pending_body());
     let Ok(request) = request else {
-        return CheckResult::Skip("this endpoint has no URI");
+        return Err(CheckResult::Skip("this endpoint has no URI"));
     };
     // `None` if the call ends without a status.
     let status = async {
@@ -208,7 +177,7 @@ pub(super) async fn deadline(target: &mut Target) -> CheckResult {
     let status = timeout(DEADLINE + DEADLINE_SLACK, status).await;
     match status {
         Ok(status) => judge_end(status.map(|status| status.code()), start.elapsed()),
-        Err(_) => CheckResult::fail(
+        Err(_) => fail(
             format!("a call was still open {DEADLINE_SLACK:?} after its deadline"),
             "stop working on a call when its grpc-timeout is over, or stuck calls pile up",
         ),
@@ -216,25 +185,27 @@ pub(super) async fn deadline(target: &mut Target) -> CheckResult {
 }
 
 /// Judges how and when an incomplete call ended.
-fn judge_end(code: Option<Code>, elapsed: Duration) -> CheckResult {
+fn judge_end(code: Option<Code>, elapsed: Duration) -> Verdict {
     // A server's clock may run a little fast.
     let early = elapsed < DEADLINE.mul_f64(0.8);
     let after = format!("after {} ms", elapsed.as_millis());
     match code {
-        Some(Code::Ok) => CheckResult::Skip("it answers before the request is complete"),
-        None if early => CheckResult::fail(
+        Some(Code::Ok) => Err(CheckResult::Skip(
+            "it answers before the request is complete",
+        )),
+        None if early => fail(
             "a request that came in two parts was reset at once",
             "wait for the message; callers may send it in a frame of its own",
         ),
-        None => CheckResult::Pass(format!("the call was reset {after}")),
-        Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) if early => CheckResult::fail(
+        None => Ok(format!("the call was reset {after}")),
+        Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) if early => fail(
             format!("{} {after}, of {DEADLINE:?}", code_name(code)),
             "wait for the message until the deadline is over",
         ),
         Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) => {
-            CheckResult::Pass(format!("{} {after}", code_name(code)))
+            Ok(format!("{} {after}", code_name(code)))
         }
-        Some(code) => CheckResult::fail(
+        Some(code) => fail(
             format!("{} instead of DEADLINE_EXCEEDED", code_name(code)),
             "stop working on a call when its grpc-timeout is over",
         ),

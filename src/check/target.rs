@@ -60,7 +60,7 @@ impl Target {
     pub(super) async fn caller(&mut self) -> Result<Caller, CheckResult> {
         Caller::connect(&self.client, &self.endpoint)
             .await
-            .map_err(|outcome| CheckResult::from_outcome(&outcome))
+            .map_err(CheckResult::from)
     }
 
     /// Gives a call the time of an attempt, after which it has failed with a status.

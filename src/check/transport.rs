@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     check::{
-        result::{CheckResult, describe},
+        result::{Verdict, describe, fail},
         target::Target,
     },
     survey::{
@@ -31,22 +31,21 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// The header of a HEADERS frame whose 64 bytes of payload are never sent.
 const HALF_A_REQUEST: &[u8] = b"\0\0\x40\x01\x05\0\0\0\x01";
 
-pub(super) async fn reachable(target: &mut Target) -> CheckResult {
+pub(super) async fn reachable(target: &mut Target) -> Verdict {
     target.connection = Some(match target.client.open(&target.endpoint).await {
         Ok((stream, _)) => Ok(stream),
         // TCP has connected, so the server is reachable; the next check reports the handshake.
         Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(Stage::Tls))) => Err(outcome),
-        Err(outcome) => return CheckResult::from_outcome(&outcome),
+        Err(outcome) => return Err(outcome.into()),
     });
-    CheckResult::Pass(target.endpoint.to_string())
+    Ok(target.endpoint.to_string())
 }
 
 /// Sends the preface, and expects a SETTINGS frame first.
-pub(super) async fn preface(target: &mut Target) -> CheckResult {
+pub(super) async fn preface(target: &mut Target) -> Verdict {
     let mut stream = match target.connection.take() {
-        Some(Ok(stream)) => stream,
-        Some(Err(outcome)) => return CheckResult::from_outcome(&outcome),
-        None => return CheckResult::from_outcome(&Outcome::Reset),
+        Some(connection) => connection?,
+        None => return Err(Outcome::Reset.into()),
     };
     // A failed write shows in what is read.
     let _ = stream.write_all(PREFACE).await;
@@ -64,14 +63,14 @@ pub(super) async fn preface(target: &mut Target) -> CheckResult {
     let timed_out = timeout(target.config.max_time, reading).await.is_err();
     close(stream).await;
     match &header[..length] {
-        [0, _, _, 4, 0, 0, 0, 0, 0] => CheckResult::Pass("SETTINGS came first".to_owned()),
-        [] if timed_out => CheckResult::from_outcome(&Outcome::Timeout(Stage::Headers)),
-        [] => CheckResult::from_outcome(&Outcome::Reset),
-        [b'{', ..] => CheckResult::fail(
+        [0, _, _, 4, 0, 0, 0, 0, 0] => Ok("SETTINGS came first".to_owned()),
+        [] if timed_out => Err(Outcome::Timeout(Stage::Headers).into()),
+        [] => Err(Outcome::Reset.into()),
+        [b'{', ..] => fail(
             "it sends a JSON object at once, as the original exercise's servers do",
             "a survey understands that, gRPC callers do not",
         ),
-        bytes => CheckResult::fail(
+        bytes => fail(
             format!("it sent {}", Untrusted::from_bytes(bytes)),
             "callers speak gRPC, which is HTTP/2; is the right server running on this port?",
         ),
@@ -87,27 +86,24 @@ async fn close(mut stream: Stream) {
 }
 
 /// Breaks a connection off within a request, and asks for the profile once more.
-pub(super) async fn disconnect(target: &mut Target) -> CheckResult {
-    match target.client.open(&target.endpoint).await {
-        Ok((mut stream, _)) => {
-            // A failed write means that the connection is broken already.
-            let _ = stream.write_all(PREFACE).await;
-            let _ = stream.write_all(HALF_A_REQUEST).await;
-            let _ = stream.flush().await;
-            // Bytes that stay unread make the system end the connection with a reset.
-            let _ = timeout(SETTINGS_TIMEOUT, stream.read_u8()).await;
-        }
-        Err(outcome) => return CheckResult::from_outcome(&outcome),
-    }
+pub(super) async fn disconnect(target: &mut Target) -> Verdict {
+    let (mut stream, _) = target.client.open(&target.endpoint).await?;
+    // A failed write means that the connection is broken already.
+    let _ = stream.write_all(PREFACE).await;
+    let _ = stream.write_all(HALF_A_REQUEST).await;
+    let _ = stream.flush().await;
+    // Bytes that stay unread make the system end the connection with a reset.
+    let _ = timeout(SETTINGS_TIMEOUT, stream.read_u8()).await;
+    drop(stream);
     match target.ask().await.outcome {
         Outcome::Ok { profile, .. } if Some(&profile) == target.profile.as_ref() => {
-            CheckResult::Pass("it answers as before".to_owned())
+            Ok("it answers as before".to_owned())
         }
-        Outcome::Ok { .. } => CheckResult::fail(
+        Outcome::Ok { .. } => fail(
             "it answers with another profile",
             "keep the state of a connection apart from the state of the server",
         ),
-        outcome => CheckResult::fail(
+        outcome => fail(
             format!("then {}", describe(&outcome)),
             "an error on one connection must not end the server",
         ),

@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     lab::{
+        config::Config,
         faults::{Fault, FaultKind},
         room::Error,
         script,
@@ -26,7 +27,7 @@ use crate::{
 /// Connections that wait to be accepted, since a survey connects to all seats at once. The system may lower it.
 const BACKLOG: i32 = 4096;
 
-/// Pause after a failed accept, most likely for want of descriptors, until some are free again.
+/// Pause after a failed accept. The usual cause is a lack of descriptors, which ends as connections close.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(5);
 
 /// The sockets of a room, none of which is listened on yet.
@@ -38,12 +39,12 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// One socket for all seats, which have an address each.
+    /// One socket for all seats, which have consecutive addresses.
     pub(super) fn shared(port: Option<u16>) -> Result<Self, Error> {
         let serving = BoundSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
         let refusing = BoundSocket::new(Ipv4Addr::UNSPECIFIED, 0)?;
         Ok(Self {
-            addresses: SeatAddresses::ByAddress {
+            addresses: SeatAddresses::Consecutive {
                 port: serving.address.port(),
                 refusing_port: refusing.address.port(),
             },
@@ -52,39 +53,34 @@ impl Sockets {
         })
     }
 
-    /// One socket for each seat at an address of its own, all on one port.
-    pub(super) fn by_address(port: Option<u16>, faults: &[&Fault]) -> Result<Self, Error> {
-        // Finds a port that is free on every address, and keeps it.
-        let reserved = BoundSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
-        let port = reserved.address.port();
-        let seats = (0..faults.len()).map(|seat| BoundSocket::new(seat_ip(seat), port));
-        let addresses = SeatAddresses::ByAddress {
-            port,
-            refusing_port: port,
-        };
-        let mut sockets = Self::split(addresses, seats.collect::<Result<_, _>>()?, faults);
-        sockets.refusing.push(reserved);
-        Ok(sockets)
-    }
-
-    /// One socket for each seat at a port of its own, all on the first address.
-    pub(super) fn by_port(faults: &[&Fault]) -> Result<Self, Error> {
-        let seats = faults.iter().map(|_| BoundSocket::new(FIRST_ADDRESS, 0));
-        let seats: Vec<_> = seats.collect::<Result<_, _>>()?;
-        let ports = seats.iter().map(|socket| socket.address.port()).collect();
-        Ok(Self::split(SeatAddresses::ByPort(ports), seats, faults))
-    }
-
-    fn split(addresses: SeatAddresses, seats: Vec<BoundSocket>, faults: &[&Fault]) -> Self {
-        let seats = seats.into_iter().zip(faults);
-        let (refusing, serving): (Vec<_>, Vec<_>) =
-            seats.partition(|(_, fault)| matches!(fault.kind, FaultKind::Refuse));
-        let sockets = |seats: Vec<(_, _)>| seats.into_iter().map(|(socket, _)| socket).collect();
-        Self {
-            addresses,
-            serving: sockets(serving),
-            refusing: sockets(refusing),
+    /// One socket for each seat: at consecutive addresses on one port, or each at a free port of one address.
+    pub(super) fn per_seat(config: &Config, faults: &[&Fault]) -> Result<Self, Error> {
+        let (mut addresses, mut serving, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
+        let mut port = 0;
+        if !config.port_per_seat {
+            // Finds a port that is free on every address, and keeps it.
+            let reserved = BoundSocket::new(Ipv4Addr::UNSPECIFIED, config.port.unwrap_or(0))?;
+            port = reserved.address.port();
+            refusing.push(reserved);
         }
+        for (seat, fault) in faults.iter().enumerate() {
+            let ip = if config.port_per_seat {
+                FIRST_ADDRESS
+            } else {
+                seat_ip(seat)
+            };
+            let socket = BoundSocket::new(ip, port)?;
+            addresses.push(socket.address);
+            match fault.kind {
+                FaultKind::Refuse => refusing.push(socket),
+                _ => serving.push(socket),
+            }
+        }
+        Ok(Self {
+            addresses: SeatAddresses::Individual(addresses),
+            serving,
+            refusing,
+        })
     }
 }
 

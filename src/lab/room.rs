@@ -60,10 +60,9 @@ impl Room {
             addresses,
             serving,
             refusing,
-        } = match config.join_over {
-            _ if config.port_per_seat => Sockets::by_port(&faults)?,
-            Some(_) => Sockets::by_address(config.port, &faults)?,
-            None => Sockets::shared(config.port)?,
+        } = match config.port_per_seat || config.join_over.is_some() {
+            true => Sockets::per_seat(&config, &faults)?,
+            false => Sockets::shared(config.port)?,
         };
         let seats = Arc::new(Seats::new(config.seed, faults, addresses));
         let server = Server::new(serve::Config {

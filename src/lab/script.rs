@@ -35,7 +35,7 @@ pub(crate) enum Step {
 
 /// Runs the steps on a connection, until the client closes it.
 pub(crate) async fn run(mut stream: TcpStream, steps: Vec<Step>) {
-    // Without it, bytes of several steps may share a packet, which no fault depends on.
+    // An error is harmless: the bytes of several steps may then share a packet.
     let _ = stream.set_nodelay(true);
     for step in steps {
         let done = run_step(&mut stream, step).await;

@@ -36,9 +36,9 @@ pub(super) struct Seats {
 #[derive(Debug)]
 pub(super) enum SeatAddresses {
     /// Consecutive addresses on one port; seats that refuse connections are listed with the other one.
-    ByAddress { port: u16, refusing_port: u16 },
-    /// One port for each seat, all on the first address.
-    ByPort(Vec<u16>),
+    Consecutive { port: u16, refusing_port: u16 },
+    /// An address and a port for each seat.
+    Individual(Vec<SocketAddr>),
 }
 
 impl Seats {
@@ -71,11 +71,11 @@ impl Seats {
     pub(super) fn at(&self, local: SocketAddr) -> Option<usize> {
         let seat = match (&self.addresses, local.ip()) {
             // The listener accepts on every address of this machine; the room is on loopback only.
-            (SeatAddresses::ByAddress { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
+            (SeatAddresses::Consecutive { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
                 ip.to_bits().checked_sub(FIRST_ADDRESS.to_bits())? as usize
             }
-            (SeatAddresses::ByPort(ports), _) => {
-                ports.iter().position(|port| *port == local.port())?
+            (SeatAddresses::Individual(addresses), _) => {
+                addresses.iter().position(|address| *address == local)?
             }
             _ => return None,
         };
@@ -86,17 +86,17 @@ impl Seats {
 impl SeatAddresses {
     fn address(&self, seat: usize, kind: FaultKind) -> Address {
         let (ip, port) = match self {
-            Self::ByAddress { refusing_port, .. } if matches!(kind, FaultKind::Refuse) => {
-                (seat_ip(seat), *refusing_port)
+            Self::Consecutive { refusing_port, .. } if matches!(kind, FaultKind::Refuse) => {
+                (seat_ip(seat).into(), *refusing_port)
             }
-            Self::ByAddress { port, .. } => (seat_ip(seat), *port),
-            Self::ByPort(ports) => (FIRST_ADDRESS, ports[seat]),
+            Self::Consecutive { port, .. } => (seat_ip(seat).into(), *port),
+            Self::Individual(addresses) => (addresses[seat].ip(), addresses[seat].port()),
         };
-        Address::Ip(ip.into(), port)
+        Address::Ip(ip, port)
     }
 }
 
-/// The address of a seat that has one of its own.
+/// The address of a seat in a room with consecutive addresses.
 pub(super) fn seat_ip(seat: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + seat as u32)
 }

@@ -1,6 +1,9 @@
 //! Rooms of different servers, and of servers with faults, surveyed by the real command.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
 
@@ -9,52 +12,49 @@ use crate::{
     support::{self, Running, run},
 };
 
-/// Fourteen of labrpc, eight of grpcio, nine threaded and nine one-shot servers of the original exercise.
+/// Starts the server of a seat: 14 of labrpc, 8 of grpcio, then threaded and one-shot ones of the exercise.
+fn start_server(seat: usize, grpcio: &Path, generated: &Path, python: &Path) -> Running {
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers");
+    let start = |command: &mut Command| {
+        let listening = |line: &str| line.starts_with("listening on ");
+        Running::start(command.stdout(Stdio::null()), listening)
+    };
+    let id = format!("{}", 3000 + seat);
+    // Heights differ by at least 2 cm, except that the first (labrpc) and the last (one-shot) are equal.
+    let height = format!("{}", 120 + 2 * (seat % 39));
+    match seat {
+        0..14 => {
+            let profile = [
+                "--id", &id, "--height", &height, "--weight", "60", "--size", "XXL",
+            ];
+            Running::serve(["--listen", "127.0.0.1:0"].into_iter().chain(profile))
+        }
+        14..22 => start(
+            Command::new(grpcio)
+                .args([&format!("{here}/grpcio_server.py"), &id, &height, "60", "7"])
+                .env("PYTHONPATH", generated),
+        ),
+        _ => {
+            let kind = if seat < 31 { "threaded" } else { "once" };
+            let script = format!("{here}/exercise_server.py");
+            // Spellings that are all accepted.
+            let size = ["XXL", "2XL", "xxl"][seat % 3];
+            start(Command::new(python).args([&script, kind, &id, &height, "60", size]))
+        }
+    }
+}
+
 #[test]
 fn labrpc_grpcio_and_exercise_servers_are_ranked_together() {
-    let (Some(python), Some(system)) = (
+    let (Some(grpcio), Some(python)) = (
         support::python("grpc, grpc_tools"),
         support::tool("python3"),
     ) else {
         return;
     };
-    let generated = generate(&python);
-    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers");
-    let listening = |line: &str| line.starts_with("listening on ");
-    let start = |command: &mut Command| Running::start(command.stdout(Stdio::null()), listening);
-
+    let generated = generate(&grpcio);
     let servers: Vec<_> = (0..40)
-        .map(|seat| {
-            let id = format!("{}", 3000 + seat);
-            // Heights differ by at least 2 cm, except that the first (labrpc) and the last (one-shot) are equal.
-            let height = format!("{}", 120 + 2 * (seat % 39));
-            match seat {
-                0..14 => Running::serve([
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--id",
-                    &id,
-                    "--height",
-                    &height,
-                    "--weight",
-                    "60",
-                    "--size",
-                    "XXL",
-                ]),
-                14..22 => start(
-                    Command::new(&python)
-                        .args([&format!("{here}/grpcio_server.py"), &id, &height, "60", "7"])
-                        .env("PYTHONPATH", generated.path()),
-                ),
-                _ => {
-                    let kind = if seat < 31 { "threaded" } else { "once" };
-                    let script = format!("{here}/exercise_server.py");
-                    // Spellings that are all accepted.
-                    let size = ["XXL", "2XL", "xxl"][seat % 3];
-                    start(Command::new(&system).args([&script, kind, &id, &height, "60", size]))
-                }
-            }
-        })
+        .map(|seat| start_server(seat, &grpcio, generated.path(), &python))
         .collect();
 
     let addresses = servers.iter().map(Running::address);
