@@ -43,7 +43,7 @@ pub enum Error {
 }
 
 impl Room {
-    /// Opens a room; when it returns, every seat accepts connections.
+    /// Opens a room. When it returns, every seat accepts connections, or with `join_over` has its address.
     ///
     /// # Errors
     /// [`Error::Seats`] above 16,777,214 seats, [`Error::FaultList`] with more faults than seats,
