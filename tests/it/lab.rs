@@ -133,6 +133,8 @@ fn unknown_fault_is_rejected_with_the_nearest_name() {
 #[test]
 fn help_lists_every_fault_with_its_outcome() {
     let help = run(["lab", "--help"]).stdout;
+    let row = "  hang                        timeout (headers)  sends nothing\n";
+    assert!(help.contains(row), "{help}");
     for fault in lab::FAULTS {
         let listed = help.lines().any(|line| {
             let mut words = line.split_whitespace();
