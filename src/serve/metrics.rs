@@ -180,6 +180,7 @@ pub(crate) struct Metrics {
     connections: [[AtomicU64; 2]; Dialect::COUNT],
     refusals: [AtomicU64; Refusal::COUNT],
     cuts: [AtomicU64; Cut::COUNT],
+    late_requests: AtomicU64,
     accept_errors: AtomicU64,
     panics: AtomicU64,
 }
@@ -210,6 +211,10 @@ impl Metrics {
 
     pub(crate) fn cut(&self, reason: Cut) {
         self.cuts[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn late_request(&self) {
+        self.late_requests.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn accept_error(&self) {
@@ -327,6 +332,12 @@ impl Metrics {
             "counter",
             "Connections that the server told to leave, by reason.",
             labelled("reason", Cut::ALL.iter().map(|c| c.label()), &self.cuts),
+        );
+        family(
+            "labrpc_late_requests_total",
+            "counter",
+            "Connections that were answered with raw JSON and then sent a gRPC, TLS or HTTP request.",
+            vec![(String::new(), count(&self.late_requests))],
         );
         family(
             "labrpc_accept_errors_total",

@@ -1,25 +1,46 @@
 //! The raw dialect: the original exercise's clients connect, say nothing and read one JSON object.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::serve::{Visit, io::Io, metrics::Dialect};
+use crate::serve::{
+    Visit,
+    detect::{Verdict, judge},
+    io::Io,
+    metrics::Dialect,
+};
 
 /// Sends the profile and closes.
 pub(crate) async fn serve(mut io: Io, visit: Arc<Visit>) {
-    visit.server.metrics.connection(Dialect::Raw, false);
+    let metrics = &visit.server.metrics;
+    metrics.connection(Dialect::Raw, false);
     let Some(answer) = visit.server.config.profile.answer(visit.local) else {
         return;
     };
     let send = async {
         io.write_all(&answer.json).await?;
         io.shutdown().await?;
-        // To close a socket with unread bytes resets it, and the peer may lose what was sent: a client that
-        // made up its mind to speak after all is heard out, some bytes of it.
-        let mut ignored = [0; 1024];
-        io.read(&mut ignored).await
+        // To close a socket with unread bytes resets it, and the peer may lose what was sent.
+        if sends_request(&mut io).await? {
+            metrics.late_request();
+        }
+        Ok::<_, io::Error>(())
     };
-    // A peer that does not read is given up; there is nobody to tell.
+    // A peer that neither reads nor closes is given up.
     let _ = tokio::time::timeout(visit.server.gate.limits().handshake, send).await;
+}
+
+/// Reads until the peer closes or its protocol is clear. One that sends a request after all was not silent: its
+/// packets were lost until the raw answer was due.
+async fn sends_request(io: &mut Io) -> io::Result<bool> {
+    let mut received = Vec::with_capacity(64);
+    while io.read_buf(&mut received).await? > 0 {
+        match judge(&received) {
+            Verdict::More => {}
+            Verdict::Is(_) => return Ok(true),
+            Verdict::Stranger => break,
+        }
+    }
+    Ok(false)
 }

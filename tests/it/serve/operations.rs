@@ -18,7 +18,10 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use crate::serve::running::{self, JSON, Running, config};
+use crate::{
+    frames::PREFACE,
+    serve::running::{self, JSON, Running, config},
+};
 
 fn bind(address: &str) -> Listener {
     Listener::bind(&address.parse().unwrap(), false).unwrap()
@@ -338,4 +341,38 @@ async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
     assert_eq!(received, JSON);
     manager.kill().unwrap();
     manager.wait().unwrap();
+}
+
+#[tokio::test]
+async fn preface_after_the_raw_answer_is_counted() {
+    let listener = bind("127.0.0.1:0");
+    let metrics = listener.address().unwrap();
+    let server = Running::start(Config {
+        metrics: Some(listener),
+        limits: labrpc::serve::limits::Limits {
+            silence: Duration::from_millis(1),
+            ..Default::default()
+        },
+        ..config()
+    });
+    for (late, count) in [(&b""[..], 0), (b"hello", 0), (PREFACE, 1)] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, JSON);
+        for byte in late {
+            // An unknown protocol is closed at its first byte.
+            let _ = stream.write_all(&[*byte]).await;
+        }
+        drop(stream);
+        // The connection is over once it is no longer counted as open.
+        let text = loop {
+            let text = scrape(&metrics).await;
+            if text.contains("\nlabrpc_connections_open 0\n") {
+                break text;
+            }
+        };
+        let line = format!("\nlabrpc_late_requests_total {count}\n");
+        assert!(text.contains(&line), "after {late:?}: {text}");
+    }
 }
