@@ -5,7 +5,7 @@
 //! the same bytes again.
 
 /// The client's connection preface (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A TLS record of type handshake, version 3.x (RFC 8446, section 5.1).
 const TLS: &[u8] = &[0x16, 0x03];

@@ -32,6 +32,7 @@ use crate::{
     },
     serve::{
         Phase, Visit,
+        bounded_io::{BoundedIo, Turn},
         call::{Activity, Call, Reply, Slot, Tally, expired, timeout},
         http as http1,
         io::Io,
@@ -215,7 +216,8 @@ fn lock(fresh: &Fresh) -> std::sync::MutexGuard<'_, Vec<Task>> {
 
 /// A connection together with the calls that came in on it.
 struct Driver {
-    connection: http2::Connection<TokioIo<Io>, Calls, Queue>,
+    connection: http2::Connection<TokioIo<BoundedIo<Io>>, Calls, Queue>,
+    turn: Arc<Turn>,
     fresh: Arc<Fresh>,
     activity: Arc<Activity>,
     visit: Arc<Visit>,
@@ -223,6 +225,7 @@ struct Driver {
 
 impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.turn.begin();
         loop {
             if let Poll::Ready(end) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(end);
@@ -250,6 +253,16 @@ impl Driver {
             None => self.visit.server.metrics.refusal(Refusal::Overload),
         }
     }
+
+    /// Logs the error that a connection ended with, and counts a flood.
+    fn ended(&self, end: hyper::Result<()>) {
+        if let Err(error) = end {
+            if self.turn.is_flooded() || is_flood(&error) {
+                self.visit.server.metrics.cut(Cut::EnhanceYourCalm);
+            }
+            tracing::debug!(%error, "a gRPC connection ended");
+        }
+    }
 }
 
 /// Serves gRPC on one connection until either side has had enough.
@@ -267,8 +280,11 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
         visit: Arc::clone(&visit),
     };
     let queue = Queue(Arc::downgrade(&fresh));
+    let turn = Arc::new(Turn::default());
+    let io = TokioIo::new(BoundedIo::new(io, Arc::clone(&turn)));
     let mut driver = Driver {
-        connection: builder(limits, queue).serve_connection(TokioIo::new(io), calls),
+        connection: builder(limits, queue).serve_connection(io, calls),
+        turn,
         fresh,
         activity: Arc::clone(&activity),
         visit: Arc::clone(&visit),
@@ -281,7 +297,7 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
     let reason = loop {
         tokio::select! {
             biased;
-            end = std::future::poll_fn(|cx| driver.poll(cx)) => return ended(end),
+            end = std::future::poll_fn(|cx| driver.poll(cx)) => return driver.ended(end),
             _ = phase.wait_for(|phase| *phase >= Phase::Draining) => break Cut::Drain,
             () = &mut timer => {
                 let (now, idle_at) = (Instant::now(), activity.idle_at(limits.idle));
@@ -298,20 +314,24 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
 
     metrics.cut(reason);
     Pin::new(&mut driver.connection).graceful_shutdown();
-    let rest = std::future::poll_fn(|cx| driver.poll(cx));
+    let rest = async {
+        let end = std::future::poll_fn(|cx| driver.poll(cx)).await;
+        driver.ended(end);
+    };
     match reason {
         // The drain has its own bound, after which every connection is cut.
-        Cut::Drain => ended(rest.await),
-        Cut::Age | Cut::Idle => {
-            let _ = tokio::time::timeout(limits.grace, rest).await.map(ended);
-        }
+        Cut::Drain => rest.await,
+        _ => drop(tokio::time::timeout(limits.grace, rest).await),
     }
 }
 
-fn ended(end: hyper::Result<()>) {
-    if let Err(error) = end {
-        tracing::debug!(%error, "a gRPC connection ended");
-    }
+/// Whether h2 ended the connection for a flood that it limits itself, such as one of resets.
+fn is_flood(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let error = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+    })
 }
 
 fn builder(limits: &Limits, queue: Queue) -> http2::Builder<Queue> {

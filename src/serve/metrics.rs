@@ -75,6 +75,8 @@ labels! {
         Idle = "idle",
         Age = "age",
         Drain = "drain",
+        /// More control frames, resets or provoked errors than any client needs (GOAWAY ENHANCE_YOUR_CALM).
+        EnhanceYourCalm = "enhance_your_calm",
     }
 }
 

@@ -42,8 +42,10 @@ use crate::serve::{
 };
 
 mod accept;
+mod bounded_io;
 mod call;
 pub mod detect;
+mod frame_counter;
 mod grpc;
 pub(crate) mod http;
 mod io;

@@ -10,6 +10,7 @@ mod browser;
 mod check;
 mod commands;
 mod docs;
+mod flood;
 mod frames;
 mod hosts;
 mod html;

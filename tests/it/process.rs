@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) folder: Option<PathBuf>,
     /// The program to run it under, such as strace.
     pub(crate) wrapper: Vec<String>,
+    /// The program to run instead of the tests' own build.
+    pub(crate) program: Option<PathBuf>,
     /// Plain tonic with its defaults instead, which is this test binary again, told to run one ignored test.
     pub(crate) bare_tonic: bool,
 }
@@ -41,7 +43,10 @@ impl Settings {
     }
 
     fn labrpc(&self) -> Command {
-        let mut command = support::labrpc();
+        let mut command = match &self.program {
+            Some(program) => Command::new(program),
+            None => support::labrpc(),
+        };
         let listen = self
             .listen
             .map_or("127.0.0.1:0".into(), |at| at.to_string());
