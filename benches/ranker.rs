@@ -1,8 +1,8 @@
-//! Measures the ranker beside its peers: `cargo bench --bench ranker [-- ROW…]`, rows as named below.
+//! Measures the ranker beside its baselines: `cargo bench --bench ranker [-- ROW…]`, rows as named below.
 //!
-//! Peers are asked in turn with labrpc, in the same run, on the same data, and must come to the same sums. They run
-//! where their tools are: `LABRPC_PEERS_PYTHON` names a Python with `benches/peers/requirements.txt` installed,
-//! `LABRPC_PEERS_KIDDO` the program built in `benches/peers/kiddo`. A peer that is not there is said to be missing.
+//! Baselines are run in turn with labrpc, in the same run, on the same data, and must come to the same sums. They run
+//! where their tools are: `LABRPC_BASELINES_PYTHON` names a Python with `benches/baselines/requirements.txt` installed,
+//! `LABRPC_BASELINES_KIDDO` the program built in `benches/baselines/kiddo`. A baseline that is not installed is reported as missing.
 //! Figures are medians, on one thread, of processor time; of whole processes and of forty people, by the clock.
 #![expect(clippy::unwrap_used, reason = "a program, which may fail by panicking")]
 
@@ -33,9 +33,9 @@ const MILLION: usize = 1_000_000;
 /// The file of people that nobody rounded.
 const TENTHS: &str = "tenths";
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
-/// Rounds of what is fast; peers, which take seconds, are asked [`PEER_ROUNDS`] times.
+/// Rounds of what is fast; baselines, which take seconds, are run [`BASELINE_ROUNDS`] times.
 const ROUNDS: usize = 7;
-const PEER_ROUNDS: usize = 3;
+const BASELINE_ROUNDS: usize = 3;
 /// Parts of a tick in continuous data; the values still fit into 30 bits.
 const FINE: u32 = 100_000;
 
@@ -52,7 +52,7 @@ fn main() {
         ("worst", worst),
         ("growth", growth),
         ("memory", memory),
-        ("peers", peers),
+        ("baselines", baselines),
         ("whole", whole),
     ];
     for (name, row) in rows {
@@ -294,7 +294,7 @@ fn worst() {
     let searches: [(&str, Search); 2] = [("pairs", pairs), ("each", each)];
     for (search, run) in searches {
         let mut times = Times::default();
-        for _ in 0..PEER_ROUNDS {
+        for _ in 0..BASELINE_ROUNDS {
             times.add(
                 &format!("{search}, ordinary"),
                 seconds(|| run(&ordinary, Gower::finer(FINE))).0,
@@ -327,7 +327,7 @@ fn growth() {
         for size in [10_000, 100_000, MILLION, 10 * MILLION] {
             // Small ones are repeated, large ones are their own repetition.
             let repeat = (MILLION / size).clamp(1, 20);
-            if size > MILLION && round >= PEER_ROUNDS {
+            if size > MILLION && round >= BASELINE_ROUNDS {
                 continue;
             }
             let points = &points[..size];
@@ -458,16 +458,16 @@ fn status(name: &str) -> f64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-// ---- peers
+// ---- baselines
 
-/// The peers that are there: name and command.
-fn known_peers(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/ranker.py").to_owned();
+/// The installed baselines: name and command.
+fn available_baselines(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baselines/ranker.py").to_owned();
     let mut known = Vec::new();
     for name in names {
         let variable = match *name {
-            "kiddo" => "LABRPC_PEERS_KIDDO",
-            _ => "LABRPC_PEERS_PYTHON",
+            "kiddo" => "LABRPC_BASELINES_KIDDO",
+            _ => "LABRPC_BASELINES_PYTHON",
         };
         match (env::var(variable), *name) {
             (Err(_), name) => println!("{name}: not measured, {variable} is not set"),
@@ -480,10 +480,13 @@ fn known_peers(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
     known
 }
 
-/// Runs a peer on a file: the time of the whole process, and what it prints.
-fn ask(peer: &[String], file: &Path) -> (f64, Vec<f64>) {
-    let mut command = Command::new(&peer[0]);
-    command.args(&peer[1..]).arg(file).stderr(Stdio::inherit());
+/// Runs a baseline on a file: the time of the whole process, and what it prints.
+fn ask(baseline: &[String], file: &Path) -> (f64, Vec<f64>) {
+    let mut command = Command::new(&baseline[0]);
+    command
+        .args(&baseline[1..])
+        .arg(file)
+        .stderr(Stdio::inherit());
     // kiddo builds on as many threads as there are.
     command.env("RAYON_NUM_THREADS", "1");
     let (time, output) = clock(|| command.output().unwrap());
@@ -491,7 +494,7 @@ fn ask(peer: &[String], file: &Path) -> (f64, Vec<f64>) {
     (time, numbers(&output.stdout))
 }
 
-fn peers() {
+fn baselines() {
     for (data, points, measure) in [
         ("continuous", continuous(MILLION), Gower::finer(FINE)),
         ("rounded", rounded(MILLION), Gower::finer(1)),
@@ -505,15 +508,15 @@ fn peers() {
             let file = scaled_file(&format!("{data}{order}.f64"), points.iter().copied());
             (order, points, file)
         });
-        let known = known_peers(&["scipy", "sklearn", "kiddo"]);
+        let known = available_baselines(&["scipy", "sklearn", "kiddo"]);
         let expected = {
             let points = &orders[0].1;
             [each(points, measure), least(points, measure)].map(|key| key as f64)
         };
         let mut times = Times::default();
-        for _ in 0..PEER_ROUNDS {
+        for _ in 0..BASELINE_ROUNDS {
             for (order, points, file) in &orders {
-                for (name, peer) in &known {
+                for (name, baseline) in &known {
                     let (time, smallest) = seconds(|| pairs(points, measure));
                     times.add(&format!("labrpc: 100 closest pairs{order}"), time);
                     let (time, sum) = seconds(|| each(points, measure));
@@ -521,7 +524,7 @@ fn peers() {
                     assert_eq!([sum as f64, smallest as f64], expected);
                     // Only kiddo is measurably faster that way.
                     if order.is_empty() || *name == "kiddo" {
-                        let (_, answer) = ask(peer, file);
+                        let (_, answer) = ask(baseline, file);
                         assert_eq!(answer[1..], expected, "{name}: sum and least");
                         times.add(&format!("{name}{order}"), answer[0]);
                     }
@@ -530,10 +533,11 @@ fn peers() {
         }
         println!("{data}, sums agree:");
         times.print();
-        for (name, peer) in &times.0 {
+        for (name, baseline) in &times.0 {
             if !name.starts_with("labrpc") {
                 let order = name.find(',').map_or("", |order| &name[order..]);
-                let over = |what| median(peer) / times.median(&format!("labrpc: {what}{order}"));
+                let over =
+                    |what| median(baseline) / times.median(&format!("labrpc: {what}{order}"));
                 println!(
                     "{name} over labrpc: pairs {:.1}, everybody's nearest {:.1}",
                     over("100 closest pairs"),
@@ -566,16 +570,16 @@ fn whole_file(file: &Path) {
         "labrpc",
         vec![this, "--child".to_owned(), "rank".to_owned()],
     )];
-    known.extend(known_peers(&["pandas"]));
+    known.extend(available_baselines(&["pandas"]));
     let mut times = Times::default();
     let mut peaks = BTreeMap::new();
     let mut answers = Vec::new();
     // Once and outside of the clock: a smallest distance of 0 alone would not show much.
-    for (_, ties) in known_peers(&["ties"]) {
+    for (_, ties) in available_baselines(&["ties"]) {
         let [counted, ranked] = [&ties, &known[0].1].map(|command| ask(command, file).1);
         assert_eq!(counted[0], ranked[4], "pairs at the smallest distance");
     }
-    for _ in 0..PEER_ROUNDS {
+    for _ in 0..BASELINE_ROUNDS {
         for (name, command) in &known {
             let repeat = if *name == "labrpc" { 5 } else { 1 };
             for _ in 0..repeat {

@@ -95,7 +95,7 @@ struct Peer {
 
 /// Ours first; ratios are those of ours to each.
 fn build(root: &Path) -> Outcome<Vec<Peer>> {
-    let rust = root.join("benches/peers/rust");
+    let rust = root.join("benches/baselines/rust");
     run(Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "--manifest-path"])
         .arg(rust.join("Cargo.toml")))?;
@@ -104,7 +104,7 @@ fn build(root: &Path) -> Outcome<Vec<Peer>> {
         name,
         program: release.join(name),
     }));
-    let go = root.join("benches/peers/grpc-go");
+    let go = root.join("benches/baselines/grpc-go");
     let program = release.join("grpc-go");
     match run(Command::new("go")
         .args(["build", "-o"])

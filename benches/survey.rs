@@ -1,7 +1,7 @@
 //! What a survey costs, side by side with other ways to ask the same endpoints, in one run.
 //!
 //! ```text
-//! sh benches/peers/survey.sh                      installs the peers; a row without its peer is left out
+//! sh benches/baselines/survey.sh                      installs the baselines; a row without its baseline is left out
 //! cargo bench --bench survey                      every table, some minutes
 //! cargo bench --bench survey -- cpu 20000 5       one table: endpoints, repetitions
 //! cargo bench --bench survey -- forty 15
@@ -200,11 +200,11 @@ impl Row {
     }
 
     /// The same, if its program is there.
-    fn peer(name: &'static str, answers: Answers, argv: &[&str]) -> Option<Self> {
+    fn baseline(name: &'static str, answers: Answers, argv: &[&str]) -> Option<Self> {
         let there = Path::new(argv[0]).exists();
         if !there {
             eprintln!(
-                "{name}: left out, no {}; see benches/peers/survey.sh",
+                "{name}: left out, no {}; see benches/baselines/survey.sh",
                 argv[0]
             );
         }
@@ -216,7 +216,7 @@ impl Row {
         let output = Command::new(&self.argv[0])
             .args(&self.argv[1..])
             .arg(room.hosts.path())
-            .env("PYTHONPATH", peers().join("python"))
+            .env("PYTHONPATH", baselines().join("python"))
             .stderr(Stdio::piped())
             .output()
             .unwrap();
@@ -248,9 +248,9 @@ impl Answers {
     }
 }
 
-/// What benches/peers/survey.sh has installed.
-fn peers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers")
+/// What benches/baselines/survey.sh has installed.
+fn baselines() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/baselines")
 }
 
 fn own() -> String {
@@ -279,8 +279,8 @@ fn in_turn(rows: &mut [Row], times: usize, room: &Other) {
 fn cpu(endpoints: usize, times: usize) {
     println!("\nclient CPU per endpoint, {endpoints} endpoints, median of {times}");
     let room = Other::open(endpoints, "");
-    let path = |name: &str| peers().join(name).display().to_string();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/survey.py");
+    let path = |name: &str| baselines().join(name).display().to_string();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baselines/survey.py");
     let python = path("venv/bin/python");
     let client = |name, kind| Row::new(name, Answers::Sum, &[&own(), "client", kind]);
     let mut rows = vec![
@@ -289,12 +289,12 @@ fn cpu(endpoints: usize, times: usize) {
         command(),
         client("tonic Channel", "channel"),
     ];
-    rows.extend(Row::peer(
+    rows.extend(Row::baseline(
         "grpc-go",
         Answers::Sum,
         &[&path("bin/survey-go")],
     ));
-    rows.extend(Row::peer(
+    rows.extend(Row::baseline(
         "grpcio asyncio",
         Answers::Sum,
         &[&python, script, "grpcio"],
@@ -326,10 +326,10 @@ fn forty(times: usize) {
     let room = Other::open(40, "");
     // The original client waits for the server to speak: these seats do so at once.
     let raw = Other::open(40, "raw=40");
-    let grpcurl = peers().join("bin/grpcurl").display().to_string();
+    let grpcurl = baselines().join("bin/grpcurl").display().to_string();
     let xargs =
         format!("xargs -P 40 -I {{}} {grpcurl} -plaintext {{}} lab.Profile/GetProfile < \"$0\"");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/survey.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baselines/survey.py");
     let mut rows = vec![command()];
     if Path::new(&grpcurl).exists() {
         rows.push(Row::new(

@@ -68,10 +68,10 @@ def ties(path):
 
 
 def main():
-    _, peer, path = sys.argv
-    if peer in ("pandas", "ties"):
-        return {"pandas": pandas, "ties": ties}[peer](path)
-    seconds, nearest = {"scipy": scipy, "sklearn": sklearn}[peer](path)
+    _, baseline, path = sys.argv
+    if baseline in ("pandas", "ties"):
+        return {"pandas": pandas, "ties": ties}[baseline](path)
+    seconds, nearest = {"scipy": scipy, "sklearn": sklearn}[baseline](path)
     print(seconds, int(nearest.sum()), int(nearest.min()))
 
 
