@@ -66,18 +66,18 @@ fn main() {
 // ---- the data
 
 /// A bell of mean 0 and deviation 1, by Irwin and Hall.
-fn bell(random: &mut fastrand::Rng) -> f64 {
+fn normal(random: &mut fastrand::Rng) -> f64 {
     (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
 }
 
 /// Heights in cm, weights in kg that go with them, sizes in steps that go with these.
-fn body(random: &mut fastrand::Rng) -> [f64; 3] {
-    let height = 170.0 + 9.0 * bell(random);
-    let weight = (0.9 * (height - 100.0) + 11.0 * bell(random)).max(35.0);
+fn random_body(random: &mut fastrand::Rng) -> [f64; 3] {
+    let height = 170.0 + 9.0 * normal(random);
+    let weight = (0.9 * (height - 100.0) + 11.0 * normal(random)).max(35.0);
     [
         height,
         weight,
-        (weight / 13.0 + 0.8 * bell(random)).clamp(0.6, 8.4),
+        (weight / 13.0 + 0.8 * normal(random)).clamp(0.6, 8.4),
     ]
 }
 
@@ -88,7 +88,7 @@ fn continuous(count: usize) -> Vec<Point> {
         [height * 10.0 * fine, weight * 10.0 * fine, size * fine]
     };
     (0..count)
-        .map(|_| point(body(&mut random)).map(|x| x as i32))
+        .map(|_| point(random_body(&mut random)).map(|x| x as i32))
         .collect()
 }
 
@@ -103,7 +103,7 @@ fn rounded(count: usize) -> Vec<Point> {
         ]
     };
     (0..count)
-        .map(|_| point(body(&mut random)).map(|x| x as i32))
+        .map(|_| point(random_body(&mut random)).map(|x| x as i32))
         .collect()
 }
 
@@ -117,7 +117,7 @@ fn people_csv(name: &str, count: usize) -> PathBuf {
         random.shuffle(&mut ids);
         let mut text = Vec::from(b"id,height,weight,size\n");
         for id in ids {
-            let [height, weight, size] = body(&mut random);
+            let [height, weight, size] = random_body(&mut random);
             let size = Size::ALL[size.round() as usize - 1];
             let line = match name {
                 TENTHS => writeln!(text, "{id},{height:.1},{weight:.1},{size}"),
@@ -159,14 +159,14 @@ fn scaled_file(name: &str, points: impl Iterator<Item = Point>) -> PathBuf {
 // ---- what is measured
 
 /// Time on the clock.
-fn clock<T>(work: impl FnOnce() -> T) -> (f64, T) {
+fn wall_seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let start = Instant::now();
     let result = work();
     (start.elapsed().as_secs_f64(), result)
 }
 
 /// Time on a processor, which other programs change less.
-fn seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
+fn cpu_seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let spent = || {
         // The system counts to the microsecond when a thread stops, and while it runs every 4 ms.
         thread::sleep(Duration::from_micros(1));
@@ -179,14 +179,14 @@ fn seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
 }
 
 /// The 100 closest pairs, from nothing; the smallest key.
-fn pairs(points: &[Point], measure: Gower) -> u64 {
-    let tree = Tree::new(measure, points.iter().copied());
+fn pairs(points: &[Point], metric: Gower) -> u64 {
+    let tree = Tree::new(metric, points.iter().copied());
     tree.closest_pairs(100, 100, ONE).smallest.unwrap()
 }
 
 /// Everybody's nearest, from nothing; the sum of the keys.
-fn each(points: &[Point], measure: Gower) -> u64 {
-    let tree = Tree::new(measure, points.iter().copied());
+fn nearest_of_each(points: &[Point], metric: Gower) -> u64 {
+    let tree = Tree::new(metric, points.iter().copied());
     let mut nearest = vec![(0, 0); points.len()];
     for (number, other, key) in tree.nearest_of_each(ONE) {
         nearest[number as usize] = (other, key);
@@ -197,7 +197,7 @@ fn each(points: &[Point], measure: Gower) -> u64 {
 fn sort_floats(count: usize) -> f64 {
     let mut random = fastrand::Rng::with_seed(3);
     let mut floats: Vec<f64> = (0..count).map(|_| random.f64()).collect();
-    seconds(|| floats.sort_unstable_by(f64::total_cmp)).0
+    cpu_seconds(|| floats.sort_unstable_by(f64::total_cmp)).0
 }
 
 /// Times by name, in the order of their first appearance.
@@ -242,7 +242,7 @@ fn sort() {
     for _ in 0..2 * ROUNDS {
         times.add(
             "100 closest pairs, continuous",
-            seconds(|| pairs(&points, Gower::finer(FINE))).0,
+            cpu_seconds(|| pairs(&points, Gower::with_resolution(FINE))).0,
         );
         times.add("sort of 1e6 f64", sort_floats(MILLION));
     }
@@ -291,18 +291,18 @@ fn worst() {
         }),
     ];
     type Search = fn(&[Point], Gower) -> u64;
-    let searches: [(&str, Search); 2] = [("pairs", pairs), ("each", each)];
+    let searches: [(&str, Search); 2] = [("pairs", pairs), ("each", nearest_of_each)];
     for (search, run) in searches {
         let mut times = Times::default();
         for _ in 0..BASELINE_ROUNDS {
             times.add(
                 &format!("{search}, ordinary"),
-                seconds(|| run(&ordinary, Gower::finer(FINE))).0,
+                cpu_seconds(|| run(&ordinary, Gower::with_resolution(FINE))).0,
             );
             for (name, points) in &cases {
                 times.add(
                     &format!("{search}, {name}"),
-                    seconds(|| run(points, Gower::finer(FINE))).0,
+                    cpu_seconds(|| run(points, Gower::with_resolution(FINE))).0,
                 );
             }
         }
@@ -331,14 +331,14 @@ fn growth() {
                 continue;
             }
             let points = &points[..size];
-            let (all_pairs, _) = seconds(|| {
+            let (all_pairs, _) = cpu_seconds(|| {
                 (0..repeat)
-                    .map(|_| pairs(points, Gower::finer(FINE)))
+                    .map(|_| pairs(points, Gower::with_resolution(FINE)))
                     .sum::<u64>()
             });
-            let (all_each, _) = seconds(|| {
+            let (all_each, _) = cpu_seconds(|| {
                 (0..repeat)
-                    .map(|_| each(points, Gower::finer(FINE)) % 2)
+                    .map(|_| nearest_of_each(points, Gower::with_resolution(FINE)) % 2)
                     .sum::<u64>()
             });
             let (pairs, each) = times.entry(size).or_default();
@@ -382,7 +382,10 @@ fn forty() {
     let options = Options::default();
     let mut times = Times::default();
     for _ in 0..2001 {
-        times.add("rank forty people", clock(|| rank(&people, &options)).0);
+        times.add(
+            "rank forty people",
+            wall_seconds(|| rank(&people, &options)).0,
+        );
     }
     println!(
         "rank forty people: {:.2} µs (below 20)",
@@ -427,8 +430,8 @@ fn run_child(arguments: &[String]) {
             let points = continuous(MILLION);
             let base = status("VmRSS");
             match what {
-                "pairs" => pairs(&points, Gower::finer(FINE)),
-                _ => each(&points, Gower::finer(FINE)),
+                "pairs" => pairs(&points, Gower::with_resolution(FINE)),
+                _ => nearest_of_each(&points, Gower::with_resolution(FINE)),
             };
             println!("{base} {}", status("VmHWM"));
         }
@@ -489,17 +492,21 @@ fn ask(baseline: &[String], file: &Path) -> (f64, Vec<f64>) {
         .stderr(Stdio::inherit());
     // kiddo builds on as many threads as there are.
     command.env("RAYON_NUM_THREADS", "1");
-    let (time, output) = clock(|| command.output().unwrap());
+    let (time, output) = wall_seconds(|| command.output().unwrap());
     assert!(output.status.success(), "{command:?}");
     (time, numbers(&output.stdout))
 }
 
 fn baselines() {
-    for (data, points, measure) in [
-        ("continuous", continuous(MILLION), Gower::finer(FINE)),
-        ("rounded", rounded(MILLION), Gower::finer(1)),
+    for (data, points, metric) in [
+        (
+            "continuous",
+            continuous(MILLION),
+            Gower::with_resolution(FINE),
+        ),
+        ("rounded", rounded(MILLION), Gower::with_resolution(1)),
     ] {
-        let tree = Tree::new(measure, points.iter().copied());
+        let tree = Tree::new(metric, points.iter().copied());
         let order = tree.groups().flatten();
         let ordered: Vec<Point> = order.map(|&number| points[number as usize]).collect();
         drop(tree);
@@ -511,15 +518,15 @@ fn baselines() {
         let known = available_baselines(&["scipy", "sklearn", "kiddo"]);
         let expected = {
             let points = &orders[0].1;
-            [each(points, measure), least(points, measure)].map(|key| key as f64)
+            [nearest_of_each(points, metric), least(points, metric)].map(|key| key as f64)
         };
         let mut times = Times::default();
         for _ in 0..BASELINE_ROUNDS {
             for (order, points, file) in &orders {
                 for (name, baseline) in &known {
-                    let (time, smallest) = seconds(|| pairs(points, measure));
+                    let (time, smallest) = cpu_seconds(|| pairs(points, metric));
                     times.add(&format!("labrpc: 100 closest pairs{order}"), time);
-                    let (time, sum) = seconds(|| each(points, measure));
+                    let (time, sum) = cpu_seconds(|| nearest_of_each(points, metric));
                     times.add(&format!("labrpc: everybody's nearest{order}"), time);
                     assert_eq!([sum as f64, smallest as f64], expected);
                     // Only kiddo is measurably faster that way.
@@ -549,8 +556,8 @@ fn baselines() {
 }
 
 /// The smallest key once more, by way of everybody's nearest.
-fn least(points: &[Point], measure: Gower) -> u64 {
-    let tree = Tree::new(measure, points.iter().copied());
+fn least(points: &[Point], metric: Gower) -> u64 {
+    let tree = Tree::new(metric, points.iter().copied());
     tree.nearest_of_each(ONE)
         .map(|(_, _, key)| key)
         .min()

@@ -18,7 +18,7 @@ use crate::{
 pub type Point = [i32; 3];
 
 /// The largest value of one unweighted term of the body distance.
-const FULL_TERM: u32 = 420;
+const MAX_TERM: u32 = 420;
 
 /// The fixed ranges of the body distance in ticks: 60 cm, 84 kg, 7 size steps.
 const RANGES: [u32; 3] = [60 * TICKS as u32, 84 * TICKS as u32, 7];
@@ -106,14 +106,14 @@ impl std::error::Error for UnknownMetric {}
 /// Distances are compared as `u64` keys: the same order and the same equality, whether the metric counts in
 /// integers or in floats (the bits of floats that are not negative are ordered as the floats are). A key is of
 /// the distance and not of its square: two squares may have one root, and these pairs tie.
-pub trait Measure: Sync {
+pub trait Distance: Sync {
     /// The key of two points that are `delta` apart. The same for `delta` and `-delta`.
     fn key(&self, delta: Point) -> u64;
 
     /// A lower bound of [`Self::key`] over every `delta` with `low <= delta <= high` on each axis.
     ///
     /// It needs no tolerance: floating-point operations round monotonically.
-    fn bound(&self, low: Point, high: Point) -> u64;
+    fn lower_bound(&self, low: Point, high: Point) -> u64;
 
     /// The distance that a key stands for.
     fn distance(&self, key: u64) -> f64;
@@ -143,11 +143,11 @@ pub struct Gower {
     range: [u32; 3],
     factor: [u64; 3],
     /// The smallest full term of a field that counts.
-    reach: u64,
+    uncapped_below: u64,
     /// Keys in one unit of the distance.
-    unit: f64,
+    keys_per_unit: f64,
     /// The distance at which nothing is alike, in units.
-    full: f64,
+    max_distance: f64,
 }
 
 impl Gower {
@@ -155,33 +155,38 @@ impl Gower {
     #[must_use]
     pub fn new(weights: &Weights) -> Self {
         let thousandths = weights.thousandths().map(u64::from);
-        let full = thousandths.iter().sum::<u64>() as f64 * f64::from(FULL_TERM) / 1000.0;
-        Self::with_ranges(RANGES, thousandths, 10_000.0, full)
+        let max_distance = thousandths.iter().sum::<u64>() as f64 * f64::from(MAX_TERM) / 1000.0;
+        Self::with_ranges(RANGES, thousandths, 10_000.0, max_distance)
     }
 
-    /// The same distance over coordinates `finer` times as fine, unweighted: for data that are not people's.
+    /// The same distance over coordinates `resolution` times as fine, unweighted: for data that are not people's.
     #[must_use]
-    pub fn finer(finer: u32) -> Self {
-        let full = 3.0 * f64::from(FULL_TERM);
+    pub fn with_resolution(resolution: u32) -> Self {
+        let max_distance = 3.0 * f64::from(MAX_TERM);
         Self::with_ranges(
-            RANGES.map(|range| range * finer),
+            RANGES.map(|range| range * resolution),
             [1; 3],
-            10.0 * f64::from(finer),
-            full,
+            10.0 * f64::from(resolution),
+            max_distance,
         )
     }
 
-    fn with_ranges(range: [u32; 3], weight: [u64; 3], unit: f64, full: f64) -> Self {
+    fn with_ranges(
+        range: [u32; 3],
+        weight: [u64; 3],
+        keys_per_unit: f64,
+        max_distance: f64,
+    ) -> Self {
         // A full term is 4,200 tenths, over 600, 840 and 7 ticks: 7, 5 and 600 a tick, all whole.
-        let factor = [0, 1, 2].map(|axis| u64::from(FULL_TERM * 10 / RANGES[axis]) * weight[axis]);
+        let factor = [0, 1, 2].map(|axis| u64::from(MAX_TERM * 10 / RANGES[axis]) * weight[axis]);
         let full_terms = [0, 1, 2].map(|axis| u64::from(range[axis]) * factor[axis]);
         let counting = full_terms.into_iter().filter(|term| *term > 0);
         Self {
             range,
             factor,
-            reach: counting.min().unwrap_or(0),
-            unit,
-            full,
+            uncapped_below: counting.min().unwrap_or(0),
+            keys_per_unit,
+            max_distance,
         }
     }
 
@@ -194,7 +199,7 @@ impl Gower {
     fn sum(&self, gaps: [u32; 3]) -> u64 {
         let [a, b, c] = [0, 1, 2].map(|axis| u64::from(gaps[axis]) * self.factor[axis]);
         let sum = a + b + c;
-        if sum <= self.reach {
+        if sum <= self.uncapped_below {
             // Nearly always: no term can be above its cap, and three comparisons are spared.
             return sum;
         }
@@ -202,19 +207,19 @@ impl Gower {
     }
 }
 
-impl Measure for Gower {
+impl Distance for Gower {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
         self.sum(delta.map(i32::unsigned_abs))
     }
 
     #[inline]
-    fn bound(&self, low: Point, high: Point) -> u64 {
+    fn lower_bound(&self, low: Point, high: Point) -> u64 {
         self.sum([0, 1, 2].map(|axis| gap(low[axis], high[axis])))
     }
 
     fn distance(&self, key: u64) -> f64 {
-        key as f64 / self.unit
+        key as f64 / self.keys_per_unit
     }
 
     /// Exact, as the distances are: the difference of their floats would not be.
@@ -227,17 +232,17 @@ impl Measure for Gower {
     }
 
     fn similarity(&self, distance: f64) -> f64 {
-        1.0 - distance / self.full
+        1.0 - distance / self.max_distance
     }
 }
 
 /// Euclidean distance over fields divided by their standard deviation.
 #[derive(Clone, Copy, Debug)]
-pub struct Standardised {
+pub struct Euclidean {
     scale: [f64; 3],
 }
 
-impl Standardised {
+impl Euclidean {
     /// Takes the deviations from `people`; a field in which nobody differs counts nothing.
     pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
         let covariance = covariance(people);
@@ -262,7 +267,7 @@ impl Standardised {
     }
 }
 
-impl Measure for Standardised {
+impl Distance for Euclidean {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
         let [a, b, c] = self.squares(delta.map(|d| f64::from(d.unsigned_abs())));
@@ -270,7 +275,7 @@ impl Measure for Standardised {
     }
 
     #[inline]
-    fn bound(&self, low: Point, high: Point) -> u64 {
+    fn lower_bound(&self, low: Point, high: Point) -> u64 {
         let [a, b, c] = self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis]))));
         (a + b + c).sqrt().to_bits()
     }
@@ -280,7 +285,7 @@ impl Measure for Standardised {
     }
 
     fn terms(&self, delta: Point) -> [f64; 3] {
-        shares(
+        proportional_terms(
             self.distance(self.key(delta)),
             self.squares(delta.map(f64::from)),
         )
@@ -289,11 +294,11 @@ impl Measure for Standardised {
 
 /// Mahalanobis distance: Euclidean after a lower triangular map that whitens the fields.
 #[derive(Clone, Copy, Debug)]
-pub struct Whitened {
+pub struct Mahalanobis {
     rows: [[f64; 3]; 3],
 }
 
-impl Whitened {
+impl Mahalanobis {
     /// The share of a field's variance below which it counts as determined by the fields before it.
     const SINGULAR: f64 = 1e-12;
 
@@ -333,7 +338,7 @@ impl Whitened {
     }
 
     /// One row's value; the same order of operations for points and for bounds.
-    fn row(&self, row: usize, delta: [f64; 3]) -> f64 {
+    fn project(&self, row: usize, delta: [f64; 3]) -> f64 {
         let [a, b, c] = self.rows[row];
         match row {
             0 => a * delta[0],
@@ -343,19 +348,19 @@ impl Whitened {
     }
 }
 
-impl Measure for Whitened {
+impl Distance for Mahalanobis {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
         let delta = delta.map(f64::from);
         let [a, b, c] = [0, 1, 2].map(|row| {
-            let value = self.row(row, delta);
+            let value = self.project(row, delta);
             value * value
         });
         (a + b + c).sqrt().to_bits()
     }
 
     #[inline]
-    fn bound(&self, low: Point, high: Point) -> u64 {
+    fn lower_bound(&self, low: Point, high: Point) -> u64 {
         let [a, b, c] = [0, 1, 2].map(|row| {
             // The corner at which this row is smallest, and the one at which it is largest.
             let corner = |positive: Point, negative: Point| {
@@ -367,8 +372,8 @@ impl Measure for Whitened {
                     })
                 })
             };
-            let least = self.row(row, corner(low, high));
-            let most = self.row(row, corner(high, low));
+            let least = self.project(row, corner(low, high));
+            let most = self.project(row, corner(high, low));
             let gap = least.max(-most).max(0.0);
             gap * gap
         });
@@ -382,7 +387,7 @@ impl Measure for Whitened {
     /// A field that pulls against the correlation contributes a negative term.
     fn terms(&self, delta: Point) -> [f64; 3] {
         let float = delta.map(f64::from);
-        let values = [0, 1, 2].map(|row| self.row(row, float));
+        let values = [0, 1, 2].map(|row| self.project(row, float));
         // Δᵀ·S⁻¹·Δ, split by the component of the left Δ.
         let parts = [0, 1, 2].map(|axis: usize| {
             float[axis]
@@ -390,12 +395,12 @@ impl Measure for Whitened {
                     .map(|row| self.rows[row][axis] * values[row])
                     .sum::<f64>()
         });
-        shares(self.distance(self.key(delta)), parts)
+        proportional_terms(self.distance(self.key(delta)), parts)
     }
 }
 
 /// Splits a distance in proportion to the parts of its square.
-fn shares(distance: f64, parts: [f64; 3]) -> [f64; 3] {
+fn proportional_terms(distance: f64, parts: [f64; 3]) -> [f64; 3] {
     let sum: f64 = parts.iter().sum();
     parts.map(|part| {
         if sum > 0.0 {

@@ -2,7 +2,7 @@
 //!
 //! Everything is exact: all ties are found or counted, and the answer depends neither on the order of the people
 //! nor on the number of threads. Order is always by distance, then by the smaller id, then by the larger.
-//! Given up for it: approximate answers, and any distance that is not a [`metric::Measure`].
+//! Given up for it: approximate answers, and any distance that is not a [`metric::Distance`].
 
 pub mod metric;
 pub mod neighbours;
@@ -23,7 +23,7 @@ pub use crate::similarity::{
 use crate::{
     profile::{Id, Profile},
     similarity::{
-        metric::{Gower, Measure, Point, Standardised, Whitened, point},
+        metric::{Distance, Euclidean, Gower, Mahalanobis, Point, point},
         tree::Tree,
     },
 };
@@ -41,7 +41,7 @@ pub struct Options {
     pub like: Option<Id>,
     /// Whether to find everybody's nearest.
     pub per_person: bool,
-    /// Whether to list every group of identical people, not only the largest [`Ranking::LARGEST_TWINS`].
+    /// Whether to list every group of identical people, not only the largest [`Ranking::MAX_TWIN_GROUPS`].
     pub twins: bool,
     /// How many threads may work at once. The answer is the same with any number.
     pub threads: NonZeroUsize,
@@ -68,7 +68,7 @@ pub struct Ranking {
     /// The closest pairs, ordered by distance, smaller id and larger id: all pairs at the smallest distance and,
     /// while that makes fewer than [`Options::top`], the next ones.
     ///
-    /// Where more pairs tie for the smallest distance than the larger of `top` and [`Ranking::MOST_TIED`], only
+    /// Where more pairs tie for the smallest distance than the larger of `top` and [`Ranking::MAX_TIED`], only
     /// that many are listed; [`Ranking::tied`] counts them all.
     pub pairs: Vec<Pair>,
     /// The smallest distance; `None` where there is no pair.
@@ -91,10 +91,10 @@ pub struct Ranking {
 
 impl Ranking {
     /// The number of pairs tied at the smallest distance up to which all are listed.
-    pub const MOST_TIED: usize = 1000;
+    pub const MAX_TIED: usize = 1000;
 
     /// How many groups of twins are listed unasked.
-    pub const LARGEST_TWINS: usize = 20;
+    pub const MAX_TWIN_GROUPS: usize = 20;
 
     /// The listed pairs at the smallest distance.
     pub fn first_place(&self) -> impl Iterator<Item = &Pair> {
@@ -175,18 +175,18 @@ pub enum Like {
 /// ```
 #[must_use]
 pub fn rank(people: &[Profile], options: &Options) -> Ranking {
-    let (order, duplicates) = by_id(people);
+    let (order, duplicates) = order_by_id(people);
     let points = || order.iter().map(|&index| point(&people[index as usize]));
     let weights = &options.weights;
-    let room = Room {
+    let ranker = Ranker {
         people,
         order: &order,
         options,
     };
     let mut ranking = match options.metric {
-        Metric::Gower => room.rank(Gower::new(weights)),
-        Metric::Euclidean => room.rank(Standardised::new(points(), weights)),
-        Metric::Mahalanobis => room.rank(Whitened::new(points(), weights)),
+        Metric::Gower => ranker.rank(Gower::new(weights)),
+        Metric::Euclidean => ranker.rank(Euclidean::new(points(), weights)),
+        Metric::Mahalanobis => ranker.rank(Mahalanobis::new(points(), weights)),
     };
     if let (Some(like), Some(id)) = (&mut ranking.like, options.like)
         && duplicates.iter().any(|same| people[same[0]].id == id)
@@ -198,7 +198,7 @@ pub fn rank(people: &[Profile], options: &Options) -> Ranking {
 }
 
 /// The indices of people with an id of their own, in the order of the ids, and the others by id.
-fn by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
+fn order_by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
     let count = u32::try_from(people.len())
         .expect("4,294,967,296 profiles do not fit into a machine's memory");
     // Saved runs and registers are often in order already; the check costs nothing beside a sort.
@@ -234,17 +234,17 @@ fn by_id(people: &[Profile]) -> (Vec<u32>, Vec<Vec<usize>>) {
 }
 
 /// Below this many people the search is done before a thread has started.
-const WORTH_THREADS: usize = 5_000;
+const MIN_PARALLEL: usize = 5_000;
 
 /// The people to rank. From here on a person is a number: the place in the order of ids.
-struct Room<'a> {
+struct Ranker<'a> {
     people: &'a [Profile],
     order: &'a [u32],
     options: &'a Options,
 }
 
-impl Room<'_> {
-    fn rank<M: Measure>(&self, measure: M) -> Ranking {
+impl Ranker<'_> {
+    fn rank<D: Distance>(&self, metric: D) -> Ranking {
         let Options {
             weights,
             top,
@@ -254,44 +254,44 @@ impl Room<'_> {
             mut threads,
             ..
         } = *self.options;
-        if self.order.len() < WORTH_THREADS {
+        if self.order.len() < MIN_PARALLEL {
             threads = NonZeroUsize::MIN;
         }
         // A field that weighs nothing must not keep people apart: with it, boxes at distance 0 would overlap
         // without end.
-        let counts = weights.thousandths().map(|weight| i32::from(weight > 0));
-        let all = counts == [1; 3];
+        let weighted = weights.thousandths().map(|weight| i32::from(weight > 0));
+        let all_weighted = weighted == [1; 3];
         let tree = Tree::new(
-            measure,
-            (0..self.order.len()).map(|number| {
-                let point = self.point(number as u32);
-                [0, 1, 2].map(|axis| point[axis] * counts[axis])
+            metric,
+            (0..self.order.len()).map(|item| {
+                let point = self.point(item as u32);
+                [0, 1, 2].map(|axis| point[axis] * weighted[axis])
             }),
         );
         let limit = if twins {
             usize::MAX
         } else {
-            Ranking::LARGEST_TWINS
+            Ranking::MAX_TWIN_GROUPS
         };
-        let (twins, twin_groups) = if all {
+        let (twins, twin_groups) = if all_weighted {
             self.twins(tree.groups(), limit)
         } else {
-            let points = (0..self.order.len()).map(|number| self.point(number as u32));
+            let points = (0..self.order.len()).map(|item| self.point(item as u32));
             self.twins(
                 Tree::new(Gower::new(&Weights::default()), points).groups(),
                 limit,
             )
         };
-        let closest = tree.closest_pairs(top, Ranking::MOST_TIED, threads);
-        let measure = tree.measure();
-        let distance = |key| measure.distance(key);
+        let closest = tree.closest_pairs(top, Ranking::MAX_TIED, threads);
+        let metric = tree.metric();
+        let distance = |key| metric.distance(key);
         Ranking {
             smallest: closest.smallest.map(distance),
             tied: closest.tied,
             margin: closest
                 .smallest
                 .zip(closest.second)
-                .map(|(smallest, second)| measure.margin(smallest, second)),
+                .map(|(smallest, second)| metric.margin(smallest, second)),
             pairs: self.pairs(
                 &tree,
                 closest.pairs.iter().map(|pair| (pair.key, pair.a, pair.b)),
@@ -302,8 +302,8 @@ impl Room<'_> {
             per_person: per_person.then(|| {
                 let mut nearest: Vec<Nearest> = tree
                     .nearest_of_each(threads)
-                    .map(|(number, nearest, key)| Nearest {
-                        person: self.index(number),
+                    .map(|(item, nearest, key)| Nearest {
+                        person: self.index(item),
                         nearest: self.index(nearest),
                         distance: distance(key),
                     })
@@ -315,14 +315,14 @@ impl Room<'_> {
                 let id_of = |index: &u32| self.people[*index as usize].id;
                 match self.order.binary_search_by_key(&id, id_of) {
                     Err(_) => Like::Unknown(id),
-                    Ok(number) => {
-                        let me = number as u32;
-                        let nearest = tree.nearest_to(me, top);
+                    Ok(item) => {
+                        let item = item as u32;
+                        let nearest = tree.nearest_to(item, top);
                         let pairs = nearest
                             .iter()
-                            .map(|&(key, other)| (key, me.min(other), me.max(other)));
+                            .map(|&(key, other)| (key, item.min(other), item.max(other)));
                         Like::Found {
-                            person: self.index(me),
+                            person: self.index(item),
                             nearest: self.pairs(&tree, pairs),
                         }
                     }
@@ -331,16 +331,16 @@ impl Room<'_> {
         }
     }
 
-    fn index(&self, number: u32) -> usize {
-        self.order[number as usize] as usize
+    fn index(&self, item: u32) -> usize {
+        self.order[item as usize] as usize
     }
 
-    fn person(&self, number: u32) -> &Profile {
-        &self.people[self.index(number)]
+    fn person(&self, item: u32) -> &Profile {
+        &self.people[self.index(item)]
     }
 
-    fn point(&self, number: u32) -> Point {
-        point(self.person(number))
+    fn point(&self, item: u32) -> Point {
+        point(self.person(item))
     }
 
     fn twins<'a>(
@@ -348,18 +348,16 @@ impl Room<'_> {
         groups: impl Iterator<Item = &'a [u32]>,
         limit: usize,
     ) -> (Vec<Twins>, usize) {
-        twins::largest(groups, limit, |number| {
-            (self.index(number), self.person(number))
-        })
+        twins::largest_groups(groups, limit, |item| (self.index(item), self.person(item)))
     }
 
     /// Explains pairs that are in order of their keys.
-    fn pairs<M: Measure>(
+    fn pairs<D: Distance>(
         &self,
-        tree: &Tree<M>,
+        tree: &Tree<D>,
         pairs: impl Iterator<Item = (u64, u32, u32)>,
     ) -> Vec<Pair> {
-        let measure = tree.measure();
+        let metric = tree.metric();
         let mut rank = 0;
         let mut previous = None;
         pairs
@@ -369,14 +367,14 @@ impl Room<'_> {
                     rank = place + 1;
                 }
                 let (p, q) = (self.point(a), self.point(b));
-                let [height, weight, size] = measure.terms([0, 1, 2].map(|axis| q[axis] - p[axis]));
-                let distance = measure.distance(key);
+                let [height, weight, size] = metric.terms([0, 1, 2].map(|axis| q[axis] - p[axis]));
+                let distance = metric.distance(key);
                 Pair {
                     rank,
                     a: self.index(a),
                     b: self.index(b),
                     distance,
-                    similarity: measure.similarity(distance),
+                    similarity: metric.similarity(distance),
                     terms: Terms {
                         height,
                         weight,

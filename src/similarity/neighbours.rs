@@ -1,6 +1,6 @@
 //! Everybody's nearest, and the nearest of one.
 //!
-//! For everybody, leaf by leaf: the places of one leaf give each other a first bound, then come the sibling
+//! For everybody, leaf by leaf: the points of one leaf give each other a first bound, then come the sibling
 //! subtrees from the nearest ancestor up, nearer children first. As with pairs, only what is *further* than the
 //! best so far is skipped: at equal distance a smaller number wins.
 
@@ -13,17 +13,17 @@ use std::{
 };
 
 use crate::similarity::{
-    metric::{Measure, Point},
-    tree::{Content, LEAF, Node, Tree},
+    metric::{Distance, Point},
+    tree::{Content, MAX_LEAF_POINTS, Node, Tree},
 };
 
-/// A key and a number: the nearest so far. Compared in this order.
+/// A key and a item: the nearest so far. Compared in this order.
 type Candidate = (u64, u32);
 
-/// Stands for nobody; no person has this number.
-const NOBODY: u32 = u32::MAX;
+/// Stands for nobody; no person has this item.
+const NO_ITEM: u32 = u32::MAX;
 
-/// A subtree, the siblings on the way to it from the root down, and where the answers for its places go.
+/// A subtree, the siblings on the way to it from the root down, and where the answers for its points go.
 struct Task<'a> {
     node: usize,
     path: Vec<usize>,
@@ -31,13 +31,13 @@ struct Task<'a> {
 }
 
 /// The largest key of some answers.
-fn furthest_of(nearest: &[Candidate]) -> u64 {
+fn largest_key(nearest: &[Candidate]) -> u64 {
     nearest.iter().map(|(key, _)| *key).max().unwrap_or(0)
 }
 
 /// Two nodes with their bounds, the nearer first.
 #[inline]
-fn sorted(left: (u64, usize), right: (u64, usize)) -> [(u64, usize); 2] {
+fn nearer_first(left: (u64, usize), right: (u64, usize)) -> [(u64, usize); 2] {
     // Either is as likely: a branch would be mispredicted half of the time.
     let swap = right.0 < left.0;
     [
@@ -55,25 +55,25 @@ fn improve(nearest: &mut Candidate, candidate: Candidate) {
     nearest.1 = select_unpredictable(better, candidate.1, nearest.1);
 }
 
-impl<M: Measure> Tree<M> {
+impl<D: Distance> Tree<D> {
     /// Everybody's number with the number and key of the nearest other, in the order of the tree; ties go to the
-    /// smaller number. Nobody where there are fewer than two.
+    /// smaller item. Nobody where there are fewer than two.
     pub fn nearest_of_each(&self, threads: NonZeroUsize) -> impl Iterator<Item = (u32, u32, u64)> {
-        let nearest = self.nearest_of_places(threads);
-        let places = nearest.into_iter().enumerate();
-        places.flat_map(|(place, elsewhere)| {
-            let group = self.group(place);
-            group.iter().filter_map(move |&number| {
-                let twin = group.iter().find(|twin| **twin != number);
+        let nearest = self.nearest_of_points(threads);
+        let points = nearest.into_iter().enumerate();
+        points.flat_map(|(point, elsewhere)| {
+            let group = self.items_at(point);
+            group.iter().filter_map(move |&item| {
+                let twin = group.iter().find(|twin| **twin != item);
                 let (key, nearest) = twin.map_or(elsewhere, |&twin| elsewhere.min((0, twin)));
-                (nearest != NOBODY).then_some((number, nearest, key))
+                (nearest != NO_ITEM).then_some((item, nearest, key))
             })
         })
     }
 
-    /// For each place the nearest person at another one; for one with twins only if that is at no distance.
-    fn nearest_of_places(&self, threads: NonZeroUsize) -> Vec<Candidate> {
-        let mut nearest = vec![(u64::MAX, NOBODY); self.places().len()];
+    /// For each point the nearest person at another one; for one with twins only if that is at no distance.
+    fn nearest_of_points(&self, threads: NonZeroUsize) -> Vec<Candidate> {
+        let mut nearest = vec![(u64::MAX, NO_ITEM); self.points().len()];
         if self.is_empty() {
             return nearest;
         }
@@ -83,14 +83,15 @@ impl<M: Measure> Tree<M> {
             threads => threads.ilog2() + 4,
         };
         let mut tasks = Vec::new();
-        self.subtrees(0, depth, &mut Vec::new(), &mut |node, path| {
+        self.for_each_subtree(0, depth, &mut Vec::new(), &mut |node, path| {
             tasks.push((node, path))
         });
         let mut rest = nearest.as_mut_slice();
         let tasks: Vec<Task<'_>> = tasks
             .into_iter()
             .map(|(node, path)| {
-                let (nearest, behind) = std::mem::take(&mut rest).split_at_mut(self.size(node));
+                let (nearest, behind) =
+                    std::mem::take(&mut rest).split_at_mut(self.point_count(node));
                 rest = behind;
                 Task {
                     node,
@@ -108,8 +109,8 @@ impl<M: Measure> Tree<M> {
                 nearest,
             }) = next()
             {
-                let first = self.first(node);
-                self.visit(node, &mut path, first, nearest);
+                let first = self.first_point(node);
+                self.nearest_of_subtree(node, &mut path, first, nearest);
             }
         };
         thread::scope(|scope| {
@@ -121,7 +122,7 @@ impl<M: Measure> Tree<M> {
         nearest
     }
 
-    fn subtrees(
+    fn for_each_subtree(
         &self,
         node: usize,
         depth: u32,
@@ -132,7 +133,7 @@ impl<M: Measure> Tree<M> {
             Content::Inner(left, right) if depth > 0 => {
                 for (child, sibling) in [(left, right), (right, left)] {
                     path.push(sibling);
-                    self.subtrees(child, depth - 1, path, task);
+                    self.for_each_subtree(child, depth - 1, path, task);
                     path.pop();
                 }
             }
@@ -140,84 +141,96 @@ impl<M: Measure> Tree<M> {
         }
     }
 
-    /// The index of a subtree's first place.
-    fn first(&self, mut node: usize) -> usize {
+    /// The index of a subtree's first point.
+    fn first_point(&self, mut node: usize) -> usize {
         loop {
             match self.content(node) {
                 Content::Inner(left, _) => node = left,
-                Content::Leaf(places) => return places.start,
+                Content::Leaf(points) => return points.start,
             }
         }
     }
 
-    /// How many places a subtree has.
-    fn size(&self, node: usize) -> usize {
-        let first = self.first(node);
+    /// How many points a subtree has.
+    fn point_count(&self, node: usize) -> usize {
+        let first = self.first_point(node);
         let mut last = node;
         loop {
             match self.content(last) {
                 Content::Inner(_, right) => last = right,
-                Content::Leaf(places) => return places.end - first,
+                Content::Leaf(points) => return points.end - first,
             }
         }
     }
 
-    /// Answers for every place below a node; `nearest` begins with the place `first`.
-    fn visit(&self, node: usize, path: &mut Vec<usize>, first: usize, nearest: &mut [Candidate]) {
+    /// Answers for every point below a node; `nearest` begins with the point `first`.
+    fn nearest_of_subtree(
+        &self,
+        node: usize,
+        path: &mut Vec<usize>,
+        first: usize,
+        nearest: &mut [Candidate],
+    ) {
         match self.content(node) {
             Content::Inner(left, right) => {
                 for (child, sibling) in [(left, right), (right, left)] {
                     path.push(sibling);
-                    self.visit(child, path, first, nearest);
+                    self.nearest_of_subtree(child, path, first, nearest);
                     path.pop();
                 }
             }
-            Content::Leaf(places) => {
-                let nearest = &mut nearest[places.start - first..places.end - first];
-                self.answer(node, places.start, path, nearest);
+            Content::Leaf(points) => {
+                let nearest = &mut nearest[points.start - first..points.end - first];
+                self.nearest_of_leaf(node, points.start, path, nearest);
             }
         }
     }
 
-    /// Answers for the places of one leaf, of which the first is `start`.
-    fn answer(&self, leaf: usize, start: usize, path: &[usize], nearest: &mut [Candidate]) {
-        let places = &self.places()[start..start + nearest.len()];
-        let mut points = [([0; 3], NOBODY); LEAF];
-        for (i, place) in places.iter().enumerate() {
-            let group = self.group(start + i);
-            points[i] = (place.point, group[0]);
+    /// Answers for the points of one leaf, of which the first is `start`.
+    fn nearest_of_leaf(
+        &self,
+        leaf: usize,
+        start: usize,
+        path: &[usize],
+        nearest: &mut [Candidate],
+    ) {
+        let distinct = &self.points()[start..start + nearest.len()];
+        let mut points = [([0; 3], NO_ITEM); MAX_LEAF_POINTS];
+        for (i, point) in distinct.iter().enumerate() {
+            let group = self.items_at(start + i);
+            points[i] = (point.coordinates, group[0]);
             if group.len() > 1 {
                 // A twin is nearer than anybody who is at a distance.
                 nearest[i].0 = 0;
             }
         }
-        let points = &points[..places.len()];
-        for (i, (point, number)) in points.iter().enumerate() {
-            for (j, (other, other_number)) in points[..i].iter().enumerate() {
+        let points = &points[..distinct.len()];
+        for (i, (point, item)) in points.iter().enumerate() {
+            for (j, (other, other_item)) in points[..i].iter().enumerate() {
                 let key = self.key(*point, *other);
-                improve(&mut nearest[i], (key, *other_number));
-                improve(&mut nearest[j], (key, *number));
+                improve(&mut nearest[i], (key, *other_item));
+                improve(&mut nearest[j], (key, *item));
             }
         }
         let Node { low, high, .. } = *self.node(leaf);
-        let mut furthest = furthest_of(nearest);
+        let mut furthest = largest_key(nearest);
         for sibling in path.iter().rev() {
             let Some(node) = self.narrow(*sibling, (low, high), furthest) else {
                 continue;
             };
             for ((point, _), nearest) in points.iter().zip(nearest.iter_mut()) {
-                if self.bound((*point, *point), self.node(node)) <= nearest.0 {
-                    self.search(node, *point, nearest);
+                if self.lower_bound((*point, *point), self.node(node)) <= nearest.0 {
+                    self.nearest_below(node, *point, nearest);
                 }
             }
-            furthest = furthest_of(nearest);
+            furthest = largest_key(nearest);
         }
     }
 
     /// The smallest subtree below a node that has all that is within `furthest` of a box: what lies beside it is
     /// ruled out once for a whole leaf. `None` where nothing is near enough.
     fn narrow(&self, mut node: usize, corners: (Point, Point), furthest: u64) -> Option<usize> {
-        let near = |node| self.bound(corners, self.node(node)) <= furthest;
+        let near = |node| self.lower_bound(corners, self.node(node)) <= furthest;
         if !near(node) {
             return None;
         }
@@ -235,21 +248,26 @@ impl<M: Measure> Tree<M> {
     }
 
     /// Improves one point's nearest by what is below a node.
-    fn search(&self, node: usize, point: Point, nearest: &mut Candidate) {
+    fn nearest_below(&self, node: usize, coordinates: Point, nearest: &mut Candidate) {
         match self.content(node) {
             Content::Inner(left, right) => {
-                let bound = |node| (self.bound((point, point), self.node(node)), node);
-                for (bound, child) in sorted(bound(left), bound(right)) {
+                let bound = |node| {
+                    (
+                        self.lower_bound((coordinates, coordinates), self.node(node)),
+                        node,
+                    )
+                };
+                for (bound, child) in nearer_first(bound(left), bound(right)) {
                     if bound <= nearest.0 {
-                        self.search(child, point, nearest);
+                        self.nearest_below(child, coordinates, nearest);
                     }
                 }
             }
-            Content::Leaf(places) => {
-                for place in places {
-                    let key = self.key(point, self.places()[place].point);
+            Content::Leaf(points) => {
+                for point in points {
+                    let key = self.key(coordinates, self.points()[point].coordinates);
                     if key <= nearest.0 {
-                        improve(nearest, (key, self.group(place)[0]));
+                        improve(nearest, (key, self.items_at(point)[0]));
                     }
                 }
             }
@@ -258,53 +276,58 @@ impl<M: Measure> Tree<M> {
 
     /// The keys and numbers of the `count` people nearest to one, in order, without that one.
     #[must_use]
-    pub fn nearest_to(&self, number: u32, count: usize) -> Vec<(u64, u32)> {
+    pub fn nearest_to(&self, item: u32, count: usize) -> Vec<(u64, u32)> {
         let mut best = BinaryHeap::new();
-        if let Some(place) = self.place_of(number)
+        if let Some(point) = self.point_of(item)
             && count > 0
         {
-            self.search_some(0, self.places()[place].point, number, count, &mut best);
+            self.k_nearest_below(0, self.points()[point].coordinates, item, count, &mut best);
         }
         best.into_sorted_vec()
     }
 
-    fn search_some(
+    fn k_nearest_below(
         &self,
         node: usize,
-        point: Point,
-        myself: u32,
+        coordinates: Point,
+        excluded: u32,
         count: usize,
         best: &mut BinaryHeap<Candidate>,
     ) {
         let full = |best: &BinaryHeap<Candidate>| best.len() == count;
         let worst = |best: &BinaryHeap<Candidate>| match best.peek() {
             Some(worst) if full(best) => *worst,
-            _ => (u64::MAX, NOBODY),
+            _ => (u64::MAX, NO_ITEM),
         };
         match self.content(node) {
             Content::Inner(left, right) => {
-                let bound = |node| (self.bound((point, point), self.node(node)), node);
-                for (bound, child) in sorted(bound(left), bound(right)) {
+                let bound = |node| {
+                    (
+                        self.lower_bound((coordinates, coordinates), self.node(node)),
+                        node,
+                    )
+                };
+                for (bound, child) in nearer_first(bound(left), bound(right)) {
                     if bound <= worst(best).0 {
-                        self.search_some(child, point, myself, count, best);
+                        self.k_nearest_below(child, coordinates, excluded, count, best);
                     }
                 }
             }
-            Content::Leaf(places) => {
-                for place in places {
-                    let key = self.key(point, self.places()[place].point);
-                    for &number in self.group(place) {
+            Content::Leaf(points) => {
+                for point in points {
+                    let key = self.key(coordinates, self.points()[point].coordinates);
+                    for &item in self.items_at(point) {
                         // They ascend: behind one that is too far no other matters.
-                        if (key, number) >= worst(best) {
+                        if (key, item) >= worst(best) {
                             break;
                         }
-                        if number == myself {
+                        if item == excluded {
                             continue;
                         }
                         if full(best) {
                             best.pop();
                         }
-                        best.push((key, number));
+                        best.push((key, item));
                     }
                 }
             }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::similarity::{
-    metric::Measure,
+    metric::Distance,
     tree::{Content, Tree},
 };
 
@@ -52,13 +52,13 @@ enum Task {
     Across(usize, usize),
 }
 
-impl<M: Measure> Tree<M> {
-    /// The `top` closest pairs; where more than that tie for the smallest distance, up to `most_tied` of these.
+impl<D: Distance> Tree<D> {
+    /// The `top` closest pairs; where more than that tie for the smallest distance, up to `max_tied` of these.
     #[must_use]
-    pub fn closest_pairs(&self, top: usize, most_tied: usize, threads: NonZeroUsize) -> Closest {
+    pub fn closest_pairs(&self, top: usize, max_tied: usize, threads: NonZeroUsize) -> Closest {
         let shared = AtomicU64::new(u64::MAX);
         if self.is_empty() {
-            return Collector::new(top, most_tied, &shared).finish();
+            return Collector::new(top, max_tied, &shared).finish();
         }
         let mut tasks = Vec::new();
         // Some tasks for each thread, as they are not equally long.
@@ -66,10 +66,10 @@ impl<M: Measure> Tree<M> {
             1 => 0,
             threads => threads.ilog2() + 4,
         };
-        self.join(0, depth, &mut tasks);
+        self.split_join(0, depth, &mut tasks);
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut collector = Collector::new(top, most_tied, &shared);
+            let mut collector = Collector::new(top, max_tied, &shared);
             while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match *task {
                     Task::Within(node) => self.within(node, &mut collector),
@@ -93,11 +93,11 @@ impl<M: Measure> Tree<M> {
     }
 
     /// Splits the join of a node with itself, what yields a bound soonest first.
-    fn join(&self, node: usize, depth: u32, tasks: &mut Vec<Task>) {
+    fn split_join(&self, node: usize, depth: u32, tasks: &mut Vec<Task>) {
         match self.content(node) {
             Content::Inner(left, right) if depth > 0 => {
-                self.join(left, depth - 1, tasks);
-                self.join(right, depth - 1, tasks);
+                self.split_join(left, depth - 1, tasks);
+                self.split_join(right, depth - 1, tasks);
                 tasks.push(Task::Across(left, right));
             }
             _ => tasks.push(Task::Within(node)),
@@ -111,10 +111,10 @@ impl<M: Measure> Tree<M> {
                 self.within(right, collector);
                 self.across(left, right, collector);
             }
-            Content::Leaf(places) => {
-                for a in places.clone() {
-                    collector.offer_twins(self.group(a));
-                    self.scan(a, a + 1..places.end, collector);
+            Content::Leaf(points) => {
+                for a in points.clone() {
+                    collector.offer_identical(self.items_at(a));
+                    self.scan(a, a + 1..points.end, collector);
                 }
             }
         }
@@ -122,7 +122,7 @@ impl<M: Measure> Tree<M> {
 
     fn across(&self, a: usize, b: usize, collector: &mut Collector<'_>) {
         let (left, right) = (self.node(a), self.node(b));
-        if self.bound((left.low, left.high), right) > collector.bound() {
+        if self.lower_bound((left.low, left.high), right) > collector.bound() {
             return;
         }
         match (self.content(a), self.content(b)) {
@@ -142,24 +142,24 @@ impl<M: Measure> Tree<M> {
                 self.across(a, d, collector);
             }
             (Content::Leaf(ours), Content::Leaf(theirs)) => {
-                for place in ours {
-                    let point = self.places()[place].point;
-                    if self.bound((point, point), right) <= collector.bound {
-                        self.scan(place, theirs.clone(), collector);
+                for point in ours {
+                    let coordinates = self.points()[point].coordinates;
+                    if self.lower_bound((coordinates, coordinates), right) <= collector.bound {
+                        self.scan(point, theirs.clone(), collector);
                     }
                 }
             }
         }
     }
 
-    /// Compares a place with others.
-    fn scan(&self, place: usize, others: std::ops::Range<usize>, collector: &mut Collector<'_>) {
-        let places = self.places();
-        let point = places[place].point;
-        for (other, there) in others.clone().zip(&places[others]) {
-            let key = self.key(point, there.point);
+    /// Compares a point with others.
+    fn scan(&self, point: usize, others: std::ops::Range<usize>, collector: &mut Collector<'_>) {
+        let points = self.points();
+        let coordinates = points[point].coordinates;
+        for (other, there) in others.clone().zip(&points[others]) {
+            let key = self.key(coordinates, there.coordinates);
             if key <= collector.bound {
-                collector.offer(key, self.group(place), self.group(other));
+                collector.offer(key, self.items_at(point), self.items_at(other));
             }
         }
     }
@@ -168,14 +168,14 @@ impl<M: Measure> Tree<M> {
 /// The best pairs so far.
 struct Collector<'a> {
     top: usize,
-    most_tied: usize,
+    max_tied: usize,
     /// The `top` best.
     best: BinaryHeap<Close>,
-    /// The `most_tied` first of those at the smallest key.
+    /// The `max_tied` first of those at the smallest key.
     tied: BinaryHeap<Close>,
     smallest: Option<u64>,
     second: Option<u64>,
-    count: u64,
+    tied_count: u64,
     /// Pairs with larger keys change nothing any more.
     bound: u64,
     /// The smallest bound of any thread: its pairs alone rule out what lies above.
@@ -183,15 +183,15 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn new(top: usize, most_tied: usize, shared: &'a AtomicU64) -> Self {
+    fn new(top: usize, max_tied: usize, shared: &'a AtomicU64) -> Self {
         Self {
             top,
-            most_tied: most_tied.max(top),
+            max_tied: max_tied.max(top),
             best: BinaryHeap::new(),
             tied: BinaryHeap::new(),
             smallest: None,
             second: None,
-            count: 0,
+            tied_count: 0,
             bound: u64::MAX,
             shared,
         }
@@ -202,9 +202,9 @@ impl<'a> Collector<'a> {
         self.bound
     }
 
-    /// Takes all pairs of two places' people.
+    /// Takes all pairs of two points' people.
     fn offer(&mut self, key: u64, ours: &[u32], theirs: &[u32]) {
-        let mut changed = self.count(key, ours.len() as u64 * theirs.len() as u64);
+        let mut changed = self.count_pairs(key, ours.len() as u64 * theirs.len() as u64);
         // For one of ours, pairs come in ascending order, and so do the first pairs of ours.
         for a in ours {
             let theirs = theirs.iter();
@@ -219,13 +219,13 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes all pairs of the people at one place.
-    fn offer_twins(&mut self, group: &[u32]) {
+    /// Takes all pairs of the people at one point.
+    fn offer_identical(&mut self, group: &[u32]) {
         let [_, _, ..] = group else { return };
-        let people = group.len() as u64;
-        let mut changed = self.count(0, people * (people - 1) / 2);
-        for (place, a) in group.iter().enumerate() {
-            let others = group[place + 1..].iter();
+        let size = group.len() as u64;
+        let mut changed = self.count_pairs(0, size * (size - 1) / 2);
+        for (i, a) in group.iter().enumerate() {
+            let others = group[i + 1..].iter();
             let kept = others.take_while(|b| self.keep(Close::new(0, *a, **b)));
             if kept.count() == 0 {
                 break;
@@ -238,7 +238,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Counts pairs at the smallest key, and says whether that or the second one is another now.
-    fn count(&mut self, key: u64, pairs: u64) -> bool {
+    fn count_pairs(&mut self, key: u64, pairs: u64) -> bool {
         match self.smallest {
             Some(smallest) if key > smallest => {
                 let nearer = self.second.is_none_or(|second| key < second);
@@ -248,13 +248,13 @@ impl<'a> Collector<'a> {
                 nearer
             }
             Some(smallest) if key == smallest => {
-                self.count += pairs;
+                self.tied_count += pairs;
                 false
             }
             smaller => {
                 self.second = smaller;
                 self.smallest = Some(key);
-                self.count = pairs;
+                self.tied_count = pairs;
                 self.tied.clear();
                 true
             }
@@ -263,8 +263,9 @@ impl<'a> Collector<'a> {
 
     /// Whether the pair is among the best so far or those tied.
     fn keep(&mut self, pair: Close) -> bool {
-        let best = keep(&mut self.best, self.top, pair);
-        let tied = Some(pair.key) == self.smallest && keep(&mut self.tied, self.most_tied, pair);
+        let best = keep_smallest(&mut self.best, self.top, pair);
+        let tied =
+            Some(pair.key) == self.smallest && keep_smallest(&mut self.tied, self.max_tied, pair);
         best || tied
     }
 
@@ -284,17 +285,17 @@ impl<'a> Collector<'a> {
 
     fn merge(&mut self, other: Self) {
         if let Some(smallest) = other.smallest {
-            self.count(smallest, other.count);
+            self.count_pairs(smallest, other.tied_count);
         }
         if let Some(second) = other.second {
-            self.count(second, 0);
+            self.count_pairs(second, 0);
         }
         for pair in other.best {
-            keep(&mut self.best, self.top, pair);
+            keep_smallest(&mut self.best, self.top, pair);
         }
         for pair in other.tied {
             if Some(pair.key) == self.smallest {
-                keep(&mut self.tied, self.most_tied, pair);
+                keep_smallest(&mut self.tied, self.max_tied, pair);
             }
         }
     }
@@ -309,13 +310,13 @@ impl<'a> Collector<'a> {
             pairs: pairs.into_sorted_vec(),
             smallest: self.smallest,
             second: self.second,
-            tied: self.count,
+            tied: self.tied_count,
         }
     }
 }
 
 /// Keeps the `limit` smallest, and says whether this is one of them.
-fn keep(heap: &mut BinaryHeap<Close>, limit: usize, pair: Close) -> bool {
+fn keep_smallest(heap: &mut BinaryHeap<Close>, limit: usize, pair: Close) -> bool {
     if heap.len() < limit {
         heap.push(pair);
         return true;

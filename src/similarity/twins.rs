@@ -26,20 +26,20 @@ impl Twins {
 
 /// The `limit` largest of the groups that have at least two people, and how many such groups there are.
 ///
-/// A group is the numbers of its people in ascending order; `person` knows a number's index and profile.
-pub fn largest<'a, 'p>(
+/// A group is the numbers of its people in ascending order; `person` knows an item's index and profile.
+pub fn largest_groups<'a, 'p>(
     groups: impl Iterator<Item = &'a [u32]>,
     limit: usize,
     person: impl Fn(u32) -> (usize, &'p Profile),
 ) -> (Vec<Twins>, usize) {
     let mut groups: Vec<&[u32]> = groups.filter(|group| group.len() > 1).collect();
     let count = groups.len();
-    let place = |group: &&[u32]| (Reverse(group.len()), group[0]);
+    let order = |group: &&[u32]| (Reverse(group.len()), group[0]);
     if limit < count {
-        groups.select_nth_unstable_by_key(limit, place);
+        groups.select_nth_unstable_by_key(limit, order);
         groups.truncate(limit);
     }
-    groups.sort_unstable_by_key(place);
+    groups.sort_unstable_by_key(order);
     let twins = groups.into_iter().map(|group| {
         let (
             _,
@@ -58,7 +58,7 @@ pub fn largest<'a, 'p>(
             people: group
                 .iter()
                 .take(Twins::LISTED)
-                .map(|&number| person(number).0)
+                .map(|&item| person(item).0)
                 .collect(),
         }
     });

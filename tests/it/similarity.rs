@@ -6,7 +6,7 @@ use labrpc::{
     profile::{Height, Profile, Size, Weight},
     similarity::{
         Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
-        metric::{Gower, Measure, Point, Standardised, Whitened, point},
+        metric::{Distance, Euclidean, Gower, Mahalanobis, Point, point},
         rank,
         tree::Tree,
     },
@@ -25,7 +25,7 @@ fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
 }
 
 /// What `rank` promises, in the plainest words.
-fn oracle(people: &[Profile], options: &Options) -> Ranking {
+fn brute_force(people: &[Profile], options: &Options) -> Ranking {
     let mut ids: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, person) in people.iter().enumerate() {
         ids.entry(person.id.as_str()).or_default().push(index);
@@ -36,10 +36,10 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         .map(|same| same[0])
         .collect();
     let points = || order.iter().map(|&index| point(&people[index]));
-    let measure: Box<dyn Measure> = match options.metric {
+    let metric: Box<dyn Distance> = match options.metric {
         Metric::Gower => Box::new(Gower::new(&options.weights)),
-        Metric::Euclidean => Box::new(Standardised::new(points(), &options.weights)),
-        Metric::Mahalanobis => Box::new(Whitened::new(points(), &options.weights)),
+        Metric::Euclidean => Box::new(Euclidean::new(points(), &options.weights)),
+        Metric::Mahalanobis => Box::new(Mahalanobis::new(points(), &options.weights)),
     };
     let weights = options.weights.thousandths();
     let delta = |a: usize, b: usize| -> Point {
@@ -52,21 +52,21 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
             }
         })
     };
-    let distance = |a: usize, b: usize| measure.distance(measure.key(delta(a, b)));
+    let distance = |a: usize, b: usize| metric.distance(metric.key(delta(a, b)));
     // Of pairs from the smaller id to the larger, in the order of their ids, the first by distance.
     let ranked = |mut pairs: Vec<(f64, usize, usize)>, count: usize| {
         // Stable, so equal distances stay in the order of the ids.
         pairs.sort_by(|p, q| p.0.total_cmp(&q.0));
         let mut list: Vec<Pair> = Vec::new();
         for (place, (distance, a, b)) in pairs.into_iter().take(count).enumerate() {
-            let [height, weight, size] = measure.terms(delta(a, b));
+            let [height, weight, size] = metric.terms(delta(a, b));
             let tie = list.last().filter(|previous| previous.distance == distance);
             list.push(Pair {
                 rank: tie.map_or(place + 1, |previous| previous.rank),
                 a,
                 b,
                 distance,
-                similarity: measure.similarity(distance),
+                similarity: metric.similarity(distance),
                 terms: Terms {
                     height,
                     weight,
@@ -87,7 +87,7 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
         .map(|pair| pair.0)
         .filter(|d| Some(*d) > smallest)
         .min_by(f64::total_cmp);
-    let listed = options.top.max(tied.min(Ranking::MOST_TIED));
+    let listed = options.top.max(tied.min(Ranking::MAX_TIED));
 
     let mut nearest: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
     if options.per_person {
@@ -136,7 +136,7 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
     twins.sort_by_key(|twins| (usize::MAX - twins.count, people[twins.people[0]].id));
     let twin_groups = twins.len();
     if !options.twins {
-        twins.truncate(Ranking::LARGEST_TWINS);
+        twins.truncate(Ranking::MAX_TWIN_GROUPS);
     }
 
     Ranking {
@@ -174,7 +174,7 @@ fn oracle(people: &[Profile], options: &Options) -> Ranking {
 }
 
 /// A room in which ties abound: few values, repeated ids now and then, any options.
-fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
+fn random_people(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
     let most = [3, 6, 10, 14, 14, 20, 30, 50][random.usize(..8)];
     let count = random.usize(..=most);
     // From nearly all identical to nearly all different; far enough apart now and then to reach the caps.
@@ -227,10 +227,10 @@ fn room(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
 }
 
 #[test]
-fn rank_equals_brute_force_to_the_last_bit() {
+fn ranking_equals_brute_force_bit_for_bit() {
     for seed in 0..CASES {
-        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
-        let expected = oracle(&people, &options);
+        let (people, options) = random_people(&mut fastrand::Rng::with_seed(seed));
+        let expected = brute_force(&people, &options);
         let ranking = rank(&people, &options);
         assert_eq!(ranking, expected, "seed {seed}, {options:?}, {people:#?}");
     }
@@ -238,9 +238,9 @@ fn rank_equals_brute_force_to_the_last_bit() {
 
 /// Rooms this small are ranked on one thread, so the searches are asked directly.
 #[test]
-fn two_threads_find_what_one_finds() {
-    fn check(measure: impl Measure, people: &[Profile], top: usize) {
-        let tree = Tree::new(measure, people.iter().map(point));
+fn two_threads_return_the_same_result_as_one() {
+    fn check(metric: impl Distance, people: &[Profile], top: usize) {
+        let tree = Tree::new(metric, people.iter().map(point));
         let [one, two] = [1, 2].map(|threads| {
             let threads = NonZeroUsize::new(threads).unwrap();
             let pairs = tree.closest_pairs(top, 20, threads);
@@ -249,20 +249,20 @@ fn two_threads_find_what_one_finds() {
         assert_eq!(one, two, "{people:#?}");
     }
     for seed in 0..CASES {
-        let (people, options) = room(&mut fastrand::Rng::with_seed(seed));
+        let (people, options) = random_people(&mut fastrand::Rng::with_seed(seed));
         let Options { weights, top, .. } = options;
         let points = people.iter().map(point);
         match options.metric {
             Metric::Gower => check(Gower::new(&weights), &people, top),
-            Metric::Euclidean => check(Standardised::new(points, &weights), &people, top),
-            Metric::Mahalanobis => check(Whitened::new(points, &weights), &people, top),
+            Metric::Euclidean => check(Euclidean::new(points, &weights), &people, top),
+            Metric::Mahalanobis => check(Mahalanobis::new(points, &weights), &people, top),
         }
     }
 }
 
 /// Enough people for the threads to be used.
 #[test]
-fn a_large_room_is_ranked_alike_by_any_number_of_threads() {
+fn thread_count_does_not_change_the_ranking() {
     let mut random = fastrand::Rng::with_seed(5);
     let people: Vec<Profile> = (0..12_000)
         .map(|i| {
@@ -302,7 +302,7 @@ fn by(metric: Metric) -> Options {
 
 /// R's `cluster::daisy`, `dist` and `mahalanobis` know nothing of this program.
 #[test]
-fn distances_are_those_that_r_computes() {
+fn distances_equal_those_computed_by_r() {
     let fixture = include_str!("../fixtures/distances.txt");
     let mut people = Vec::new();
     let mut pairs: BTreeMap<(usize, usize), [f64; 3]> = BTreeMap::new();
@@ -362,7 +362,7 @@ fn distances_are_those_that_r_computes() {
 }
 
 #[test]
-fn the_body_distance_can_be_checked_by_hand() {
+fn body_distance_terms_caps_and_weights() {
     let people = [
         person("a", 1780, 600, 4),
         person("b", 1770, 611, 4),
@@ -419,7 +419,7 @@ fn the_body_distance_can_be_checked_by_hand() {
 
 /// 0.5 and 1.4 are no exact floats, and their difference is not the float next to 0.9.
 #[test]
-fn a_margin_is_exact_where_the_distances_are() {
+fn margin_is_exact_for_body_distance() {
     let people = [
         person("a", 1700, 600, 3),
         person("b", 1700, 601, 3),
@@ -432,7 +432,7 @@ fn a_margin_is_exact_where_the_distances_are() {
 /// Of two people any two fields that differ tell the same, so that one of them adds nothing to a Mahalanobis
 /// distance, unless the other one weighs nothing.
 #[test]
-fn a_field_that_weighs_nothing_explains_no_other_one() {
+fn zero_weight_field_is_ignored_by_mahalanobis() {
     let people = [person("a", 1700, 600, 3), person("b", 1800, 900, 4)];
     let distance = |weights: &str| {
         let options = Options {
@@ -452,7 +452,7 @@ fn a_field_that_weighs_nothing_explains_no_other_one() {
 }
 
 #[test]
-fn weights_are_read_exactly_or_refused_by_name() {
+fn weights_parse_exactly_or_fail_naming_the_field() {
     for (text, expected) in [
         (
             "height=1,weight=2,size=0.5",
@@ -509,7 +509,7 @@ fn weights_are_read_exactly_or_refused_by_name() {
 }
 
 #[test]
-fn nobody_somebody_and_people_who_do_not_differ() {
+fn empty_single_and_identical_input() {
     for metric in Metric::ALL {
         let options = Options {
             per_person: true,
@@ -551,7 +551,7 @@ fn nobody_somebody_and_people_who_do_not_differ() {
 
 /// Ids that differ late, or only in length, are as different as others, and equal ones as equal.
 #[test]
-fn ids_are_told_apart_to_their_last_character() {
+fn ids_with_long_common_prefix_are_ordered_and_deduplicated() {
     let [b, short, a, long] = [
         "2026-class-0001-b",
         "2026-class-0001",
@@ -565,7 +565,7 @@ fn ids_are_told_apart_to_their_last_character() {
         ..by(Metric::Gower)
     };
     let ranking = rank(&people, &options);
-    assert_eq!(ranking, oracle(&people, &options));
+    assert_eq!(ranking, brute_force(&people, &options));
     assert_eq!(ranking.duplicates, [[0, 3]]);
     let pairs: Vec<(usize, usize)> = ranking.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
     assert_eq!(pairs, [(1, 2), (1, 4), (1, 5), (2, 4), (2, 5), (4, 5)]);
@@ -573,7 +573,7 @@ fn ids_are_told_apart_to_their_last_character() {
 
 /// A country: every pair of a million identical people ties, and naming them all would take a terabyte.
 #[test]
-fn a_large_group_of_identical_people_is_counted_not_listed() {
+fn large_identical_group_is_counted_but_listing_is_capped() {
     const COUNT: u64 = 200_000;
     let people: Vec<Profile> = (0..COUNT)
         .map(|i| person(&format!("{i:06}"), 1700, 650, 3))
@@ -584,7 +584,7 @@ fn a_large_group_of_identical_people_is_counted_not_listed() {
     };
     let ranking = rank(&people, &options);
     assert_eq!(ranking.tied, COUNT * (COUNT - 1) / 2);
-    assert_eq!(ranking.pairs.len(), Ranking::MOST_TIED);
+    assert_eq!(ranking.pairs.len(), Ranking::MAX_TIED);
     assert!(
         ranking
             .pairs
