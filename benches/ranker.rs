@@ -22,9 +22,8 @@ use labrpc::{
     report::read::read,
     similarity::{
         Options,
-        metric::{Gower, Point},
+        internals::{Gower, Point, Tree},
         rank,
-        tree::Tree,
     },
 };
 

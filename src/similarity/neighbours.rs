@@ -14,7 +14,7 @@ use std::{
 
 use crate::similarity::{
     metric::{Distance, Point},
-    tree::{Content, MAX_LEAF_POINTS, Node, Tree},
+    tree::{Content, MAX_LEAF_POINTS, Node, Tree, task_depth},
 };
 
 /// A key and a item: the nearest so far. Compared in this order.
@@ -77,15 +77,13 @@ impl<D: Distance> Tree<D> {
         if self.is_empty() {
             return nearest;
         }
-        // Some tasks for each thread, as they are not equally long.
-        let depth = match threads.get() {
-            1 => 0,
-            threads => threads.ilog2() + 4,
-        };
         let mut tasks = Vec::new();
-        self.for_each_subtree(0, depth, &mut Vec::new(), &mut |node, path| {
-            tasks.push((node, path))
-        });
+        self.for_each_subtree(
+            0,
+            task_depth(threads),
+            &mut Vec::new(),
+            &mut |node, path| tasks.push((node, path)),
+        );
         let mut rest = nearest.as_mut_slice();
         let tasks: Vec<Task<'_>> = tasks
             .into_iter()

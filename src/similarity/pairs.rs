@@ -13,12 +13,11 @@ use std::{
 
 use crate::similarity::{
     metric::Distance,
-    tree::{Content, Tree},
+    tree::{Content, Tree, task_depth},
 };
 
 /// Two numbers, `a < b`, and the key of their distance. Ordered by key, `a`, `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "described above")]
 pub struct Close {
     pub key: u64,
     pub a: u32,
@@ -61,12 +60,7 @@ impl<D: Distance> Tree<D> {
             return Collector::new(top, max_tied, &shared).finish();
         }
         let mut tasks = Vec::new();
-        // Some tasks for each thread, as they are not equally long.
-        let depth = match threads.get() {
-            1 => 0,
-            threads => threads.ilog2() + 4,
-        };
-        self.split_join(0, depth, &mut tasks);
+        self.split_join(0, task_depth(threads), &mut tasks);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut collector = Collector::new(top, max_tied, &shared);

@@ -5,6 +5,8 @@
 //! equal points never separate: each distinct point is one point, with any number of items at it. Nodes lie in
 //! depth-first order, and points in the order of the leaves. Given up for it: inserting and removing.
 
+use std::num::NonZeroUsize;
+
 use crate::similarity::metric::{Distance, Point};
 
 /// Places in a leaf at most. Fewer cost memory and nodes visited, more cost distances computed.
@@ -149,6 +151,14 @@ impl<D: Distance> Tree<D> {
     pub(crate) fn lower_bound(&self, (low, high): (Point, Point), other: &Node) -> u64 {
         self.metric
             .lower_bound(delta(high, other.low), delta(low, other.high))
+    }
+}
+
+/// How deep to divide the tree into tasks: some for each thread, as they are not equally long.
+pub(crate) fn task_depth(threads: NonZeroUsize) -> u32 {
+    match threads.get() {
+        1 => 0,
+        threads => threads.ilog2() + 4,
     }
 }
 

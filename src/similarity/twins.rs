@@ -27,7 +27,7 @@ impl Twins {
 /// The `limit` largest of the groups that have at least two people, and how many such groups there are.
 ///
 /// A group is the numbers of its people in ascending order; `person` knows an item's index and profile.
-pub fn largest_groups<'a, 'p>(
+pub(crate) fn largest_groups<'a, 'p>(
     groups: impl Iterator<Item = &'a [u32]>,
     limit: usize,
     person: impl Fn(u32) -> (usize, &'p Profile),

@@ -6,9 +6,8 @@ use labrpc::{
     profile::{Height, Profile, Size, Weight},
     similarity::{
         Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
-        metric::{Distance, Euclidean, Gower, Mahalanobis, Point, point},
+        internals::{Distance, Euclidean, Gower, Mahalanobis, Point, Tree, point},
         rank,
-        tree::Tree,
     },
 };
 

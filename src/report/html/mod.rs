@@ -31,7 +31,7 @@ use crate::{
         },
         words::number,
     },
-    similarity::{Metric, Weights, weights::FIELDS},
+    similarity::{FIELDS, Metric, Weights},
     survey::outcome::Outcome,
     untrusted::Untrusted,
 };
