@@ -1,54 +1,49 @@
-//! Everybody's nearest, and the nearest of one.
+//! The nearest neighbour of everyone, and the nearest neighbours of one person.
 //!
-//! For everybody, leaf by leaf: the points of one leaf give each other a first bound, then come the sibling
-//! subtrees from the nearest ancestor up, nearer children first. As with pairs, only what is *further* than the
-//! best so far is skipped: at equal distance a smaller number wins.
+//! For everyone, leaf by leaf: the points of one leaf give each other a first bound, then the siblings on the way
+//! from the leaf up to the root are searched, the nearest ancestor's first and in each the nearer child first.
+//!
+//! ```text
+//!            root                      searched for the leaf L, in this order:
+//!        ┌────┴────┐
+//!        C         ·                   1. L itself
+//!     ┌──┴──┐      S2                  2. S1, the sibling of L
+//!     L     S1                         3. S2, the sibling of its parent
+//! ```
+//!
+//! Most neighbours lie in the same leaf or next to it, so the bound is tight before the large subtrees come. The
+//! rule for skipping is that of [`tree`](crate::similarity::tree): at an equal distance the smaller item wins.
 
 use std::{
     collections::BinaryHeap,
     hint::select_unpredictable,
+    mem,
     num::NonZeroUsize,
+    ops::Range,
     sync::{Mutex, PoisonError},
     thread,
 };
 
 use crate::similarity::{
     metric::{Distance, Point},
-    tree::{Content, MAX_LEAF_POINTS, Node, Tree, task_depth},
+    tree::{Bounds, Content, MAX_LEAF_POINTS, Tree, task_depth},
 };
 
-/// A key and a item: the nearest so far. Compared in this order.
+/// A key and an item, compared in this order: the nearest so far.
 type Candidate = (u64, u32);
 
-/// Stands for nobody; no person has this item.
+/// Not an item: [`Tree::new`] does not accept so many points.
 const NO_ITEM: u32 = u32::MAX;
 
-/// A subtree, the siblings on the way to it from the root down, and where the answers for its points go.
-struct Task<'a> {
-    node: usize,
-    path: Vec<usize>,
-    nearest: &'a mut [Candidate],
-}
-
-/// The largest key of some answers.
+/// The largest key of some candidates.
 fn largest_key(nearest: &[Candidate]) -> u64 {
     nearest.iter().map(|(key, _)| *key).max().unwrap_or(0)
 }
 
-/// Two nodes with their bounds, the nearer first.
-#[inline]
-fn nearer_first(left: (u64, usize), right: (u64, usize)) -> [(u64, usize); 2] {
-    // Either is as likely: a branch would be mispredicted half of the time.
-    let swap = right.0 < left.0;
-    [
-        select_unpredictable(swap, right, left),
-        select_unpredictable(swap, left, right),
-    ]
-}
-
-/// Takes the better one, without a branch either.
+/// Replaces `nearest` by a better candidate.
 #[inline]
 fn improve(nearest: &mut Candidate, candidate: Candidate) {
+    // Without a branch, which would be mispredicted too often; for the same reason `|` and `&`.
     let better =
         (candidate.0 < nearest.0) | ((candidate.0 == nearest.0) & (candidate.1 < nearest.1));
     nearest.0 = select_unpredictable(better, candidate.0, nearest.0);
@@ -56,8 +51,8 @@ fn improve(nearest: &mut Candidate, candidate: Candidate) {
 }
 
 impl<D: Distance> Tree<D> {
-    /// Everybody's number with the number and key of the nearest other, in the order of the tree; ties go to the
-    /// smaller item. Nobody where there are fewer than two.
+    /// Each item, its nearest other item and the key of the two, in the order of the tree; ties go to the smaller
+    /// item. Empty if there are fewer than two items.
     pub fn nearest_of_each(&self, threads: NonZeroUsize) -> impl Iterator<Item = (u32, u32, u64)> {
         let nearest = self.nearest_of_points(threads);
         let points = nearest.into_iter().enumerate();
@@ -71,44 +66,33 @@ impl<D: Distance> Tree<D> {
         })
     }
 
-    /// For each point the nearest person at another one; for one with twins only if that is at no distance.
+    /// For each point the nearest item at another point. For a point with several items, whose nearest are each
+    /// other, only one at distance 0 counts, which may have a smaller id than they.
     fn nearest_of_points(&self, threads: NonZeroUsize) -> Vec<Candidate> {
         let mut nearest = vec![(u64::MAX, NO_ITEM); self.points().len()];
         if self.is_empty() {
             return nearest;
         }
+        // Subtrees come in the order of their points, so each task takes its results off the front.
         let mut tasks = Vec::new();
-        self.for_each_subtree(
-            0,
-            task_depth(threads),
-            &mut Vec::new(),
-            &mut |node, path| tasks.push((node, path)),
-        );
         let mut rest = nearest.as_mut_slice();
-        let tasks: Vec<Task<'_>> = tasks
-            .into_iter()
-            .map(|(node, path)| {
-                let (nearest, behind) =
-                    std::mem::take(&mut rest).split_at_mut(self.point_count(node));
-                rest = behind;
-                Task {
-                    node,
-                    path,
-                    nearest,
-                }
-            })
-            .collect();
+        let depth = task_depth(threads);
+        self.for_each_subtree(0, depth, &mut Vec::new(), &mut |node, path| {
+            let points = self.points_below(node).len();
+            let (nearest, behind) = mem::take(&mut rest).split_at_mut(points);
+            rest = behind;
+            tasks.push((node, path.to_vec(), nearest));
+        });
         let tasks = Mutex::new(tasks);
         let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let work = || {
-            while let Some(Task {
-                node,
-                mut path,
-                nearest,
-            }) = next()
-            {
-                let first = self.first_point(node);
-                self.nearest_of_subtree(node, &mut path, first, nearest);
+            while let Some((node, mut path, mut rest)) = next() {
+                self.for_each_subtree(node, u32::MAX, &mut path, &mut |leaf, path| {
+                    let points = self.points_below(leaf);
+                    let (nearest, behind) = mem::take(&mut rest).split_at_mut(points.len());
+                    rest = behind;
+                    self.nearest_of_leaf(leaf, points, path, nearest);
+                });
             }
         };
         thread::scope(|scope| {
@@ -120,89 +104,56 @@ impl<D: Distance> Tree<D> {
         nearest
     }
 
+    /// Calls `visit` from left to right for each subtree that is a leaf or `depth` levels below `node`, with the
+    /// siblings passed on the way down, which are pushed to and popped from `path`.
     fn for_each_subtree(
         &self,
         node: usize,
         depth: u32,
         path: &mut Vec<usize>,
-        task: &mut impl FnMut(usize, Vec<usize>),
+        visit: &mut impl FnMut(usize, &[usize]),
     ) {
         match self.content(node) {
             Content::Inner(left, right) if depth > 0 => {
                 for (child, sibling) in [(left, right), (right, left)] {
                     path.push(sibling);
-                    self.for_each_subtree(child, depth - 1, path, task);
+                    self.for_each_subtree(child, depth - 1, path, visit);
                     path.pop();
                 }
             }
-            _ => task(node, path.clone()),
+            _ => visit(node, path),
         }
     }
 
-    /// The index of a subtree's first point.
-    fn first_point(&self, mut node: usize) -> usize {
-        loop {
-            match self.content(node) {
-                Content::Inner(left, _) => node = left,
-                Content::Leaf(points) => return points.start,
-            }
-        }
-    }
-
-    /// How many points a subtree has.
-    fn point_count(&self, node: usize) -> usize {
-        let first = self.first_point(node);
-        let mut last = node;
-        loop {
-            match self.content(last) {
-                Content::Inner(_, right) => last = right,
-                Content::Leaf(points) => return points.end - first,
-            }
-        }
-    }
-
-    /// Answers for every point below a node; `nearest` begins with the point `first`.
-    fn nearest_of_subtree(
-        &self,
-        node: usize,
-        path: &mut Vec<usize>,
-        first: usize,
-        nearest: &mut [Candidate],
-    ) {
+    /// The indices of a subtree's points, which lie side by side.
+    fn points_below(&self, node: usize) -> Range<usize> {
         match self.content(node) {
             Content::Inner(left, right) => {
-                for (child, sibling) in [(left, right), (right, left)] {
-                    path.push(sibling);
-                    self.nearest_of_subtree(child, path, first, nearest);
-                    path.pop();
-                }
+                self.points_below(left).start..self.points_below(right).end
             }
-            Content::Leaf(points) => {
-                let nearest = &mut nearest[points.start - first..points.end - first];
-                self.nearest_of_leaf(node, points.start, path, nearest);
-            }
+            Content::Leaf(points) => points,
         }
     }
 
-    /// Answers for the points of one leaf, of which the first is `start`.
+    /// Finds the nearest of each point in a leaf; `path` holds the siblings from the root down.
     fn nearest_of_leaf(
         &self,
         leaf: usize,
-        start: usize,
+        range: Range<usize>,
         path: &[usize],
         nearest: &mut [Candidate],
     ) {
-        let distinct = &self.points()[start..start + nearest.len()];
+        // Copied, since the loops below read them again and again.
         let mut points = [([0; 3], NO_ITEM); MAX_LEAF_POINTS];
-        for (i, point) in distinct.iter().enumerate() {
-            let group = self.items_at(start + i);
-            points[i] = (point.coordinates, group[0]);
+        let points = &mut points[..range.len()];
+        for (i, index) in range.enumerate() {
+            let group = self.items_at(index);
+            points[i] = (self.points()[index].coordinates, group[0]);
             if group.len() > 1 {
-                // A twin is nearer than anybody who is at a distance.
+                // These items are each other's nearest: only another point at distance 0 is near enough.
                 nearest[i].0 = 0;
             }
         }
-        let points = &points[..distinct.len()];
         for (i, (point, item)) in points.iter().enumerate() {
             for (j, (other, other_item)) in points[..i].iter().enumerate() {
                 let key = self.key(*point, *other);
@@ -210,14 +161,14 @@ impl<D: Distance> Tree<D> {
                 improve(&mut nearest[j], (key, *item));
             }
         }
-        let Node { low, high, .. } = *self.node(leaf);
+        let bounds = self.node(leaf).bounds;
         let mut furthest = largest_key(nearest);
         for sibling in path.iter().rev() {
-            let Some(node) = self.narrow(*sibling, (low, high), furthest) else {
+            let Some(node) = self.narrow(*sibling, bounds, furthest) else {
                 continue;
             };
             for ((point, _), nearest) in points.iter().zip(nearest.iter_mut()) {
-                if self.lower_bound((*point, *point), self.node(node)) <= nearest.0 {
+                if self.lower_bound(Bounds::of_point(*point), self.node(node)) <= nearest.0 {
                     self.nearest_below(node, *point, nearest);
                 }
             }
@@ -225,10 +176,10 @@ impl<D: Distance> Tree<D> {
         }
     }
 
-    /// The smallest subtree below a node that has all that is within `furthest` of a box: what lies beside it is
-    /// ruled out once for a whole leaf. `None` where nothing is near enough.
-    fn narrow(&self, mut node: usize, corners: (Point, Point), furthest: u64) -> Option<usize> {
-        let near = |node| self.lower_bound(corners, self.node(node)) <= furthest;
+    /// The smallest subtree below `node` that holds all points within `furthest` of a box; `None` if there are
+    /// none. What lies beside it is excluded once for a whole leaf instead of once for each of its points.
+    fn narrow(&self, mut node: usize, bounds: Bounds, furthest: u64) -> Option<usize> {
+        let near = |node| self.lower_bound(bounds, self.node(node)) <= furthest;
         if !near(node) {
             return None;
         }
@@ -245,49 +196,60 @@ impl<D: Distance> Tree<D> {
         }
     }
 
-    /// Improves one point's nearest by what is below a node.
-    fn nearest_below(&self, node: usize, coordinates: Point, nearest: &mut Candidate) {
+    /// Two nodes with their lower bounds for a point, the nearer first.
+    #[inline]
+    fn nearer_first(&self, point: Point, left: usize, right: usize) -> [(u64, usize); 2] {
+        let [left, right] = [left, right].map(|node| {
+            let bound = self.lower_bound(Bounds::of_point(point), self.node(node));
+            (bound, node)
+        });
+        // Either is as likely, and a branch would be mispredicted half of the time.
+        let swap = right.0 < left.0;
+        [
+            select_unpredictable(swap, right, left),
+            select_unpredictable(swap, left, right),
+        ]
+    }
+
+    /// Improves the nearest of `point` by the points below a node.
+    fn nearest_below(&self, node: usize, point: Point, nearest: &mut Candidate) {
         match self.content(node) {
             Content::Inner(left, right) => {
-                let bound = |node| {
-                    (
-                        self.lower_bound((coordinates, coordinates), self.node(node)),
-                        node,
-                    )
-                };
-                for (bound, child) in nearer_first(bound(left), bound(right)) {
+                for (bound, child) in self.nearer_first(point, left, right) {
                     if bound <= nearest.0 {
-                        self.nearest_below(child, coordinates, nearest);
+                        self.nearest_below(child, point, nearest);
                     }
                 }
             }
             Content::Leaf(points) => {
-                for point in points {
-                    let key = self.key(coordinates, self.points()[point].coordinates);
+                for index in points {
+                    let key = self.key(point, self.points()[index].coordinates);
                     if key <= nearest.0 {
-                        improve(nearest, (key, self.items_at(point)[0]));
+                        improve(nearest, (key, self.items_at(index)[0]));
                     }
                 }
             }
         }
     }
 
-    /// The keys and numbers of the `count` people nearest to one, in order, without that one.
+    /// The keys and items of the `count` nearest to `item`, in order, without itself.
     #[must_use]
     pub fn nearest_to(&self, item: u32, count: usize) -> Vec<(u64, u32)> {
         let mut best = BinaryHeap::new();
         if let Some(point) = self.point_of(item)
             && count > 0
         {
-            self.k_nearest_below(0, self.points()[point].coordinates, item, count, &mut best);
+            let point = self.points()[point].coordinates;
+            self.k_nearest_below(0, point, item, count, &mut best);
         }
         best.into_sorted_vec()
     }
 
+    /// Improves the `count` best neighbours of `point`, without `excluded`, by the items below a node.
     fn k_nearest_below(
         &self,
         node: usize,
-        coordinates: Point,
+        point: Point,
         excluded: u32,
         count: usize,
         best: &mut BinaryHeap<Candidate>,
@@ -299,23 +261,17 @@ impl<D: Distance> Tree<D> {
         };
         match self.content(node) {
             Content::Inner(left, right) => {
-                let bound = |node| {
-                    (
-                        self.lower_bound((coordinates, coordinates), self.node(node)),
-                        node,
-                    )
-                };
-                for (bound, child) in nearer_first(bound(left), bound(right)) {
+                for (bound, child) in self.nearer_first(point, left, right) {
                     if bound <= worst(best).0 {
-                        self.k_nearest_below(child, coordinates, excluded, count, best);
+                        self.k_nearest_below(child, point, excluded, count, best);
                     }
                 }
             }
             Content::Leaf(points) => {
-                for point in points {
-                    let key = self.key(coordinates, self.points()[point].coordinates);
-                    for &item in self.items_at(point) {
-                        // They ascend: behind one that is too far no other matters.
+                for index in points {
+                    let key = self.key(point, self.points()[index].coordinates);
+                    for &item in self.items_at(index) {
+                        // Items ascend, so after the first one that is too far none can be near enough.
                         if (key, item) >= worst(best) {
                             break;
                         }

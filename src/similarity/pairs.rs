@@ -1,22 +1,25 @@
-//! The closest pairs of all, every tie counted.
+//! The closest pairs of all, with every tie counted.
 //!
-//! A depth-first join of the tree with itself: first within the children, which soon yields a tight bound, then
-//! across them. Two nodes are skipped only where even the nearest corners of their boxes are *further* apart than
-//! the bound: at equal distance there may be a pair that ties, and counts, or has smaller ids.
+//! A depth-first join of the tree with itself: first the pairs within each child, which soon give a tight bound,
+//! then the pairs across the two children. [`tree`](crate::similarity::tree) explains when a pair of nodes may be
+//! skipped. Each thread joins parts of the tree; the bounds that they reach are shared, their results merged at the
+//! end. The result is the same for any number of threads, because a bound only ever excludes pairs that cannot
+//! change it.
 
 use std::{
     collections::BinaryHeap,
     num::NonZeroUsize,
+    ops::Range,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
 };
 
 use crate::similarity::{
     metric::Distance,
-    tree::{Content, Tree, task_depth},
+    tree::{Bounds, Content, Tree, task_depth},
 };
 
-/// Two numbers, `a < b`, and the key of their distance. Ordered by key, `a`, `b`.
+/// A pair of items, `a < b`, and the key of their distance. Ordered by key, `a`, `b`: by distance, then by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Close {
     pub key: u64,
@@ -25,26 +28,26 @@ pub struct Close {
 }
 
 impl Close {
-    fn new(key: u64, a: u32, b: u32) -> Self {
+    pub(crate) fn new(key: u64, a: u32, b: u32) -> Self {
         let (a, b) = (a.min(b), a.max(b));
         Self { key, a, b }
     }
 }
 
-/// What [`Tree::closest_pairs`] found.
+/// The result of [`Tree::closest_pairs`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closest {
     /// The closest pairs in order.
     pub pairs: Vec<Close>,
-    /// The smallest key.
+    /// The smallest key of any pair.
     pub smallest: Option<u64>,
     /// The smallest key above that.
     pub second: Option<u64>,
-    /// How many pairs have the smallest key.
+    /// The number of pairs with the smallest key, listed or not.
     pub tied: u64,
 }
 
-/// A part of the join.
+/// A part of the join: all pairs of points below one node, or between two.
 #[derive(Clone, Copy)]
 enum Task {
     Within(usize),
@@ -52,7 +55,7 @@ enum Task {
 }
 
 impl<D: Distance> Tree<D> {
-    /// The `top` closest pairs; where more than that tie for the smallest distance, up to `max_tied` of these.
+    /// The `top` closest pairs; if more than `top` pairs tie for the smallest distance, up to `max_tied` of those.
     #[must_use]
     pub fn closest_pairs(&self, top: usize, max_tied: usize, threads: NonZeroUsize) -> Closest {
         let shared = AtomicU64::new(u64::MAX);
@@ -76,7 +79,7 @@ impl<D: Distance> Tree<D> {
             let others: Vec<_> = (1..threads.get()).map(|_| scope.spawn(work)).collect();
             let mut collector = work();
             for other in others {
-                // A thread that panicked has nothing to hand over; its panic goes on here.
+                // A panic in a worker must not turn into a result with pairs missing.
                 match other.join() {
                     Ok(other) => collector.merge(other),
                     Err(panic) => std::panic::resume_unwind(panic),
@@ -86,7 +89,7 @@ impl<D: Distance> Tree<D> {
         })
     }
 
-    /// Splits the join of a node with itself, what yields a bound soonest first.
+    /// Splits the join of a node with itself into tasks, those that tighten the bound soonest first.
     fn split_join(&self, node: usize, depth: u32, tasks: &mut Vec<Task>) {
         match self.content(node) {
             Content::Inner(left, right) if depth > 0 => {
@@ -98,6 +101,7 @@ impl<D: Distance> Tree<D> {
         }
     }
 
+    /// Offers all pairs of items below one node.
     fn within(&self, node: usize, collector: &mut Collector<'_>) {
         match self.content(node) {
             Content::Inner(left, right) => {
@@ -107,21 +111,27 @@ impl<D: Distance> Tree<D> {
             }
             Content::Leaf(points) => {
                 for a in points.clone() {
-                    collector.offer_identical(self.items_at(a));
+                    let group = self.items_at(a);
+                    if group.len() > 1 {
+                        let count = group.len() as u64 * (group.len() as u64 - 1) / 2;
+                        let rows = group.iter().enumerate();
+                        collector.offer(0, count, rows.map(|(i, &a)| (a, &group[i + 1..])));
+                    }
                     self.scan(a, a + 1..points.end, collector);
                 }
             }
         }
     }
 
+    /// Offers all pairs with one item below `a` and one below `b`.
     fn across(&self, a: usize, b: usize, collector: &mut Collector<'_>) {
         let (left, right) = (self.node(a), self.node(b));
-        if self.lower_bound((left.low, left.high), right) > collector.bound() {
+        if self.lower_bound(left.bounds, right) > collector.refresh_bound() {
             return;
         }
         match (self.content(a), self.content(b)) {
             (Content::Inner(a, c), Content::Inner(b, d)) => {
-                // The halves that face each other are among these; the bound sorts out the rest.
+                // All four combinations: the lower bound prunes those that lie apart.
                 self.across(a, b, collector);
                 self.across(c, b, collector);
                 self.across(a, d, collector);
@@ -138,7 +148,7 @@ impl<D: Distance> Tree<D> {
             (Content::Leaf(ours), Content::Leaf(theirs)) => {
                 for point in ours {
                     let coordinates = self.points()[point].coordinates;
-                    if self.lower_bound((coordinates, coordinates), right) <= collector.bound {
+                    if self.lower_bound(Bounds::of_point(coordinates), right) <= collector.bound {
                         self.scan(point, theirs.clone(), collector);
                     }
                 }
@@ -146,33 +156,37 @@ impl<D: Distance> Tree<D> {
         }
     }
 
-    /// Compares a point with others.
-    fn scan(&self, point: usize, others: std::ops::Range<usize>, collector: &mut Collector<'_>) {
+    /// Offers all pairs of one point's items with those of other points.
+    fn scan(&self, point: usize, others: Range<usize>, collector: &mut Collector<'_>) {
         let points = self.points();
         let coordinates = points[point].coordinates;
         for (other, there) in others.clone().zip(&points[others]) {
             let key = self.key(coordinates, there.coordinates);
             if key <= collector.bound {
-                collector.offer(key, self.items_at(point), self.items_at(other));
+                let (ours, theirs) = (self.items_at(point), self.items_at(other));
+                let count = ours.len() as u64 * theirs.len() as u64;
+                collector.offer(key, count, ours.iter().map(|&a| (a, theirs)));
             }
         }
     }
 }
 
-/// The best pairs so far.
+/// What one thread has found so far.
+///
+/// Three questions are answered in one pass: which are the `top` best pairs, how many tie for the smallest key, and
+/// which key comes second. `bound` is the largest key that can still change any of the answers.
 struct Collector<'a> {
     top: usize,
     max_tied: usize,
-    /// The `top` best.
+    /// The `top` best pairs; the worst of them is on top of the heap.
     best: BinaryHeap<Close>,
-    /// The `max_tied` first of those at the smallest key.
+    /// The `max_tied` first of the pairs at the smallest key.
     tied: BinaryHeap<Close>,
     smallest: Option<u64>,
     second: Option<u64>,
     tied_count: u64,
-    /// Pairs with larger keys change nothing any more.
     bound: u64,
-    /// The smallest bound of any thread: its pairs alone rule out what lies above.
+    /// The smallest bound of any thread. Only the value matters, no other memory depends on it: `Relaxed` is enough.
     shared: &'a AtomicU64,
 }
 
@@ -191,18 +205,22 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn bound(&mut self) -> u64 {
+    /// Adopts a smaller bound of another thread.
+    fn refresh_bound(&mut self) -> u64 {
         self.bound = self.bound.min(self.shared.load(Ordering::Relaxed));
         self.bound
     }
 
-    /// Takes all pairs of two points' people.
-    fn offer(&mut self, key: u64, ours: &[u32], theirs: &[u32]) {
-        let mut changed = self.count_pairs(key, ours.len() as u64 * theirs.len() as u64);
-        // For one of ours, pairs come in ascending order, and so do the first pairs of ours.
-        for a in ours {
-            let theirs = theirs.iter();
-            let kept = theirs.take_while(|b| self.keep(Close::new(key, *a, **b)));
+    /// Takes `count` pairs of one key, as rows of one item and the items that it pairs with.
+    ///
+    /// Rows ascend, and so do the items within them. The first pair that is not kept ends its row, and a row of
+    /// which none is kept ends them all: two groups of 100,000 identical people are counted, not enumerated.
+    fn offer<'g>(&mut self, key: u64, count: u64, rows: impl Iterator<Item = (u32, &'g [u32])>) {
+        let mut changed = self.count_pairs(key, count);
+        for (a, others) in rows {
+            let kept = others
+                .iter()
+                .take_while(|b| self.keep(Close::new(key, a, **b)));
             if kept.count() == 0 {
                 break;
             }
@@ -213,25 +231,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes all pairs of the people at one point.
-    fn offer_identical(&mut self, group: &[u32]) {
-        let [_, _, ..] = group else { return };
-        let size = group.len() as u64;
-        let mut changed = self.count_pairs(0, size * (size - 1) / 2);
-        for (i, a) in group.iter().enumerate() {
-            let others = group[i + 1..].iter();
-            let kept = others.take_while(|b| self.keep(Close::new(0, *a, **b)));
-            if kept.count() == 0 {
-                break;
-            }
-            changed = true;
-        }
-        if changed {
-            self.tighten();
-        }
-    }
-
-    /// Counts pairs at the smallest key, and says whether that or the second one is another now.
+    /// Updates the smallest key, its count and the second key. True if one of the two keys has changed.
     fn count_pairs(&mut self, key: u64, pairs: u64) -> bool {
         match self.smallest {
             Some(smallest) if key > smallest => {
@@ -255,7 +255,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Whether the pair is among the best so far or those tied.
+    /// Keeps the pair if it is among the best so far or among those tied. True if it is.
     fn keep(&mut self, pair: Close) -> bool {
         let best = keep_smallest(&mut self.best, self.top, pair);
         let tied =
@@ -263,12 +263,13 @@ impl<'a> Collector<'a> {
         best || tied
     }
 
+    /// Lowers the bound as far as the pairs found so far allow, for all threads.
     fn tighten(&mut self) {
-        // While fewer than `top` pairs, or no second key, are known, every pair matters.
+        // Every pair matters until `top` pairs and a second key are known.
         let Some(second) = self.second.filter(|_| self.best.len() == self.top) else {
             return;
         };
-        // A pair at the second key tells nothing new, unless it is among the best.
+        // The second key itself is known, so pairs at that key matter only if they may be among the best.
         let worst = self.best.peek().map_or(0, |worst| worst.key);
         let bound = worst.max(second - 1);
         if bound < self.bound {
@@ -277,6 +278,7 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Adds what another thread has found in its part of the join.
     fn merge(&mut self, other: Self) {
         if let Some(smallest) = other.smallest {
             self.count_pairs(smallest, other.tied_count);
@@ -294,6 +296,7 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// All kept ties if they are at least `top`, otherwise the best.
     fn finish(self) -> Closest {
         let pairs = if self.tied.len() >= self.best.len() {
             self.tied
@@ -309,7 +312,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Keeps the `limit` smallest, and says whether this is one of them.
+/// Keeps the `limit` smallest pairs. True if `pair` is one of them.
 fn keep_smallest(heap: &mut BinaryHeap<Close>, limit: usize, pair: Close) -> bool {
     if heap.len() < limit {
         heap.push(pair);

@@ -1,4 +1,4 @@
-//! From profiles to a [`Ranking`].
+//! From profiles to a [`Ranking`]: builds the tree, runs the searches and translates their results.
 
 use std::num::NonZeroUsize;
 
@@ -8,6 +8,7 @@ use crate::{
         id_order::order_by_id,
         metric::{Distance, Gower, Point, point},
         options::Options,
+        pairs::Close,
         ranking::{Like, Nearest, Pair, Ranking, Terms},
         tree::Tree,
         twins::{self, Twins},
@@ -15,10 +16,14 @@ use crate::{
     },
 };
 
-/// Below this many people the search is done before a thread has started.
+/// With fewer people the search ends before a second thread has started.
 const MIN_PARALLEL: usize = 5_000;
 
-/// The people to rank. From here on a person is an item: the place in the order of ids.
+/// The people to rank, under two numberings.
+///
+/// An *index* (`usize`) is a position in the caller's slice. An *item* (`u32`) is a position in the order of ids;
+/// people with a duplicate id have none. The searches see only items: that is why they break ties by id without
+/// ever looking at one.
 pub(crate) struct Ranker<'a> {
     people: &'a [Profile],
     options: &'a Options,
@@ -38,7 +43,7 @@ impl<'a> Ranker<'a> {
         }
     }
 
-    /// The points of the items, in order.
+    /// The point of each item.
     pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = Point> {
         (0..self.order.len()).map(|item| point(self.person(item as u32)))
     }
@@ -49,21 +54,18 @@ impl<'a> Ranker<'a> {
             ..MIN_PARALLEL => NonZeroUsize::MIN,
             _ => options.threads,
         };
-        // A field that weighs nothing must not keep people apart: with it, boxes at distance 0 would overlap
-        // without end.
-        let weighted = options
+        // Coordinates of fields with weight 0 become 0. Otherwise many distinct points would lie at distance 0 of
+        // each other, in boxes that no bound can exclude.
+        let counts = options
             .weights
             .thousandths()
             .map(|weight| i32::from(weight > 0));
-        let points = self.points();
-        let tree = Tree::new(
-            metric,
-            points.map(|point| [0, 1, 2].map(|axis| point[axis] * weighted[axis])),
-        );
-        let (twins, twin_groups) = if weighted == [1; 3] {
-            self.twins(&tree)
-        } else {
-            self.twins(&Tree::new(Gower::new(&Weights::default()), self.points()))
+        let project = |point: Point| [0, 1, 2].map(|axis| point[axis] * counts[axis]);
+        let tree = Tree::new(metric, self.points().map(project));
+        let (twins, twin_groups) = match counts {
+            [1, 1, 1] => self.twins(&tree),
+            // Twins are equal in all fields, whatever the weights.
+            _ => self.twins(&Tree::new(Gower::new(&Weights::default()), self.points())),
         };
         let closest = tree.closest_pairs(options.top, Ranking::MAX_TIED, threads);
         let metric = tree.metric();
@@ -72,10 +74,7 @@ impl<'a> Ranker<'a> {
             smallest: closest.smallest.map(|key| metric.distance(key)),
             tied: closest.tied,
             margin: margin.map(|(smallest, second)| metric.margin(smallest, second)),
-            pairs: self.pairs(
-                metric,
-                closest.pairs.iter().map(|pair| (pair.key, pair.a, pair.b)),
-            ),
+            pairs: self.pairs(metric, closest.pairs),
             twins,
             twin_groups,
             per_person: options
@@ -118,60 +117,52 @@ impl<'a> Ranker<'a> {
     }
 
     fn like<D: Distance>(&self, tree: &Tree<D>, id: Id) -> Like {
+        let id_of = |index: usize| self.people[index].id;
+        let duplicate = self.duplicates.iter().any(|same| id_of(same[0]) == id);
         let found = self
             .order
-            .binary_search_by_key(&id, |index| self.people[*index as usize].id);
-        let Ok(item) = found else {
-            return match self
-                .duplicates
-                .iter()
-                .any(|same| self.people[same[0]].id == id)
-            {
-                true => Like::Duplicate(id),
-                false => Like::Unknown(id),
-            };
-        };
-        let item = item as u32;
-        let nearest = tree.nearest_to(item, self.options.top);
-        let pairs = nearest
-            .iter()
-            .map(|&(key, other)| (key, item.min(other), item.max(other)));
-        Like::Found {
-            person: self.index(item),
-            nearest: self.pairs(tree.metric(), pairs),
+            .binary_search_by_key(&id, |index| id_of(*index as usize));
+        match found {
+            Ok(item) => {
+                let item = item as u32;
+                let nearest = tree.nearest_to(item, self.options.top).into_iter();
+                let pairs = nearest.map(|(key, other)| Close::new(key, item, other));
+                Like::Found {
+                    person: self.index(item),
+                    nearest: self.pairs(tree.metric(), pairs),
+                }
+            }
+            Err(_) if duplicate => Like::Duplicate(id),
+            Err(_) => Like::Unknown(id),
         }
     }
 
-    /// Explains pairs that are in order of their keys.
-    fn pairs<D: Distance>(
-        &self,
-        metric: &D,
-        pairs: impl Iterator<Item = (u64, u32, u32)>,
-    ) -> Vec<Pair> {
+    /// Numbers and explains pairs that are in the order of their keys.
+    fn pairs<D: Distance>(&self, metric: &D, pairs: impl IntoIterator<Item = Close>) -> Vec<Pair> {
         let mut rank = 0;
         let mut previous = None;
-        pairs
-            .enumerate()
-            .map(|(place, (key, a, b))| {
-                if previous.replace(key) != Some(key) {
-                    rank = place + 1;
-                }
-                let (p, q) = (point(self.person(a)), point(self.person(b)));
-                let [height, weight, size] = metric.terms([0, 1, 2].map(|axis| q[axis] - p[axis]));
-                let distance = metric.distance(key);
-                Pair {
-                    rank,
-                    a: self.index(a),
-                    b: self.index(b),
-                    distance,
-                    similarity: metric.similarity(distance),
-                    terms: Terms {
-                        height,
-                        weight,
-                        size,
-                    },
-                }
-            })
-            .collect()
+        let pairs = pairs.into_iter().enumerate();
+        let explain = |(position, Close { key, a, b })| {
+            // Pairs at the same distance share the rank of the first of them.
+            if previous.replace(key) != Some(key) {
+                rank = position + 1;
+            }
+            let (p, q) = (point(self.person(a)), point(self.person(b)));
+            let [height, weight, size] = metric.terms([0, 1, 2].map(|axis| q[axis] - p[axis]));
+            let distance = metric.distance(key);
+            Pair {
+                rank,
+                a: self.index(a),
+                b: self.index(b),
+                distance,
+                similarity: metric.similarity(distance),
+                terms: Terms {
+                    height,
+                    weight,
+                    size,
+                },
+            }
+        };
+        pairs.map(explain).collect()
     }
 }

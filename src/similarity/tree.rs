@@ -1,60 +1,105 @@
-//! The index that every search goes through: a k-d tree over whole ticks, built in one go.
+//! The index behind every search: a k-d tree over whole ticks, built once.
 //!
-//! A node is split on the axis on which a sample of it is widest *by the metric*, and by value: equal coordinates
-//! never end up on both sides. So sibling boxes do not overlap on data with few distinct values, and items with
-//! equal points never separate: each distinct point is one point, with any number of items at it. Nodes lie in
-//! depth-first order, and points in the order of the leaves. Given up for it: inserting and removing.
+//! A node is split on the axis on which a sample of its points is widest *by the metric*, and at a value: equal
+//! coordinates never end up on both sides. So sibling boxes do not overlap on data with few distinct values, and
+//! equal points stay together: each distinct point is stored once, with the list of its items.
+//!
+//! ```text
+//! nodes   0 ────────────┐            depth first: the left child follows its parent,
+//!         1 ─────┐      4            the parent stores the index of the right one
+//!         2      3      │
+//! points  p0 p1  p2 p3  p4 p5 end    the distinct points, leaf by leaf
+//! items   7  0 3 5  1   2  4 6       the items of each point, ascending (here p1 has two)
+//! ```
+//!
+//! An *item* is a point's position in the input of [`Tree::new`]. The ranker passes people in the order of their
+//! ids, so a smaller item means a smaller id, and comparing `(key, item)` orders by distance and then by id.
+//!
+//! *Pruning*, the same in all searches: [`Tree::lower_bound`] is at most the key of any two points in two boxes. A
+//! subtree is skipped only if its lower bound is *greater* than the best key so far. If they are equal it is
+//! searched, because it may hold a tie, which has to be counted or may have the smaller id.
+//!
+//! Given up for this: inserting and removing points.
 
 use std::num::NonZeroUsize;
 
 use crate::similarity::metric::{Distance, Point};
 
-/// Places in a leaf at most. Fewer cost memory and nodes visited, more cost distances computed.
+/// Most distinct points in a leaf. Fewer cost memory and visits of nodes, more cost computed distances.
 pub(crate) const MAX_LEAF_POINTS: usize = 12;
 
-/// The tree, with the metric that its boxes are compared by.
+/// A k-d tree, and the metric that its points are compared by.
 pub struct Tree<D> {
     metric: D,
     nodes: Vec<Node>,
-    /// Behind the last point stands one more, which says where its items end.
+    /// One more than there are distinct points: the last entry marks the end of the last one's items.
     points: Vec<DistinctPoint>,
-    /// The items's numbers by point, ascending within one.
+    /// All items, grouped by point, ascending within each group.
     items: Vec<u32>,
 }
 
-/// A distinct point. (While the tree is being built: one person's.)
+/// A distinct point. While the tree is being built there is one for each item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DistinctPoint {
     pub(crate) coordinates: Point,
-    /// Where its items begin in [`Tree::items`]. (While the tree is being built: the person's number.)
+    /// Where its items begin in [`Tree::items`]. While the tree is being built: the item itself.
     first_item: u32,
 }
 
-/// A box that is tight around its points, which are either its own or its two children's.
+/// A box that is tight around the points of a leaf or of both children.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    pub(crate) low: Point,
-    pub(crate) high: Point,
-    /// In a leaf its first point, else its right child. The left one follows its parent.
+    pub(crate) bounds: Bounds,
+    /// Of a leaf: its first point. Otherwise: its right child.
     index: u32,
-    /// The number of its points in a leaf, else 0.
+    /// The number of points of a leaf, otherwise 0.
     point_count: u32,
 }
 
-/// What is in a node.
+/// A box with sides parallel to the axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    low: Point,
+    high: Point,
+}
+
+/// What a node contains.
 pub(crate) enum Content {
     /// The indices of its points.
     Leaf(std::ops::Range<usize>),
-    /// The indices of its children.
+    /// The indices of its left and its right child.
     Inner(usize, usize),
 }
 
+impl Bounds {
+    /// The smallest box around `points`; inside out if there are none.
+    #[inline]
+    fn around(points: impl Iterator<Item = Point>) -> Self {
+        let (mut low, mut high) = ([i32::MAX; 3], [i32::MIN; 3]);
+        for point in points {
+            for axis in 0..3 {
+                low[axis] = low[axis].min(point[axis]);
+                high[axis] = high[axis].max(point[axis]);
+            }
+        }
+        Self { low, high }
+    }
+
+    #[inline]
+    pub(crate) fn of_point(point: Point) -> Self {
+        Self {
+            low: point,
+            high: point,
+        }
+    }
+}
+
 impl<D: Distance> Tree<D> {
-    /// Indexes points; a point's number is its point in the iterator.
+    /// Builds the tree over `input`; a point's item is its position in the input.
     ///
     /// # Panics
-    /// When coordinates on one axis are further apart than [`i32::MAX`], or there are more points than
-    /// [`u32::MAX`]. Neither can be said in items.
+    /// If coordinates on one axis differ by more than [`i32::MAX`], or if there are [`u32::MAX`] points or more.
+    /// The values of a [`Profile`](crate::profile::Profile) stay far below the first limit.
     pub fn new(metric: D, input: impl ExactSizeIterator<Item = Point>) -> Self {
         let mut points = Vec::with_capacity(input.len() + 1);
         points.extend(
@@ -69,7 +114,7 @@ impl<D: Distance> Tree<D> {
             u32::try_from(points.len()).is_ok(),
             "too many points to number"
         );
-        let (low, high) = bounds(&points);
+        let Bounds { low, high } = around(&points);
         let fits = |axis: usize| high[axis].checked_sub(low[axis]).is_some();
         assert!(
             points.is_empty() || (0..3).all(fits),
@@ -88,7 +133,7 @@ impl<D: Distance> Tree<D> {
         }
     }
 
-    /// The distance that the points are compared by.
+    /// The metric that the points are compared by.
     #[must_use]
     pub fn metric(&self) -> &D {
         &self.metric
@@ -104,23 +149,23 @@ impl<D: Distance> Tree<D> {
         self.points.split_last().map_or(&[], |(_, points)| points)
     }
 
-    /// The items at a point, ascending.
+    /// The items of a point, ascending; at least one.
     pub(crate) fn items_at(&self, point: usize) -> &[u32] {
-        &self.items
-            [self.points[point].first_item as usize..self.points[point + 1].first_item as usize]
+        let [start, end] = [point, point + 1].map(|point| self.points[point].first_item as usize);
+        &self.items[start..end]
     }
 
-    /// The point of a person; `None` for a number that was not given out.
+    /// The index of an item's point; `None` for an item that is not in the tree.
     pub(crate) fn point_of(&self, item: u32) -> Option<usize> {
-        let at = self.items.iter().position(|other| *other == item)?;
+        let position = self.items.iter().position(|other| *other == item)?;
         Some(
             self.points
-                .partition_point(|point| point.first_item as usize <= at)
+                .partition_point(|point| point.first_item as usize <= position)
                 - 1,
         )
     }
 
-    /// Whether there is anybody, and so a root, which is node 0.
+    /// Whether there are no points, and so no root, which is node 0.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -140,21 +185,31 @@ impl<D: Distance> Tree<D> {
         }
     }
 
-    /// The key of two points' points.
+    /// The key of two points.
     #[inline]
     pub(crate) fn key(&self, a: Point, b: Point) -> u64 {
         self.metric.key(delta(a, b))
     }
 
-    /// At most the key of any two points of two boxes.
+    /// At most the key of any two points of which one lies in `bounds` and one in `node`.
+    ///
+    /// On each axis the differences of such points fill an interval, from nearest to farthest faces:
+    ///
+    /// ```text
+    ///     low     high        other.low     other.high
+    ///      ├───────┤               ├─────────────┤
+    ///              └─── smallest ──┘
+    ///      └───────────────── largest ───────────┘
+    /// ```
     #[inline]
-    pub(crate) fn lower_bound(&self, (low, high): (Point, Point), other: &Node) -> u64 {
+    pub(crate) fn lower_bound(&self, bounds: Bounds, node: &Node) -> u64 {
+        let Bounds { low, high } = node.bounds;
         self.metric
-            .lower_bound(delta(high, other.low), delta(low, other.high))
+            .lower_bound(delta(bounds.high, low), delta(bounds.low, high))
     }
 }
 
-/// How deep to divide the tree into tasks: some for each thread, as they are not equally long.
+/// How many levels of the tree to divide into tasks: several tasks for each thread, as they differ in length.
 pub(crate) fn task_depth(threads: NonZeroUsize) -> u32 {
     match threads.get() {
         1 => 0,
@@ -168,108 +223,95 @@ fn delta(a: Point, b: Point) -> Point {
     [b[0] - a[0], b[1] - a[1], b[2] - a[2]]
 }
 
-/// Appends the node of `points`, of which the first is number `offset`, and all below it; says its box.
+fn around(points: &[DistinctPoint]) -> Bounds {
+    Bounds::around(points.iter().map(|point| point.coordinates))
+}
+
+/// Appends the node of `points`, the first of which has index `offset` in the tree, and all nodes below it.
 fn build<D: Distance>(
     metric: &D,
     points: &mut [DistinctPoint],
     offset: usize,
     nodes: &mut Vec<Node>,
-) -> (Point, Point) {
+) -> Bounds {
     let node = nodes.len();
     nodes.push(Node {
-        low: [0; 3],
-        high: [0; 3],
+        bounds: Bounds::of_point([0; 3]),
         index: offset as u32,
         point_count: points.len() as u32,
     });
-    let (low, high) = match partition(metric, points) {
-        None => bounds(points),
+    let bounds = match partition(metric, points) {
+        None => around(points),
         Some(middle) => {
             let (left, right) = points.split_at_mut(middle);
             let left = build(metric, left, offset, nodes);
             nodes[node].index = nodes.len() as u32;
             nodes[node].point_count = 0;
             let right = build(metric, right, offset + middle, nodes);
-            let axes = [0, 1, 2];
-            (
-                axes.map(|axis| left.0[axis].min(right.0[axis])),
-                axes.map(|axis| left.1[axis].max(right.1[axis])),
-            )
+            Bounds::around([left.low, left.high, right.low, right.high].into_iter())
         }
     };
-    nodes[node].low = low;
-    nodes[node].high = high;
-    (low, high)
+    nodes[node].bounds = bounds;
+    bounds
 }
 
-/// Moves the smaller values on the widest axis to the front, and says how many they are: about half. `None` for
-/// what is to be a leaf.
+/// Moves the points with smaller values on the widest axis to the front and returns their number, about half of
+/// all. `None` if the points are to be a leaf: few, or all equal.
 fn partition<D: Distance>(metric: &D, points: &mut [DistinctPoint]) -> Option<usize> {
     if points.len() <= MAX_LEAF_POINTS {
         return None;
     }
-    // A sample's widest axis and its median there are good enough, and cheaper than the exact ones.
+    // The widest axis and the median of a sample are nearly as good as the exact ones, and much cheaper.
     let mut sample = [[0; 3]; 31];
     let size = if points.len() < 1024 {
         15
     } else {
         sample.len()
     };
-    let sample = &mut sample[..size];
-    for (i, point) in sample.iter_mut().enumerate() {
+    for (i, point) in sample[..size].iter_mut().enumerate() {
         *point = points[(2 * i + 1) * points.len() / (2 * size)].coordinates;
     }
-    let (low, high) = sample
-        .iter()
-        .fold(([i32::MAX; 3], [i32::MIN; 3]), |(low, high), point| {
-            let axes = [0, 1, 2];
-            (
-                axes.map(|axis| low[axis].min(point[axis])),
-                axes.map(|axis| high[axis].max(point[axis])),
-            )
-        });
-    if low != high {
-        let axis = widest(metric, low, high);
-        let mut values = [0; 31];
-        for (value, point) in values.iter_mut().zip(sample) {
-            *value = point[axis];
-        }
-        let values = &mut values[..size];
-        values.sort_unstable();
-        // Where the median is the smallest there is, it alone goes to the left.
-        let middle = partition_at(points, axis, values[size / 2].max(low[axis] + 1));
+    let bounds = Bounds::around(sample[..size].iter().copied());
+    if bounds.low != bounds.high {
+        let axis = widest(metric, bounds);
+        let mut values = sample.map(|point| point[axis]);
+        values[..size].sort_unstable();
+        // If the median is the smallest value, the points with that value alone go to the left.
+        let middle = partition_at(points, axis, values[size / 2].max(bounds.low[axis] + 1));
         if middle.min(points.len() - middle) >= points.len() / 8 {
             return Some(middle);
         }
     }
-    // An unlucky sample, or most values are equal; only the first can be mended.
-    let (low, high) = bounds(points);
-    if low == high {
+    // The sample was misleading, or most values are equal. The exact median corrects the former; the latter stays
+    // uneven, as equal values are not separated, but ends after a few levels.
+    let bounds = around(points);
+    if bounds.low == bounds.high {
         return None;
     }
-    let axis = widest(metric, low, high);
+    let axis = widest(metric, bounds);
     let half = points.len() / 2;
     let (_, median, _) = points.select_nth_unstable_by_key(half, |point| point.coordinates[axis]);
     let median = median.coordinates[axis];
-    Some(partition_at(points, axis, median.max(low[axis] + 1)))
+    Some(partition_at(points, axis, median.max(bounds.low[axis] + 1)))
 }
 
 /// The axis on which a box is widest by the metric.
-fn widest<D: Distance>(metric: &D, low: Point, high: Point) -> usize {
+fn widest<D: Distance>(metric: &D, Bounds { low, high }: Bounds) -> usize {
     let width = |axis: usize| {
         let mut width = [0; 3];
         width[axis] = high[axis] - low[axis];
-        // Where the metric sees no difference at all, the ticks still tell points apart.
+        // Ticks break the tie if the metric does not see any difference, so that distinct points still separate.
         (metric.key(width), width[axis])
     };
     (0..3).max_by_key(|axis| width(*axis)).unwrap_or(0)
 }
 
-/// Moves what is below a value to the front, and says how much that is.
+/// Moves the points below `value` to the front and returns their number.
 fn partition_at(points: &mut [DistinctPoint], axis: usize, value: i32) -> usize {
     let mut middle = 0;
     for i in 0..points.len() {
-        // No branch to mispredict: the swap is undone by the next one unless the middle moves.
+        // Swaps always, because a branch would be mispredicted half of the time. Unless the middle moves on, the
+        // next swap takes the same place again.
         let left = points[i].coordinates[axis] < value;
         points.swap(i, middle);
         middle += usize::from(left);
@@ -277,29 +319,17 @@ fn partition_at(points: &mut [DistinctPoint], axis: usize, value: i32) -> usize 
     middle
 }
 
-/// The smallest box around points.
-fn bounds(points: &[DistinctPoint]) -> (Point, Point) {
-    let (mut low, mut high) = ([i32::MAX; 3], [i32::MIN; 3]);
-    for point in points {
-        for axis in 0..3 {
-            low[axis] = low[axis].min(point.coordinates[axis]);
-            high[axis] = high[axis].max(point.coordinates[axis]);
-        }
-    }
-    (low, high)
-}
-
-/// Turns points of one person each into points with all who stand there, and lists these items.
+/// Turns the leaves' points, of one item each, into distinct points, and returns all items grouped by point.
+///
+/// It works in place: `points[..kept]` is done, and never runs ahead of the points that are read.
 fn group_equal_points(nodes: &mut [Node], points: &mut Vec<DistinctPoint>) -> Vec<u32> {
     let mut items = Vec::with_capacity(points.len());
     let mut kept = 0;
     for leaf in nodes.iter_mut().filter(|node| node.point_count > 0) {
-        let (mut start, end) = (
-            leaf.index as usize,
-            (leaf.index + leaf.point_count) as usize,
-        );
+        let mut start = leaf.index as usize;
+        let end = start + leaf.point_count as usize;
         leaf.index = kept as u32;
-        // A leaf is a few points or one: to compare each with the rest takes less than to sort them.
+        // A leaf is either small or all equal, so comparing each point with the rest is cheaper than sorting.
         while start < end {
             let DistinctPoint {
                 coordinates,
@@ -317,7 +347,7 @@ fn group_equal_points(nodes: &mut [Node], points: &mut Vec<DistinctPoint>) -> Ve
                 .any(|point| point.coordinates == coordinates)
             {
                 let group_start = items.len() - 1;
-                // Whoever stands elsewhere moves up to the end of the leaf.
+                // Takes the equal points and moves the others to the end of the leaf.
                 let mut rest = end;
                 for point in (start..end).rev() {
                     if points[point].coordinates == coordinates {
@@ -349,7 +379,7 @@ mod tests {
     #[test]
     fn misleading_sample_falls_back_to_exact_median() {
         let count = 4096;
-        // The points that the sample is taken from are far below all others.
+        // The points that the sample takes are far below all others.
         let mut points: Vec<DistinctPoint> = (0..count)
             .map(|point| DistinctPoint {
                 coordinates: [100_000 + point as i32, 0, 0],

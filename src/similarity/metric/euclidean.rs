@@ -3,7 +3,7 @@
 use crate::similarity::{
     metric::{
         covariance::covariance,
-        distance::{Distance, Point, gap, proportional_terms},
+        distance::{Distance, Point, gap, proportional_terms, root_key},
     },
     weights::Weights,
 };
@@ -15,19 +15,16 @@ pub struct Euclidean {
 }
 
 impl Euclidean {
-    /// Takes the deviations from `people`; a field in which nobody differs counts nothing.
+    /// Takes the standard deviations of `people`. A field in which all people are equal is left out.
     pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
         let covariance = covariance(people);
         let weights = weights.values();
+        let scale = |axis: usize| match covariance[axis][axis] {
+            variance if variance > 0.0 => (weights[axis] / variance).sqrt(),
+            _ => 0.0,
+        };
         Self {
-            scale: [0, 1, 2].map(|axis| {
-                let variance = covariance[axis][axis];
-                if variance > 0.0 {
-                    (weights[axis] / variance).sqrt()
-                } else {
-                    0.0
-                }
-            }),
+            scale: [0, 1, 2].map(scale),
         }
     }
 
@@ -42,24 +39,16 @@ impl Euclidean {
 impl Distance for Euclidean {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
-        let [a, b, c] = self.squares(delta.map(|d| f64::from(d.unsigned_abs())));
-        (a + b + c).sqrt().to_bits()
+        root_key(self.squares(delta.map(f64::from)))
     }
 
     #[inline]
     fn lower_bound(&self, low: Point, high: Point) -> u64 {
-        let [a, b, c] = self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis]))));
-        (a + b + c).sqrt().to_bits()
-    }
-
-    fn distance(&self, key: u64) -> f64 {
-        f64::from_bits(key)
+        root_key(self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis])))))
     }
 
     fn terms(&self, delta: Point) -> [f64; 3] {
-        proportional_terms(
-            self.distance(self.key(delta)),
-            self.squares(delta.map(f64::from)),
-        )
+        let parts = self.squares(delta.map(f64::from));
+        proportional_terms(self.distance(self.key(delta)), parts)
     }
 }

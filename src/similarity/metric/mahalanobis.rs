@@ -3,35 +3,34 @@
 use crate::similarity::{
     metric::{
         covariance::covariance,
-        distance::{Distance, Point, proportional_terms},
+        distance::{Distance, Point, proportional_terms, root_key},
     },
     weights::Weights,
 };
 
-/// Mahalanobis distance: Euclidean after a lower triangular map that whitens the fields.
+/// Euclidean distance after a linear map that makes the fields uncorrelated with variance 1 (whitening).
 #[derive(Clone, Copy, Debug)]
 pub struct Mahalanobis {
+    /// The lower triangular matrix of the map.
     rows: [[f64; 3]; 3],
 }
 
 impl Mahalanobis {
-    /// The share of a field's variance below which it counts as determined by the fields before it.
+    /// A field counts as determined by the fields before it if they leave less than this share of its variance.
     const SINGULAR: f64 = 1e-12;
 
-    /// Takes the covariance from `people`.
+    /// Takes the covariance of `people`.
     ///
-    /// A field that weighs nothing is left out, as if nobody had it. One that is constant, or follows exactly from
-    /// the others, adds no row of its own: on such data that is the distance by any generalised inverse of the
-    /// covariance.
+    /// A field with weight 0 is left out. A field that is constant, or follows exactly from the others, adds no row
+    /// of its own; on such data this is the distance by any generalised inverse of the covariance.
     pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
         let covariance = covariance(people);
-        let counts = weights.thousandths().map(|weight| weight > 0);
         let deviation = [0, 1, 2].map(|axis: usize| covariance[axis][axis].sqrt());
-        // Row by row, the Gram-Schmidt process on z-scores: what a field has that no earlier row explains.
+        // The Gram-Schmidt process on z-scores: each row is the part of a field that no earlier row explains.
         let mut rows = [[0.0; 3]; 3];
         for axis in 0..3 {
-            // What weighs nothing must not explain another field away either.
-            if deviation[axis] == 0.0 || !counts[axis] {
+            // Skipped rather than multiplied by 0, since its row would explain a part of the later fields.
+            if deviation[axis] == 0.0 || weights.thousandths()[axis] == 0 {
                 continue;
             }
             let mut row = [0.0; 3];
@@ -53,7 +52,8 @@ impl Mahalanobis {
         }
     }
 
-    /// One row's value; the same order of operations for points and for bounds.
+    /// One coordinate of the mapped `delta`. Points and bounds need the same order of operations, or a bound could
+    /// exceed a key by a rounding error.
     fn project(&self, row: usize, delta: [f64; 3]) -> f64 {
         let [a, b, c] = self.rows[row];
         match row {
@@ -68,48 +68,37 @@ impl Distance for Mahalanobis {
     #[inline]
     fn key(&self, delta: Point) -> u64 {
         let delta = delta.map(f64::from);
-        let [a, b, c] = [0, 1, 2].map(|row| {
+        root_key([0, 1, 2].map(|row| {
             let value = self.project(row, delta);
             value * value
-        });
-        (a + b + c).sqrt().to_bits()
+        }))
     }
 
     #[inline]
     fn lower_bound(&self, low: Point, high: Point) -> u64 {
-        let [a, b, c] = [0, 1, 2].map(|row| {
-            // The corner at which this row is smallest, and the one at which it is largest.
+        root_key([0, 1, 2].map(|row| {
+            // A row is linear, so its extremes lie at two corners of the box, given by the signs of the row.
             let corner = |positive: Point, negative: Point| {
-                [0, 1, 2].map(|axis| {
-                    f64::from(if self.rows[row][axis] >= 0.0 {
-                        positive[axis]
-                    } else {
-                        negative[axis]
-                    })
+                [0, 1, 2].map(|axis| match self.rows[row][axis] >= 0.0 {
+                    true => f64::from(positive[axis]),
+                    false => f64::from(negative[axis]),
                 })
             };
             let least = self.project(row, corner(low, high));
             let most = self.project(row, corner(high, low));
             let gap = least.max(-most).max(0.0);
             gap * gap
-        });
-        (a + b + c).sqrt().to_bits()
-    }
-
-    fn distance(&self, key: u64) -> f64 {
-        f64::from_bits(key)
+        }))
     }
 
     /// A field that pulls against the correlation contributes a negative term.
     fn terms(&self, delta: Point) -> [f64; 3] {
         let float = delta.map(f64::from);
         let values = [0, 1, 2].map(|row| self.project(row, float));
-        // Δᵀ·S⁻¹·Δ, split by the component of the left Δ.
+        // The square of the distance is Δᵀ·S⁻¹·Δ; the left Δ is split into its components.
         let parts = [0, 1, 2].map(|axis: usize| {
-            float[axis]
-                * (0..3)
-                    .map(|row| self.rows[row][axis] * values[row])
-                    .sum::<f64>()
+            let column = (0..3).map(|row| self.rows[row][axis] * values[row]);
+            float[axis] * column.sum::<f64>()
         });
         proportional_terms(self.distance(self.key(delta)), parts)
     }
