@@ -77,10 +77,10 @@ impl Id {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// The eight bytes behind the first `skip`, ordered as they are; 0 where the longest id has no eight there.
-    pub(crate) fn head(&self, skip: usize) -> u64 {
+    /// The eight bytes after the first `skip`, as a number in the same order; 0 if the longest id has fewer there.
+    pub(crate) fn sort_prefix(&self, skip: usize) -> u64 {
         let rest = self.bytes.get(skip..).and_then(<[u8]>::first_chunk);
-        rest.map_or(0, |head| u64::from_be_bytes(*head))
+        rest.map_or(0, |prefix| u64::from_be_bytes(*prefix))
     }
 }
 

@@ -1,8 +1,17 @@
-//! Ranks people by how alike they are: the closest pairs, everybody's nearest, one person's nearest, twins.
+//! Ranks people by how alike they are: the closest pairs, everyone's nearest, one person's nearest, twins.
 //!
-//! Everything is exact: all ties are found or counted, and the answer depends neither on the order of the people
-//! nor on the number of threads. Order is always by distance, then by the smaller id, then by the larger.
-//! Given up for it: approximate answers, and any distance that is not a `Distance`.
+//! Everything is exact: all ties are found or counted, and the result depends neither on the order of the people
+//! nor on the number of threads. Order is always by distance, then by the smaller id, then by the larger. Given up
+//! for this: approximate results, and any distance for which boxes cannot be bounded.
+//!
+//! ```text
+//! rank ── ranker ─┬─ id_order              profiles to items, in the order of their ids
+//!                 ├─ pairs, neighbours     the searches
+//!                 │      └─ tree           their index
+//!                 │          └─ metric     keys of distances, and lower bounds for boxes
+//!                 ├─ twins                 groups of identical people
+//!                 └─ options, ranking      what is asked for, and what is returned
+//! ```
 
 mod id_order;
 mod metric;
@@ -30,7 +39,7 @@ use crate::{
     },
 };
 
-/// The parts of the ranker, for this crate's tests and benchmarks. Not a part of the library's interface.
+/// Parts of the ranker for this crate's tests and benchmarks. They are not part of the library's interface.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::similarity::{
@@ -39,7 +48,11 @@ pub mod internals {
     };
 }
 
-/// Ranks `people`.
+/// Ranks `people` by the metric in `options`.
+///
+/// People who share an id are set apart as [`Ranking::duplicates`]; all others are ranked. It cannot fail: any
+/// number of people gives a ranking, of no pairs if there are fewer than two. It takes O(n log n) time on the data
+/// that the benchmarks measure, and uses [`Options::threads`] threads for 5,000 people or more.
 ///
 /// ```
 /// use labrpc::{profile::Profile, similarity::{Options, rank}};

@@ -1,7 +1,9 @@
-//! What to rank by and what to list.
+//! The input of the ranker, beside the people.
 
 use std::num::NonZeroUsize;
 
+#[cfg(doc)]
+use crate::similarity::ranking::Ranking;
 use crate::{
     profile::Id,
     similarity::{metric::Metric, weights::Weights},
@@ -10,19 +12,19 @@ use crate::{
 /// What to rank by and what to list.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The distance.
+    /// The distance that people are compared by.
     pub metric: Metric,
     /// How much each field counts.
     pub weights: Weights,
-    /// How many closest pairs to list at least, and how many people nearest to [`Options::like`].
+    /// How many closest pairs to list at least, and how many of the people nearest to [`Options::like`]. May be 0.
     pub top: usize,
-    /// Whose nearest to list.
+    /// The id of a person whose nearest to list.
     pub like: Option<Id>,
-    /// Whether to find everybody's nearest.
+    /// Whether to find the nearest other person of everyone.
     pub per_person: bool,
-    /// Whether to list every group of identical people, not only the largest [`Ranking::MAX_TWIN_GROUPS`].
+    /// Whether to list all groups of identical people, not only the largest [`Ranking::MAX_TWIN_GROUPS`].
     pub twins: bool,
-    /// How many threads may work at once. The answer is the same with any number.
+    /// How many threads may work at once. The result is the same for any number.
     pub threads: NonZeroUsize,
 }
 

@@ -1,41 +1,42 @@
-//! What the ranker returns.
+//! The output of the ranker.
 
 use serde::Serialize;
 
+#[cfg(doc)]
+use crate::similarity::options::Options;
 use crate::{profile::Id, similarity::twins::Twins};
 
-/// Who is alike. People are named by their index in the input.
+/// The result of [`rank`](crate::similarity::rank). People are given by their index in the input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// The closest pairs, ordered by distance, smaller id and larger id: all pairs at the smallest distance and,
-    /// while that makes fewer than [`Options::top`], the next ones.
+    /// The closest pairs, ordered by distance, then smaller id, then larger id: all pairs at the smallest distance
+    /// and, if these are fewer than [`Options::top`], the next ones up to that number.
     ///
-    /// Where more pairs tie for the smallest distance than the larger of `top` and [`Ranking::MAX_TIED`], only
-    /// that many are listed; [`Ranking::tied`] counts them all.
+    /// At most [`Ranking::MAX_TIED`] ties (or `top`, if that is more) are listed; [`Ranking::tied`] counts them all.
     pub pairs: Vec<Pair>,
-    /// The smallest distance; `None` where there is no pair.
+    /// The smallest distance; `None` if there is no pair.
     pub smallest: Option<f64>,
-    /// How many pairs there are at the smallest distance.
+    /// The number of pairs at the smallest distance.
     pub tied: u64,
-    /// From the smallest distance to the next larger one; `None` where all pairs are equally far.
+    /// The difference between the smallest distance and the next larger one; `None` if all pairs are equally far.
     pub margin: Option<f64>,
-    /// People who share one id, in the order of these ids: set apart, none of them is ranked.
+    /// Groups of people who share an id, in the order of these ids. None of these people are ranked.
     pub duplicates: Vec<Vec<usize>>,
-    /// Groups of people identical in all three fields, largest first, equal ones by their smallest id.
+    /// Groups of people identical in all three fields, largest first, groups of equal size by their smallest id.
     pub twins: Vec<Twins>,
-    /// How many such groups there are, listed or not.
+    /// The number of such groups, listed or not.
     pub twin_groups: usize,
-    /// Everybody's nearest, in the order of the input, where asked for. Empty when there is no pair.
+    /// The nearest of everyone, in the order of the input, if [`Options::per_person`] is set; empty without a pair.
     pub per_person: Option<Vec<Nearest>>,
-    /// The people nearest to [`Options::like`], where asked for.
+    /// The people nearest to [`Options::like`], if that is set.
     pub like: Option<Like>,
 }
 
 impl Ranking {
-    /// The number of pairs tied at the smallest distance up to which all are listed.
+    /// Up to this number, all pairs at the smallest distance are listed.
     pub const MAX_TIED: usize = 1000;
 
-    /// How many groups of twins are listed unasked.
+    /// How many groups of twins are listed unless [`Options::twins`] asks for all.
     pub const MAX_TWIN_GROUPS: usize = 20;
 
     /// The listed pairs at the smallest distance.
@@ -44,27 +45,27 @@ impl Ranking {
     }
 }
 
-/// Two people and what is between them.
+/// Two people and how far they are apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
-    /// The place in the list, from 1; pairs at equal distance share one.
+    /// The position in the list, from 1; pairs at equal distance share the first one's.
     pub rank: usize,
     /// The index of the person with the smaller id.
     pub a: usize,
     /// The index of the person with the larger id.
     pub b: usize,
-    /// The distance; by the body distance in its units, 7 a centimetre, 5 a kilogram and 60 a size step.
+    /// The distance, at least 0. By the body distance in its units: 7 a centimetre, 5 a kilogram, 60 a size step.
     pub distance: f64,
-    /// 1 for identical people, falling with the distance: by the body distance linearly, to 0 where every term
-    /// is at its cap; by the other metrics as 1 / (1 + distance).
+    /// From 1 for identical people towards 0: by the body distance linearly, to 0 if every term is at its cap; by
+    /// the other metrics as 1 / (1 + distance).
     pub similarity: f64,
     /// What each field contributes.
     pub terms: Terms,
 }
 
-/// A distance by field; the three sum up to it.
+/// What each field contributes to a distance; the three sum up to it.
 ///
-/// Under Mahalanobis a term is negative where the field pulls against the correlation.
+/// Under Mahalanobis a term is negative if the field pulls against the correlation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the names are the fields")]
 pub struct Terms {
@@ -73,29 +74,29 @@ pub struct Terms {
     pub size: f64,
 }
 
-/// One person's nearest; among equally near ones, the one with the smallest id.
+/// The nearest other person of one person; among equally near ones, the one with the smallest id.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
     /// The index of the person.
     pub person: usize,
     /// The index of the nearest other person.
     pub nearest: usize,
-    /// How far they are apart.
+    /// The distance between the two, as in [`Pair::distance`].
     pub distance: f64,
 }
 
-/// The answer to [`Options::like`].
+/// The result for [`Options::like`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Like {
-    /// Nobody has this id.
+    /// The input does not contain this id.
     Unknown(Id),
-    /// Several people have this id, so none of them is ranked; see [`Ranking::duplicates`].
+    /// Several people have this id, so none of them are ranked; see [`Ranking::duplicates`].
     Duplicate(Id),
-    /// The person was found.
+    /// The person with this id.
     Found {
         /// The index of the person.
         person: usize,
-        /// The [`Options::top`] nearest, ordered by distance and id; each pair is of this person and another.
+        /// The [`Options::top`] nearest, ordered by distance, then id; each pair is this person and another.
         nearest: Vec<Pair>,
     },
 }

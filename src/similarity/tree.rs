@@ -98,7 +98,7 @@ impl<D: Distance> Tree<D> {
     /// Builds the tree over `input`; a point's item is its position in the input.
     ///
     /// # Panics
-    /// If coordinates on one axis differ by more than [`i32::MAX`], or if there are [`u32::MAX`] points or more.
+    /// If coordinates on one axis differ by more than [`i32::MAX`], or if there are more than [`u32::MAX`] points.
     /// The values of a [`Profile`](crate::profile::Profile) stay far below the first limit.
     pub fn new(metric: D, input: impl ExactSizeIterator<Item = Point>) -> Self {
         let mut points = Vec::with_capacity(input.len() + 1);

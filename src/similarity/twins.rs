@@ -7,26 +7,27 @@ use crate::profile::{Height, Profile, Size, Weight};
 /// Two or more identical people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
-    /// How many they are.
+    /// The number of people, at least 2.
     pub count: usize,
-    /// The height that they share.
+    /// Their height.
     pub height: Height,
-    /// The weight that they share.
+    /// Their weight.
     pub weight: Weight,
-    /// The size that they share.
+    /// Their size.
     pub size: Size,
-    /// The indices of the first [`Twins::LISTED`] of them, by id.
+    /// The indices of the first [`Twins::LISTED`] of them, in the order of their ids.
     pub people: Vec<usize>,
 }
 
 impl Twins {
-    /// How many people of a group are named.
+    /// The largest number of people listed for one group.
     pub const LISTED: usize = 20;
 }
 
-/// The `limit` largest of the groups that have at least two people, and how many such groups there are.
+/// The `limit` largest of the groups with at least two people, and the number of all such groups.
 ///
-/// A group is the numbers of its people in ascending order; `person` knows an item's index and profile.
+/// A group consists of items in ascending order, that is, in the order of ids. `person` returns the index and the
+/// profile of an item.
 pub(crate) fn largest_groups<'a, 'p>(
     groups: impl Iterator<Item = &'a [u32]>,
     limit: usize,

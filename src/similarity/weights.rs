@@ -27,7 +27,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// The largest weight; it keeps every distance a whole number that an `f64` holds exactly.
+    /// The largest weight. Keys of the body distance, in ten-thousandths, stay below 2⁵³ and so exact in an `f64`.
     pub const MAX: u32 = 1_000_000;
 
     /// The weights of height, weight and size, in thousandths.
@@ -54,7 +54,7 @@ impl Default for Weights {
 impl FromStr for Weights {
     type Err = WeightsError;
 
-    /// Reads `field=number` separated by commas; a field that is left out weighs 1.
+    /// Parses `field=number` separated by commas; a field that is left out has weight 1.
     ///
     /// # Errors
     /// [`WeightsError`] for an unknown or repeated field, a number that is not 0 to 1,000,000 with at most three
@@ -85,7 +85,7 @@ impl FromStr for Weights {
     }
 }
 
-/// Reads `12`, `0.5` or `.5` exactly; a float would round on the way.
+/// Parses `12`, `0.5` or `.5` exactly: a float in between would round.
 fn parse_thousandths(text: &str) -> Option<u32> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
@@ -122,7 +122,7 @@ impl Serialize for Weights {
     }
 }
 
-/// Why a text gives no weights.
+/// Why a text could not be parsed as weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightsError {
     /// A part is not of the form `field=number`.
@@ -131,14 +131,14 @@ pub enum WeightsError {
     Field(Untrusted),
     /// The value is not a number in range, or is finer than a thousandth.
     Value {
-        /// The field it was meant for.
+        /// The field whose weight it is.
         field: &'static str,
-        /// What stood there.
+        /// The text of the value.
         value: Untrusted,
     },
-    /// The field was given twice.
+    /// A field is given twice.
     Twice(&'static str),
-    /// Nothing would count.
+    /// Every weight is 0, so all distances would be 0.
     AllZero,
 }
 

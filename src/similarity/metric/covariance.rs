@@ -1,8 +1,10 @@
-//! The sample covariance of people's points.
+//! The sample covariance of the fields.
 
 use crate::similarity::metric::distance::Point;
 
-/// The sample covariance, from exact integer sums: no order of the people can change it.
+/// The sample covariance, 0 for fewer than two people.
+///
+/// The sums are exact integers, so that the result does not depend on the order of the people.
 pub(crate) fn covariance(people: impl Iterator<Item = Point>) -> [[f64; 3]; 3] {
     let mut count: i128 = 0;
     let mut sums = [0_i128; 3];

@@ -1,8 +1,8 @@
-//! How far apart two people are: the metrics, and the arithmetic that a tree can prune with.
+//! How far apart two people are: the metrics, and lower bounds for boxes, by which a tree can prune.
 //!
-//! Coordinates are whole ticks (tenths of a centimetre, tenths of a kilogram, size steps) and stay so: scale and
-//! weights live here. Scaling the coordinates first would turn one centimetre into several different floats,
-//! and ties would break.
+//! Coordinates are whole ticks (tenths of a centimetre, tenths of a kilogram, size steps) and are never scaled:
+//! scale and weights belong to the metric. Scaled coordinates would be rounded, one centimetre would become several
+//! different floats, and pairs that tie would no longer compare equal.
 
 mod covariance;
 mod distance;
@@ -28,18 +28,18 @@ use crate::untrusted::Untrusted;
 pub enum Metric {
     /// The body distance: Gower's coefficient with fixed ranges, exact in integers.
     ///
-    /// 7 a centimetre, 5 a kilogram and 60 a size step, each term at most 420. The distance of two people depends
-    /// on those two alone.
+    /// 7 a centimetre, 5 a kilogram and 60 a size step, each term at most 420. The distance between two people
+    /// does not depend on others.
     #[default]
     Gower,
     /// Euclidean distance after dividing each field by its standard deviation (z-scores).
     ///
-    /// The deviations are those of the people ranked: one typing error, or a few absent machines, moves
-    /// everybody's distances.
+    /// The deviations are those of the people ranked: one typing error, or a few absent machines, changes all
+    /// distances.
     Euclidean,
     /// Mahalanobis distance: Euclidean after removing the correlation of the fields as well.
     ///
-    /// As with [`Metric::Euclidean`], everybody's distances depend on everybody.
+    /// As with [`Metric::Euclidean`], each distance depends on all people.
     Mahalanobis,
 }
 
@@ -68,7 +68,7 @@ impl FromStr for Metric {
     type Err = UnknownMetric;
 
     /// # Errors
-    /// [`UnknownMetric`] for a text that is no metric's name, in either case.
+    /// [`UnknownMetric`] if the text is not the name of a metric, in upper or lower case.
     fn from_str(text: &str) -> Result<Self, UnknownMetric> {
         Self::ALL
             .into_iter()
@@ -77,7 +77,7 @@ impl FromStr for Metric {
     }
 }
 
-/// A text that names no metric.
+/// A text that is not the name of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownMetric(pub Untrusted);
 
