@@ -1,4 +1,4 @@
-//! The ranker against an oracle that compares everybody with everybody.
+//! The ranker against a brute-force search, against R, and by hand.
 
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
@@ -11,7 +11,7 @@ use labrpc::{
     },
 };
 
-/// Random rooms that are ranked, and searched once more by two threads.
+/// Random inputs for each of the two tests that use them.
 const CASES: u64 = 50_000;
 
 fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
@@ -23,7 +23,7 @@ fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
     }
 }
 
-/// What `rank` promises, in the plainest words.
+/// What `rank` promises, by comparing all pairs, sorting and filtering.
 fn brute_force(people: &[Profile], options: &Options) -> Ranking {
     let mut ids: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, person) in people.iter().enumerate() {
@@ -52,9 +52,9 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         })
     };
     let distance = |a: usize, b: usize| metric.distance(metric.key(delta(a, b)));
-    // Of pairs from the smaller id to the larger, in the order of their ids, the first by distance.
+    // The `count` closest of pairs (a, b) in the order of their ids, where a has the smaller id.
     let ranked = |mut pairs: Vec<(f64, usize, usize)>, count: usize| {
-        // Stable, so equal distances stay in the order of the ids.
+        // A stable sort: equal distances stay in the order of the ids.
         pairs.sort_by(|p, q| p.0.total_cmp(&q.0));
         let mut list: Vec<Pair> = Vec::new();
         for (place, (distance, a, b)) in pairs.into_iter().take(count).enumerate() {
@@ -88,51 +88,10 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         .min_by(f64::total_cmp);
     let listed = options.top.max(tied.min(Ranking::MAX_TIED));
 
-    let mut nearest: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
-    if options.per_person {
-        for &(distance, a, b) in &all {
-            for (person, other) in [(a, b), (b, a)] {
-                let best = nearest.entry(person).or_insert((distance, other));
-                if (distance, people[other].id) < (best.0, people[best.1].id) {
-                    *best = (distance, other);
-                }
-            }
-        }
-    }
-    let per_person = nearest
-        .into_iter()
-        .map(|(person, (distance, nearest))| Nearest {
-            person,
-            nearest,
-            distance,
-        })
-        .collect();
-
-    let mut identical: BTreeMap<(u16, u16, u8), Vec<usize>> = BTreeMap::new();
-    for &index in &order {
-        let Profile {
-            height,
-            weight,
-            size,
-            ..
-        } = &people[index];
-        identical
-            .entry((height.ticks(), weight.ticks(), size.step()))
-            .or_default()
-            .push(index);
-    }
-    let mut twins: Vec<Twins> = identical
-        .into_values()
-        .filter(|same| same.len() > 1)
-        .map(|same| Twins {
-            count: same.len(),
-            height: people[same[0]].height,
-            weight: people[same[0]].weight,
-            size: people[same[0]].size,
-            people: same.into_iter().take(Twins::LISTED).collect(),
-        })
-        .collect();
-    twins.sort_by_key(|twins| (usize::MAX - twins.count, people[twins.people[0]].id));
+    let per_person = options
+        .per_person
+        .then(|| brute_force_nearest(people, &all));
+    let mut twins = brute_force_twins(people, &order);
     let twin_groups = twins.len();
     if !options.twins {
         twins.truncate(Ranking::MAX_TWIN_GROUPS);
@@ -143,7 +102,7 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         tied: tied as u64,
         margin: second.zip(smallest).map(|(second, smallest)| {
             match options.metric {
-                // Whole ten-thousandths, whatever the floats of the two distances make of them.
+                // The exact margin is a whole number of ten-thousandths; the difference of two floats is not.
                 Metric::Gower => ((second - smallest) * 10_000.0).round() / 10_000.0,
                 Metric::Euclidean | Metric::Mahalanobis => second - smallest,
             }
@@ -167,16 +126,67 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         pairs: ranked(all, listed),
         twins,
         twin_groups,
-        per_person: options.per_person.then_some(per_person),
+        per_person,
         duplicates: ids.into_values().filter(|same| same.len() > 1).collect(),
     }
 }
 
-/// A room in which ties abound: few values, repeated ids now and then, any options.
+/// The nearest other person of everyone, from all pairs and their distances.
+fn brute_force_nearest(people: &[Profile], all: &[(f64, usize, usize)]) -> Vec<Nearest> {
+    let mut nearest: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
+    for &(distance, a, b) in all {
+        for (person, other) in [(a, b), (b, a)] {
+            let best = nearest.entry(person).or_insert((distance, other));
+            if (distance, people[other].id) < (best.0, people[best.1].id) {
+                *best = (distance, other);
+            }
+        }
+    }
+    nearest
+        .into_iter()
+        .map(|(person, (distance, nearest))| Nearest {
+            person,
+            nearest,
+            distance,
+        })
+        .collect()
+}
+
+/// All groups of identical people, from the indices in the order of ids.
+fn brute_force_twins(people: &[Profile], order: &[usize]) -> Vec<Twins> {
+    let mut identical: BTreeMap<(u16, u16, u8), Vec<usize>> = BTreeMap::new();
+    for &index in order {
+        let Profile {
+            height,
+            weight,
+            size,
+            ..
+        } = &people[index];
+        identical
+            .entry((height.ticks(), weight.ticks(), size.step()))
+            .or_default()
+            .push(index);
+    }
+    let mut twins: Vec<Twins> = identical
+        .into_values()
+        .filter(|same| same.len() > 1)
+        .map(|same| Twins {
+            count: same.len(),
+            height: people[same[0]].height,
+            weight: people[same[0]].weight,
+            size: people[same[0]].size,
+            people: same.into_iter().take(Twins::LISTED).collect(),
+        })
+        .collect();
+    twins.sort_by_key(|twins| (usize::MAX - twins.count, people[twins.people[0]].id));
+    twins
+}
+
+/// People with many ties (few different values), sometimes with duplicate ids, and random options.
 fn random_people(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
     let most = [3, 6, 10, 14, 14, 20, 30, 50][random.usize(..8)];
     let count = random.usize(..=most);
-    // From nearly all identical to nearly all different; far enough apart now and then to reach the caps.
+    // From nearly all identical to nearly all different, sometimes far enough apart to reach the caps.
     let spread = |random: &mut fastrand::Rng, range: u16| [1, 2, 4, 12, range][random.usize(..5)];
     let (heights, weights) = (spread(random, 2000), spread(random, 3000));
     let sizes = random.usize(1..=8);
@@ -189,7 +199,7 @@ fn random_people(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
     let people: Vec<Profile> = (0..count)
         .map(|_| {
             let height = 600 + (random.u16(..heights) * step).min(2000);
-            // Now and then the fields determine each other, and the covariance is singular.
+            // Sometimes one field determines another, so that the covariance is singular.
             let weight = if sizes == 3 {
                 height
             } else {
@@ -235,7 +245,7 @@ fn ranking_equals_brute_force_bit_for_bit() {
     }
 }
 
-/// Rooms this small are ranked on one thread, so the searches are asked directly.
+/// `rank` uses one thread for so few people, so this calls the searches directly.
 #[test]
 fn two_threads_return_the_same_result_as_one() {
     fn check(metric: impl Distance, people: &[Profile], top: usize) {
@@ -259,7 +269,7 @@ fn two_threads_return_the_same_result_as_one() {
     }
 }
 
-/// Enough people for the threads to be used.
+/// Enough people for `rank` to use threads.
 #[test]
 fn thread_count_does_not_change_the_ranking() {
     let mut random = fastrand::Rng::with_seed(5);
@@ -291,7 +301,7 @@ fn thread_count_does_not_change_the_ranking() {
     }
 }
 
-/// One thread, no extras, by one metric.
+/// The default options with another metric.
 fn by(metric: Metric) -> Options {
     Options {
         metric,
@@ -299,7 +309,7 @@ fn by(metric: Metric) -> Options {
     }
 }
 
-/// R's `cluster::daisy`, `dist` and `mahalanobis` know nothing of this program.
+/// An independent implementation: R's `cluster::daisy`, `dist` and `mahalanobis`.
 #[test]
 fn distances_equal_those_computed_by_r() {
     let fixture = include_str!("../fixtures/distances.txt");
@@ -416,7 +426,7 @@ fn body_distance_terms_caps_and_weights() {
     assert_eq!(weighted.similarity, 1.0 - 14.5 / (420.0 * 2.5));
 }
 
-/// 0.5 and 1.4 are no exact floats, and their difference is not the float next to 0.9.
+/// As floats, 1.4 − 0.5 is not 0.9.
 #[test]
 fn margin_is_exact_for_body_distance() {
     let people = [
@@ -428,8 +438,8 @@ fn margin_is_exact_for_body_distance() {
     assert_eq!((ranking.smallest, ranking.margin), (Some(0.5), Some(0.9)));
 }
 
-/// Of two people any two fields that differ tell the same, so that one of them adds nothing to a Mahalanobis
-/// distance, unless the other one weighs nothing.
+/// With two people all fields that differ are perfectly correlated, so only one of them contributes to the
+/// Mahalanobis distance. It must not be one with weight 0.
 #[test]
 fn zero_weight_field_is_ignored_by_mahalanobis() {
     let people = [person("a", 1700, 600, 3), person("b", 1800, 900, 4)];
@@ -440,7 +450,7 @@ fn zero_weight_field_is_ignored_by_mahalanobis() {
         };
         rank(&people, &options).smallest.unwrap()
     };
-    // Two values lie the square root of two of their deviations apart.
+    // Two values are √2 of their standard deviations apart.
     for weights in ["", "height=0", "height=0,weight=0", "weight=0"] {
         let distance = distance(weights);
         assert!(
@@ -548,7 +558,7 @@ fn empty_single_and_identical_input() {
     }
 }
 
-/// Ids that differ late, or only in length, are as different as others, and equal ones as equal.
+/// Ids that differ only in their last character, or in length, are distinct; only equal ids are duplicates.
 #[test]
 fn ids_with_long_common_prefix_are_ordered_and_deduplicated() {
     let [b, short, a, long] = [
@@ -570,7 +580,7 @@ fn ids_with_long_common_prefix_are_ordered_and_deduplicated() {
     assert_eq!(pairs, [(1, 2), (1, 4), (1, 5), (2, 4), (2, 5), (4, 5)]);
 }
 
-/// A country: every pair of a million identical people ties, and naming them all would take a terabyte.
+/// All pairs of a large group of identical people tie: too many to list.
 #[test]
 fn large_identical_group_is_counted_but_listing_is_capped() {
     const COUNT: u64 = 200_000;
