@@ -20,6 +20,7 @@ mod exit;
 mod get;
 mod init;
 mod lab;
+mod log;
 mod output;
 mod page;
 mod profile;

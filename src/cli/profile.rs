@@ -12,7 +12,7 @@ use labrpc::{
     },
 };
 
-use crate::cli::Failure;
+use crate::cli::{Failure, log::Log};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Profile")]
@@ -52,7 +52,7 @@ const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"
 
 impl Source {
     /// Decides what is served, and says so where nobody has decided. Must be called within a runtime.
-    pub(crate) fn open(self) -> Result<Arc<dyn source::Source>, Failure> {
+    pub(crate) fn open(self, log: &Log) -> Result<Arc<dyn source::Source>, Failure> {
         let Self {
             id,
             height,
@@ -86,10 +86,10 @@ impl Source {
             )));
         }
         let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
-        say!(
+        log.line(format_args!(
             "warning: nobody said whose profile this is; serving the sample ({profile})\n\
              hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
-        );
+        ));
         Ok(Arc::new(Arc::new(Answer::from(&profile))))
     }
 }

@@ -1,9 +1,8 @@
 //! `labrpc serve`: bind, say how to ask, serve until a signal.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anstream::{AutoStream, ColorChoice};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use labrpc::{
     serve::{
@@ -17,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{
     Exit, Failure, duration,
+    log::{self, Log},
     profile::Source,
     runtime,
     signals::{Signals, Terminal},
@@ -113,39 +113,31 @@ struct Running {
     )]
     drain_timeout: Duration,
     /// What to log: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Never a profile.
+    // A peer can provoke warnings of h2 without a limit; those of labrpc are limited to one a second.
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "info",
+        default_value = "error,labrpc=info",
         env = "LABRPC_LOG"
     )]
     log: EnvFilter,
     /// How to log.
     #[arg(long, value_enum, default_value_t, env = "LABRPC_LOG_FORMAT")]
-    log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum LogFormat {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
+    log_format: log::Format,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    runtime::all_threads(serve(args))?
+    let log = Log::start(args.running.log_format, args.running.log.clone())?;
+    runtime::all_threads(serve(args, &log))?
 }
 
-async fn serve(args: Args) -> Result<Exit, Failure> {
+async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     let Args {
         source,
         door,
         security,
         running,
     } = args;
-    running.log_format.start(running.log);
     // A shell's usual 1,024 descriptors are fewer than the connections that the server is ready to hold. Where
     // they cannot be raised, it holds as many as it gets.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -156,21 +148,22 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
         return Err(Failure::usage("raw is never spoken inside TLS")
             .hint("add --plaintext, or another dialect to --accept"));
     }
-    let profile = source.open()?;
-    let (mut signals, mut terminal) = (Signals::new()?, Terminal::new()?);
+    let profile = source.open(log)?;
     let listeners = door.open()?;
     let metrics = running
         .metrics
         .as_ref()
         .map(|address| Listener::bind(address, false));
     let metrics = metrics.transpose().map_err(Failure::internal)?;
+    // From here on signals do not end a step that hangs; before the first line that a caller may wait for.
+    let (mut signals, mut terminal) = (Signals::new()?, Terminal::new()?);
     let ask = Ask {
         accept,
         plaintext,
         client_ca,
         reflection: !door.no_reflection,
     };
-    greet(&listeners, metrics.as_ref(), &ask)?;
+    greet(log, &listeners, metrics.as_ref(), &ask)?;
     let config = serve::Config {
         accept,
         allow: door.allow,
@@ -179,6 +172,7 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
         reflection: !door.no_reflection,
         drain_timeout: running.drain_timeout,
         metrics,
+        log_lines_dropped: log.dropped(),
         ..serve::Config::new(profile)
     };
 
@@ -207,21 +201,29 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
 }
 
 /// Says where the server listens and what a classmate has to type.
-fn greet(listeners: &[Listener], metrics: Option<&Listener>, ask: &Ask) -> Result<(), Failure> {
+fn greet(
+    log: &Log,
+    listeners: &[Listener],
+    metrics: Option<&Listener>,
+    ask: &Ask,
+) -> Result<(), Failure> {
     let address = |listener: &Listener| {
         listener
             .address()
             .map_err(|error| Failure::io("listener", &error))
     };
     for listener in listeners {
-        say!("listening on {}", address(listener)?);
+        log.line(format_args!("listening on {}", address(listener)?));
     }
     if let Some(listener) = metrics {
-        say!("metrics at http://{}/metrics", address(listener)?);
+        log.line(format_args!(
+            "metrics at http://{}/metrics",
+            address(listener)?
+        ));
     }
-    say!("to ask, type");
+    log.line(format_args!("to ask, type"));
     for address in listen::reachable(listeners) {
-        say!("  {}", ask.command(&address));
+        log.line(format_args!("  {}", ask.command(&address)));
     }
     Ok(())
 }
@@ -301,21 +303,6 @@ impl Security {
                 let tls = reload::tls(files, reload::EVERY)?;
                 Ok((Some(tls), plaintext))
             }
-        }
-    }
-}
-
-impl LogFormat {
-    fn start(self, filter: EnvFilter) {
-        let logs = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
-            // It would report a failed write to standard error, by way of a panic.
-            .log_internal_errors(false)
-            .with_writer(io::stderr);
-        match self {
-            Self::Text => logs.with_target(false).compact().init(),
-            Self::Json => logs.json().init(),
         }
     }
 }

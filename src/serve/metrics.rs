@@ -6,7 +6,10 @@
 
 use std::{
     fmt::Write as _,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -185,9 +188,18 @@ pub(crate) struct Metrics {
     late_requests: AtomicU64,
     accept_errors: AtomicU64,
     panics: AtomicU64,
+    /// Counted by the log itself, which serves the whole process.
+    log_lines_dropped: Arc<AtomicU64>,
 }
 
 impl Metrics {
+    pub(crate) fn new(log_lines_dropped: Arc<AtomicU64>) -> Self {
+        Self {
+            log_lines_dropped,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn started(&self, method: Method) {
         let calls = &self.calls[shard()].0[method as usize];
         calls.started.fetch_add(1, Relaxed);
@@ -352,6 +364,12 @@ impl Metrics {
             "counter",
             "Handlers that panicked; each is a defect.",
             vec![(String::new(), count(&self.panics))],
+        );
+        family(
+            "labrpc_log_lines_dropped_total",
+            "counter",
+            "Log lines dropped because standard error was not read fast enough.",
+            vec![(String::new(), count(&self.log_lines_dropped))],
         );
         out
     }

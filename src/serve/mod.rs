@@ -17,7 +17,7 @@ use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -79,6 +79,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where the counters are served over HTTP under `/metrics`, by [`run`] only.
     pub metrics: Option<Listener>,
+    /// The number of log lines that were dropped, for the metrics. The writer of the log counts them.
+    pub log_lines_dropped: Arc<AtomicU64>,
 }
 
 impl Config {
@@ -95,6 +97,7 @@ impl Config {
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),
             metrics: None,
+            log_lines_dropped: Arc::default(),
         }
     }
 }
@@ -261,8 +264,8 @@ impl Server {
         Self {
             shared: Arc::new(Shared {
                 gate: Arc::new(Gate::new(config.limits.clone())),
+                metrics: Metrics::new(Arc::clone(&config.log_lines_dropped)),
                 config,
-                metrics: Metrics::default(),
                 services,
                 phase: watch::Sender::new(Phase::Serving),
                 host_name: listen::host_name(),

@@ -457,7 +457,7 @@ async fn continuation_flood(to: SocketAddr) {
     raw.rest().await;
 }
 
-async fn rapid_reset(to: SocketAddr) {
+pub(crate) async fn rapid_reset(to: SocketAddr) {
     let mut raw = Raw::open(to, &[]).await;
     let headers = frames::call_headers(&[]);
     let mut burst = Vec::new();

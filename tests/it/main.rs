@@ -16,6 +16,7 @@ mod hosts;
 mod html;
 mod lab;
 mod layers;
+mod logging;
 mod manners;
 mod outcome_accounting;
 mod peer;
