@@ -20,6 +20,7 @@
 
 pub mod board;
 pub mod check;
+mod file;
 pub mod lab;
 pub mod pb;
 pub mod profile;

@@ -1,14 +1,14 @@
 //! The file that says who sits here: TOML with the keys `id`, `height`, `weight` and `size`.
 
 use std::{
-    fmt, fs,
-    io::{self, Read as _},
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 use toml::{Table, Value};
 
 use crate::{
+    file,
     profile::{self, Height, Id, Profile, Size, Weight},
     untrusted::Untrusted,
 };
@@ -98,14 +98,15 @@ impl TryFrom<Fields> for Profile {
 /// # Errors
 /// [`Error`] with the file, the key and what is wrong with it.
 pub fn read(path: &Path, said: Fields) -> Result<Profile, Error> {
+    read_with(file::read, path, said)
+}
+
+pub(crate) fn read_with(read: file::Reader, path: &Path, said: Fields) -> Result<Profile, Error> {
     let error = |kind| Error {
         path: path.to_owned(),
         kind,
     };
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|source| error(Kind::Read(source)))?;
+    let bytes = read(path, MAX_FILE + 1).map_err(|source| error(Kind::Read(source)))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(error(Kind::TooLarge));
     }
@@ -240,6 +241,8 @@ impl std::error::Error for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const GOOD: &str = "id = \"s-471\"\nheight = 181\nweight = 66.5\nsize = \"xxl\"\n";

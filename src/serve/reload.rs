@@ -2,19 +2,24 @@
 //!
 //! They are looked at once a second and on SIGHUP. Asking the system for changes would save that look, but
 //! misses them on network file systems, where a class's home folders are. A bad new file is reported, and what
-//! was read before stays.
+//! was read before stays. While this machine has no descriptors left, a file is neither good nor bad, and the next
+//! look decides.
 
-use std::{fs, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
+    file,
     serve::{
         profile_file::{self, Fields},
         source::Answer,
     },
     tls,
 };
+
+/// More than any file that is followed may have.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// How often files are looked at.
 pub const EVERY: Duration = Duration::from_secs(1);
@@ -32,8 +37,9 @@ pub fn profile(
     every: Duration,
 ) -> Result<watch::Receiver<Arc<Answer>>, profile_file::Error> {
     let paths = vec![path.clone()];
-    let load =
-        move || profile_file::read(&path, said).map(|profile| Arc::new(Answer::from(&profile)));
+    let load = move |read| {
+        profile_file::read_with(read, &path, said).map(|profile| Arc::new(Answer::from(&profile)))
+    };
     follow("profile", paths, every, load, profile_file::Error::for_log)
 }
 
@@ -48,7 +54,7 @@ pub fn tls(
     every: Duration,
 ) -> Result<watch::Receiver<Arc<rustls::ServerConfig>>, tls::Error> {
     let paths = files.paths().map(Into::into).collect();
-    let load = move || tls::server(&files);
+    let load = move |read| tls::server_with(read, &files);
     follow("certificate", paths, every, load, ToString::to_string)
 }
 
@@ -56,37 +62,42 @@ fn follow<T, E>(
     what: &'static str,
     paths: Vec<PathBuf>,
     every: Duration,
-    load: impl Fn() -> Result<T, E> + Send + Sync + 'static,
+    load: impl Fn(file::Reader) -> Result<T, E> + Send + Sync + 'static,
     for_log: fn(&E) -> String,
 ) -> Result<watch::Receiver<T>, E>
 where
     T: Send + Sync + 'static,
-    E: Send + 'static,
+    E: Error + Send + 'static,
 {
     // Looked at before it is read: a change in between is then seen as one.
     let mut seen = contents(&paths);
-    let (sender, receiver) = watch::channel(load()?);
+    let (sender, receiver) = watch::channel(load(file::read)?);
     let load = Arc::new(load);
     let paths: Arc<[PathBuf]> = paths.into();
     tokio::spawn(async move {
         let mut hangup = Hangup::new();
+        // Stays set until a look has come to a conclusion.
+        let mut asked = false;
         loop {
-            let asked = tokio::select! {
+            tokio::select! {
                 () = sender.closed() => return,
-                () = hangup.received() => true,
-                () = sleep(every) => false,
-            };
+                () = hangup.received() => asked = true,
+                () = sleep(every) => {}
+            }
             // A file system that hangs must not hang the server with it.
             let (looked_at, load) = (Arc::clone(&paths), Arc::clone(&load));
             let before = seen.clone();
             let look = tokio::task::spawn_blocking(move || {
-                let now = contents(&looked_at);
-                (asked || now != before).then(|| (now, load()))
+                let now = contents(&looked_at)?;
+                (asked || before.as_ref() != Some(&now)).then(|| (now, load(file::read_regular)))
             });
             let Ok(Some((now, loaded))) = look.await else {
                 continue;
             };
-            seen = now;
+            if loaded.as_ref().is_err_and(is_exhaustion) {
+                continue;
+            }
+            (seen, asked) = (Some(now), false);
             match loaded {
                 Ok(new) => {
                     sender.send_replace(new);
@@ -102,20 +113,24 @@ where
     Ok(receiver)
 }
 
-/// What stands in the files, as far as it matters; `None` for one that cannot be read, and for a pipe, which can
-/// only be read once.
+/// What stands in the files, as far as it matters, or why one cannot be read. `None` when that cannot be found out
+/// for lack of descriptors or memory.
 ///
 /// Whole contents rather than times and sizes: the files are small, and a clock's tick is long enough for two
 /// changes.
-fn contents(paths: &[PathBuf]) -> Vec<Option<Vec<u8>>> {
-    let read = |path: &PathBuf| {
-        let mut bytes = Vec::new();
-        let meta = fs::metadata(path).ok()?;
-        let file = meta.is_file().then(|| fs::File::open(path))?.ok()?;
-        file.take(1024 * 1024).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
+fn contents(paths: &[PathBuf]) -> Option<Vec<Result<Vec<u8>, io::ErrorKind>>> {
+    let read = |path: &PathBuf| match file::read_regular(path, MAX_FILE) {
+        Err(error) if file::is_exhaustion(&error) => None,
+        read => Some(read.map_err(|error| error.kind())),
     };
     paths.iter().map(read).collect()
+}
+
+fn is_exhaustion(error: &impl Error) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref())
+        .is_some_and(file::is_exhaustion)
 }
 
 /// The signal that by custom means "read your files again".

@@ -4,7 +4,7 @@
 //! term, and whoever must be shut out gets no new one.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,6 +19,8 @@ use rustls::{
     },
     server::WebPkiClientVerifier,
 };
+
+use crate::file;
 
 pub mod authority;
 
@@ -51,6 +53,10 @@ impl Files {
 /// # Errors
 /// [`Error`] with the file at fault.
 pub fn server(files: &Files) -> Result<Arc<ServerConfig>, Error> {
+    server_with(file::read, files)
+}
+
+pub(crate) fn server_with(read: file::Reader, files: &Files) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -58,7 +64,7 @@ pub fn server(files: &Files) -> Result<Arc<ServerConfig>, Error> {
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let roots = Arc::new(roots(path)?);
+            let roots = Arc::new(roots(read, path)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
                 .build()
                 .map_err(|_| Error::Missing {
@@ -68,7 +74,7 @@ pub fn server(files: &Files) -> Result<Arc<ServerConfig>, Error> {
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let (chain, key) = identity(&files.cert, &files.key)?;
+    let (chain, key) = identity(read, &files.cert, &files.key)?;
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|source| pair_error(&files.cert, &files.key, source))?;
@@ -98,14 +104,14 @@ pub fn client(
             .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
     } else {
         builder.with_root_certificates(match ca {
-            Some(path) => roots(path)?,
+            Some(path) => roots(file::read, path)?,
             None => system_roots()?,
         })
     };
     let mut config = match identity_files {
         None => builder.with_no_client_auth(),
         Some((cert, key_file)) => {
-            let (chain, key) = identity(cert, key_file)?;
+            let (chain, key) = identity(file::read, cert, key_file)?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|source| pair_error(cert, key_file, source))?
@@ -231,15 +237,11 @@ impl std::error::Error for Error {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read {
+fn bounded(read: file::Reader, path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = read(path, MAX_FILE + 1).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
-    };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    // A device or a pipe has no length to ask for beforehand.
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE + 1), &mut bytes).map_err(failed)?;
+    })?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::TooLarge {
             path: path.to_owned(),
@@ -248,8 +250,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let pem = read(path)?;
+fn certificates(read: file::Reader, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let pem = bounded(read, path)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|source| Error::Pem {
@@ -266,11 +268,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 }
 
 fn identity(
+    read: file::Reader,
     cert: &Path,
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
-    let chain = certificates(cert)?;
-    let pem = read(key)?;
+    let chain = certificates(read, cert)?;
+    let pem = bounded(read, key)?;
     let path = key.to_owned();
     // PKCS #8 says so in the label, the older form in a header (RFC 7468, section 11; RFC 1421).
     let encrypted = [
@@ -307,9 +310,9 @@ fn pair_error(cert: &Path, key: &Path, source: rustls::Error) -> Error {
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, Error> {
+fn roots(read: file::Reader, path: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
+    for certificate in certificates(read, path)? {
         roots.add(certificate).map_err(|source| Error::Unusable {
             path: path.to_owned(),
             source,

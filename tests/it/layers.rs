@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["serve", "survey", "similarity"],
     &["tls"],
     &["profile"],
-    &["pb", "untrusted"],
+    &["file", "pb", "untrusted"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

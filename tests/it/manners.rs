@@ -2,15 +2,17 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Lines, Read as _, Write as _},
     os::unix::{
         fs::{FileTypeExt as _, PermissionsExt as _, symlink},
         process::ExitStatusExt as _,
     },
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
     thread,
 };
+
+use labrpc::tls::authority;
 
 use crate::support::{self, Running, file, labrpc, network, output, run, under};
 
@@ -206,23 +208,110 @@ fn signal(pid: u32, name: &str) {
     );
 }
 
+/// A server whose log is read line by line; its end is the end of the log.
+struct Logged {
+    server: Child,
+    address: String,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Logged {
+    fn start(command: &mut Command) -> Self {
+        let mut server = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
+        let address = log
+            .find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()))
+            .unwrap();
+        Self {
+            server,
+            address,
+            log,
+        }
+    }
+
+    /// The lines up to the first with this text.
+    fn until(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for line in self.log.by_ref() {
+            lines.push(line.unwrap());
+            if lines[lines.len() - 1].contains(text) {
+                return lines;
+            }
+        }
+        panic!("no line with {text:?}: {lines:#?}");
+    }
+
+    fn profile(&self) -> String {
+        run(["get", &self.address]).stdout
+    }
+
+    fn end(mut self) {
+        signal(self.server.id(), "TERM");
+        self.server.wait().unwrap();
+    }
+}
+
+const PROFILE: &str = "id = \"1\"\nheight = 178\nweight = 60\nsize = \"M\"\n";
+
 #[test]
-fn a_file_that_hangs_does_not_keep_a_server_from_ending() {
+fn fifo_in_place_of_a_served_file_is_reported_and_the_next_good_file_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let profile = "id = \"1\"\nheight = 178\nweight = 60\nsize = \"M\"\n";
-    let path = file(folder.path(), "profile.toml", profile);
-    let mut server = Running::start(
-        bounded()
-            .args(["serve", "--listen", "127.0.0.1:0", "--profile"])
-            .arg(&path),
-        |line| line.contains("grpcurl"),
-    );
-    // A pipe that somebody holds open and says nothing into is what a file system looks like whose server is gone.
-    fs::rename(made_pipe(folder.path()), &path).unwrap();
-    let held = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    server.signal("TERM");
-    assert_eq!(server.wait().code(), Some(0));
-    drop(held);
+    let folder = folder.path();
+    let profile = file(folder, "profile.toml", PROFILE);
+    authority::create_authority(folder).unwrap();
+    let identity = authority::issue(folder, &"127.0.0.1".parse().unwrap(), &[]).unwrap();
+    let mut command = bounded();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--plaintext"]);
+    command.arg("--profile").arg(&profile);
+    command.arg("--cert").arg(&identity.cert);
+    command.arg("--key").arg(&identity.key);
+    let mut server = Logged::start(&mut command);
+    for path in [&identity.cert, &identity.key, &profile] {
+        let good = fs::read_to_string(path).unwrap().replace("\"1\"", "\"2\"");
+        fs::rename(made_pipe(folder), path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let lines = server.until("not a regular file");
+        assert!(lines[lines.len() - 1].contains(name), "{lines:#?}");
+        assert!(server.profile().contains("\"id\":\"1\""));
+
+        fs::rename(file(folder, "good", good), path).unwrap();
+        server.until("was read again");
+    }
+    assert!(server.profile().contains("\"id\":\"2\""));
+    server.end();
+}
+
+#[test]
+fn profile_that_cannot_be_opened_for_lack_of_descriptors_is_not_reported_as_bad() {
+    if support::tool("strace").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let profile = file(folder.path(), "profile.toml", PROFILE);
+    let trace = folder.path().join("trace");
+    let mut words = vec!["timeout", "--signal=KILL", "60", "strace", "-f", "-qq"];
+    let paths = [&trace, &profile].map(|path| path.to_str().unwrap());
+    // The first two calls are those of the start.
+    let inject = "inject=openat:error=EMFILE:when=3..5";
+    words.extend(["-o", paths[0], "-P", paths[1], "-e", inject]);
+    let mut command = under(&words, &labrpc());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--profile"]);
+    let mut server = Logged::start(command.arg(&profile));
+    let injected = || {
+        let trace = fs::read_to_string(&trace).unwrap();
+        trace.matches("INJECTED").count()
+    };
+    while injected() < 3 {
+        assert_eq!(server.server.try_wait().unwrap(), None);
+        thread::yield_now();
+    }
+    let new = file(folder.path(), "new", PROFILE.replace("\"1\"", "\"2\""));
+    fs::rename(new, &profile).unwrap();
+    for line in server.until("was read again") {
+        assert!(!line.contains("Too many open files"), "{line}");
+    }
+    assert!(server.profile().contains("\"id\":\"2\""));
+    server.end();
 }
 
 #[test]
