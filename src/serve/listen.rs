@@ -183,7 +183,7 @@ impl Listener {
     /// Binds a Unix socket. A file that an earlier server left is removed first, if nobody answers on it.
     #[cfg(unix)]
     fn unix(path: &Path) -> Result<Self, Error> {
-        use std::os::unix::{fs::FileTypeExt as _, net::UnixStream};
+        use std::os::unix::fs::FileTypeExt as _;
 
         let failed = |source| Error {
             address: Address::Unix(path.to_owned()),
@@ -191,7 +191,7 @@ impl Listener {
         };
         let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
         if is_socket {
-            match UnixStream::connect(path) {
+            match try_connect(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     fs::remove_file(path).map_err(failed)?;
                 }
@@ -210,7 +210,7 @@ impl Listener {
             ))
         };
         bind()
-            .and_then(|listener| Self::unix_from(listener, Some(SocketFile(path.to_owned()))))
+            .and_then(|listener| Self::unix_from(listener, Some(SocketFile::at(path)?)))
             .map_err(failed)
     }
 
@@ -296,20 +296,57 @@ impl Listener {
     }
 }
 
-/// The file of a Unix socket, removed when dropped.
+/// Connects to a Unix socket without blocking: while the queue of a listener is full, connect(2) waits for it to
+/// accept, which may be never. The error is then [`io::ErrorKind::WouldBlock`].
+#[cfg(unix)]
+fn try_connect(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&socket2::SockAddr::unix(path)?)
+}
+
+/// The file of a Unix socket, removed when dropped, unless another process has put its own in the place.
 #[cfg(unix)]
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    id: (u64, u64),
+}
+
+#[cfg(unix)]
+impl SocketFile {
+    /// The file that was just made at this path.
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            id: Self::id(path)?,
+        })
+    }
+
+    fn id(path: &Path) -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
+    }
+}
 
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody else may have been quicker; there is nothing left to do then.
-        let _ = fs::remove_file(&self.0);
+        if Self::id(&self.path).is_ok_and(|id| id == self.id) {
+            // Another process may have been quicker; there is nothing left to do then.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
 fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    // A socket for IPv6 only cannot be bound to an IPv4-mapped address.
+    let address = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, address.port()).into(),
+        IpAddr::V6(_) => address,
+    };
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

@@ -258,7 +258,10 @@ pub(crate) struct Visit {
 
 impl Server {
     /// A server that is ready to be given connections.
-    pub async fn new(config: Config) -> Self {
+    pub async fn new(mut config: Config) -> Self {
+        for net in &mut config.allow {
+            *net = canonical(*net);
+        }
         let services = grpc::Services::new(config.reflection);
         services.report(ServingStatus::Serving).await;
         Self {
@@ -464,6 +467,18 @@ impl Visit {
             _ => return Err(Refusal::Dialect),
         }
         Ok(())
+    }
+}
+
+/// The IPv4 network that an IPv4-mapped IPv6 network stands for: peers are compared by their IPv4 address.
+fn canonical(net: IpNet) -> IpNet {
+    match (net, net.addr().to_canonical()) {
+        (IpNet::V6(mapped), IpAddr::V4(address)) => mapped
+            .prefix_len()
+            .checked_sub(96)
+            .and_then(|length| IpNet::new(address.into(), length).ok())
+            .unwrap_or(net),
+        _ => net,
     }
 }
 

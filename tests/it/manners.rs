@@ -13,6 +13,7 @@ use std::{
 };
 
 use labrpc::tls::authority;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::{self, Running, file, labrpc, network, output, run, under};
 
@@ -312,6 +313,34 @@ fn profile_that_cannot_be_opened_for_lack_of_descriptors_is_not_reported_as_bad(
     }
     assert!(server.profile().contains("\"id\":\"2\""));
     server.end();
+}
+
+#[test]
+fn unix_socket_whose_owner_does_not_accept_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labrpc.sock");
+    let address = SockAddr::unix(&path).unwrap();
+    let socket = || Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let owner = socket();
+    owner.bind(&address).unwrap();
+    owner.listen(1).unwrap();
+    // Until the queue is full.
+    let mut waiting = Vec::new();
+    loop {
+        let caller = socket();
+        caller.set_nonblocking(true).unwrap();
+        let connected = caller.connect(&address);
+        waiting.push(caller);
+        if connected.is_err() {
+            break;
+        }
+    }
+    let mut server = bounded();
+    server.args(["serve", "--listen", &format!("unix:{}", path.display())]);
+    let output = output(&mut server);
+    assert_eq!(output.status, 1, "{output:?}");
+    assert!(output.stderr.contains("another labrpc serve"), "{output:?}");
+    assert!(path.exists());
 }
 
 #[test]

@@ -330,6 +330,11 @@ async fn networks_that_are_not_allowed_are_closed_before_a_byte_is_read() {
             "127.0.0.0/30",
             [("127.0.0.3", true), ("127.0.0.4", false)],
         ),
+        (
+            "127.0.0.1:0",
+            "::ffff:127.0.0.0/126",
+            [("127.0.0.3", true), ("127.0.0.4", false)],
+        ),
     ] {
         let listener =
             labrpc::serve::listen::Listener::tcp(listen.parse().unwrap(), false).unwrap();

@@ -137,6 +137,36 @@ async fn a_unix_socket_replaces_a_dead_one_and_only_a_dead_one() {
 }
 
 #[tokio::test]
+async fn socket_file_of_a_successor_survives_the_end_of_its_predecessor() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("labrpc.sock");
+    let address = Address::Unix(path.clone());
+    let bind = || Listener::bind(&address, false).unwrap();
+    let replace = || {
+        fs::remove_file(&path).unwrap();
+        bind()
+    };
+    let first = bind();
+    let second = replace();
+    drop(first);
+    UnixStream::connect(&path).await.unwrap();
+
+    let server = Running::with(vec![second], "127.0.0.1:0".parse().unwrap(), config());
+    let third = replace();
+    server.end().await;
+    UnixStream::connect(&path).await.unwrap();
+
+    drop(third);
+    assert!(!path.exists(), "the socket's file was left behind");
+}
+
+#[tokio::test]
+async fn ipv4_mapped_address_is_listened_on_as_ipv4() {
+    let address = bind("[::ffff:127.0.0.1]:0").address().unwrap();
+    assert!(address.to_string().starts_with("127.0.0.1:"), "{address}");
+}
+
+#[tokio::test]
 async fn an_address_in_use_says_what_to_do_unless_it_is_shared() {
     let first = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).unwrap();
     let address = first.address().unwrap();
