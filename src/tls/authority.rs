@@ -16,6 +16,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, string::Ia5String,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{tls, untrusted::Untrusted};
 
@@ -143,6 +144,13 @@ pub enum Error {
     },
     /// The CA's files are damaged, or not a certificate and its key.
     Pair(tls::Error),
+    /// The certificate in `ca.pem` is not that of a CA.
+    NotCa {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        lacks: &'static str,
+    },
     /// The CA's certificate is none that can sign.
     Authority {
         /// The folder.
@@ -169,6 +177,11 @@ impl fmt::Display for Error {
             ),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Pair(source) => source.fmt(f),
+            Self::NotCa { path, lacks } => write!(
+                f,
+                "{} is not the certificate of a CA (it lacks {lacks}); what it signs could not be verified",
+                path.display()
+            ),
             Self::Authority { dir, source } => write!(
                 f,
                 "ca.pem and ca.key.pem in {} are no authority: {source}",
@@ -185,7 +198,7 @@ impl std::error::Error for Error {
             Self::File { source, .. } => Some(source),
             Self::Pair(source) => Some(source),
             Self::Authority { source, .. } | Self::Make(source) => Some(source),
-            Self::Exists(_) | Self::NoAuthority(_) => None,
+            Self::Exists(_) | Self::NoAuthority(_) | Self::NotCa { .. } => None,
         }
     }
 }
@@ -214,7 +227,7 @@ pub fn create_authority(dir: &Path) -> Result<Files, Error> {
 ///
 /// # Errors
 /// [`Error::NoAuthority`] without a CA, [`Error::Exists`] when a file is there already, [`Error::File`] when one
-/// cannot be read or written, [`Error::Pair`] and [`Error::Authority`] when the CA's files are no authority.
+/// cannot be read or written, [`Error::Pair`], [`Error::NotCa`] and [`Error::Authority`] when the CA's files are no authority.
 pub fn issue(dir: &Path, first: &Name, others: &[Name]) -> Result<Files, Error> {
     let ca = Files::of(dir, "ca");
     let read = |path: &Path| {
@@ -234,6 +247,7 @@ pub fn issue(dir: &Path, first: &Name, others: &[Name]) -> Result<Files, Error> 
         client_ca: None,
     };
     tls::server(&pair).map_err(Error::Pair)?;
+    require_ca(&pair.cert, &ca_cert)?;
     let issuer = KeyPair::from_pem(&ca_key)
         .and_then(|key| Issuer::from_ca_cert_pem(&ca_cert, key))
         .map_err(|source| Error::Authority {
@@ -258,6 +272,30 @@ pub fn issue(dir: &Path, first: &Name, others: &[Name]) -> Result<Files, Error> 
     let files = Files::of(dir, &first.stem());
     files.write(&cert.pem(), &key)?;
     Ok(files)
+}
+
+/// rcgen would sign with any certificate. Both extensions are what RFC 5280, section 6.1.4 (k) and (n), has verifiers
+/// look at.
+fn require_ca(path: &Path, pem: &str) -> Result<(), Error> {
+    let lacks = |lacks| {
+        Err(Error::NotCa {
+            path: path.to_owned(),
+            lacks,
+        })
+    };
+    let Ok(der) = CertificateDer::from_pem_slice(pem.as_bytes()) else {
+        return lacks("a certificate");
+    };
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&der) else {
+        return lacks("a certificate");
+    };
+    if !certificate.is_ca() {
+        return lacks("CA:TRUE in its basic constraints");
+    }
+    match certificate.key_usage() {
+        Ok(Some(usage)) if !usage.value.key_cert_sign() => lacks("keyCertSign in its key usage"),
+        _ => Ok(()),
+    }
 }
 
 fn params(common_name: &str, life: Duration) -> CertificateParams {

@@ -12,7 +12,7 @@ use labrpc::{
     serve::{Config, limits::Limits},
     tls::{self, Error, authority},
 };
-use rcgen::{CertificateParams, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -267,6 +267,39 @@ fn nothing_is_overwritten_and_keys_are_private() {
         error.to_string().contains("labrpc certs ca /nowhere"),
         "{error}"
     );
+}
+
+#[test]
+fn certificate_that_is_not_a_ca_issues_nothing() {
+    let name: authority::Name = "127.0.0.1".parse().unwrap();
+    let mut params = CertificateParams::new(["lab.example".to_owned()]).unwrap();
+    let mut issue = |is_ca, usages| {
+        (params.is_ca, params.key_usages) = (is_ca, usages);
+        let dir = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        std::fs::write(dir.path().join("ca.pem"), cert.pem()).unwrap();
+        std::fs::write(dir.path().join("ca.key.pem"), key.serialize_pem()).unwrap();
+        let issued = authority::issue(dir.path(), &name, &[]);
+        assert_eq!(issued.is_ok(), dir.path().join("127.0.0.1.pem").exists());
+        issued.map_err(|error| error.to_string())
+    };
+    let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
+    for (is_ca, usages, lacks) in [
+        (IsCa::NoCa, vec![], "CA:TRUE"),
+        (IsCa::ExplicitNoCa, vec![], "CA:TRUE"),
+        (ca(), vec![KeyUsagePurpose::DigitalSignature], "keyCertSign"),
+    ] {
+        let error = issue(is_ca, usages).unwrap_err();
+        assert!(
+            error.contains("ca.pem is not the certificate of a CA") && error.contains(lacks),
+            "{error}"
+        );
+    }
+    // Without the extension every usage is allowed.
+    for usages in [vec![], vec![KeyUsagePurpose::KeyCertSign]] {
+        issue(ca(), usages).unwrap();
+    }
 }
 
 #[test]
