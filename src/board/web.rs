@@ -62,8 +62,8 @@ impl Web {
     }
 
     fn respond<B>(&self, request: &Request<B>) -> Answer {
-        if let Err(reason) = same_site(&self.host_name, request) {
-            return self.text(StatusCode::FORBIDDEN, reason);
+        if let Err((status, reason)) = same_site(&self.host_name, request) {
+            return self.text(status, reason);
         }
         let path = request.uri().path();
         if !matches!(path, "/" | "/events") {

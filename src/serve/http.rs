@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{self, HOST, ORIGIN},
     uri::Authority,
 };
@@ -46,9 +46,9 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
 
 /// Answers one request of either HTTP version.
 pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<Bytes>> {
-    if let Err(reason) = same_site(&visit.server.host_name, request) {
+    if let Err((status, reason)) = same_site(&visit.server.host_name, request) {
         visit.server.metrics.refusal(Refusal::CrossSite);
-        return text(StatusCode::FORBIDDEN, reason);
+        return text(status, reason);
     }
     let path = request.uri().path();
     if !matches!(path, "/" | "/healthz") {
@@ -105,24 +105,37 @@ fn plain(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<B
     response
 }
 
-/// Refuses what a browser would only ask on behalf of another site.
-pub(crate) fn same_site<B>(host_name: &str, request: &Request<B>) -> Result<(), &'static str> {
+/// Refuses what a browser would only ask on behalf of another site, and HTTP/1.1 requests without a valid host.
+pub(crate) fn same_site<B>(
+    host_name: &str,
+    request: &Request<B>,
+) -> Result<(), (StatusCode, &'static str)> {
     let headers = request.headers();
-    // HTTP/2 names the host in the request line, HTTP/1 in a header of which there must be one (RFC 9112, 3.2).
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.clone()),
-        None => sole(headers, &HOST).and_then(|host| host.parse().ok()),
-    };
+    let header = sole(headers, &HOST);
+    let named: Option<Authority> = header.and_then(|host| host.parse().ok());
+    // An empty host is a valid one (RFC 9112, 3.2).
+    if request.version() == Version::HTTP_11 && named.is_none() && header != Some("") {
+        return Err((
+            StatusCode::BAD_REQUEST,
+            "HTTP/1.1 needs exactly one Host header\n",
+        ));
+    }
+    // HTTP/2 names the host in the request line, as HTTP/1 may, where it counts more than the header.
+    let host = request.uri().authority().cloned().or(named);
     if !host.as_ref().is_some_and(|host| is_here(host, host_name)) {
-        return Err(
+        return Err((
+            StatusCode::FORBIDDEN,
             "this is not that host; ask by address, by localhost or by the machine's name\n",
-        );
+        ));
     }
     // "none" is somebody who typed the address; "same-origin" cannot do more than that one.
     let fetched_by = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     if !matches!(fetched_by, None | Some(b"none" | b"same-origin")) || headers.contains_key(ORIGIN)
     {
-        return Err("requests from other sites are refused\n");
+        return Err((
+            StatusCode::FORBIDDEN,
+            "requests from other sites are refused\n",
+        ));
     }
     Ok(())
 }
