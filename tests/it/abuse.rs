@@ -24,15 +24,19 @@ use crate::{
 };
 
 /// How long each row lasts: 200 calls of the good client.
-const ROW: Duration = Duration::from_secs(1);
+pub(crate) const ROW: Duration = Duration::from_secs(1);
 
 /// A call that takes longer will not be answered: no row is about speed, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One row: what is done, and what the server is run under.
-struct Row(&'static str, &'static [&'static str], Attack);
+pub(crate) struct Row(
+    pub(crate) &'static str,
+    pub(crate) &'static [&'static str],
+    pub(crate) Attack,
+);
 
 macro_rules! attack {
     ($address:ident => $body:block) => {
@@ -57,7 +61,7 @@ macro_rules! inject {
     };
 }
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row(
             "silence on 200 connections",
@@ -225,16 +229,16 @@ fn rows() -> Vec<Row> {
 
 /// What the good client saw.
 #[derive(Default)]
-struct Seen {
-    calls: u32,
-    failed: u32,
+pub(crate) struct Seen {
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
     /// The first failure, for whoever has to find out.
-    why: Option<String>,
+    pub(crate) why: Option<String>,
     slowest: Duration,
 }
 
 /// 200 calls a second on one connection, and every twentieth on a new one.
-async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>) -> Seen {
+pub(crate) async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>) -> Seen {
     let endpoint = || {
         let endpoint = Endpoint::from_shared(format!("http://{to}")).unwrap();
         // Another address than that of the abuse: what one may take is the hog's row.

@@ -7,6 +7,7 @@ use std::{
     os::fd::OwnedFd,
     path::Path,
     process::Stdio,
+    thread,
     time::Duration,
 };
 
@@ -19,6 +20,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     process::{Child, Command},
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, timeout},
 };
@@ -177,15 +179,18 @@ async fn full_stderr_pipe_delays_neither_calls_nor_shutdown() {
     assert!(dropped > 0);
 
     // As soon as the log is read again, it reports what is missing.
-    let read = tokio::task::spawn_blocking(move || {
+    let (found, report) = oneshot::channel();
+    // Not a task: the runtime would wait for it, also when the line never comes.
+    thread::spawn(move || {
         let mut line = String::new();
         while !line.contains("log lines dropped") {
             line.clear();
             assert_ne!(server.log.read_line(&mut line).unwrap(), 0);
         }
-        (server, line)
+        drop(found.send((server, line)));
     });
-    let (server, line) = timeout(PATIENCE, read).await.unwrap().unwrap();
+    let report = timeout(PATIENCE, report).await;
+    let (server, line) = report.expect("the drop is reported").unwrap();
     let total = line.rsplit_once("total=").unwrap().1.trim();
     assert!(total.parse::<u64>().unwrap() >= dropped, "{line}");
 

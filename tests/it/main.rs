@@ -27,6 +27,7 @@ mod road;
 mod schema;
 mod serve;
 mod similarity;
+mod soak;
 mod spreadsheet;
 mod support;
 mod survey;

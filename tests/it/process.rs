@@ -97,8 +97,19 @@ impl Process {
         assert!(kill.unwrap().success());
     }
 
+    /// Resident memory now, in MiB.
+    pub(crate) fn resident(&self) -> f64 {
+        self.memory("VmRSS:")
+    }
+
+    /// Open file descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        open.unwrap().count()
+    }
+
     /// The server's own id, not that of what it runs under.
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
         let first = std::fs::read_to_string(children).ok();
         first
@@ -118,8 +129,12 @@ impl Process {
 
     /// The largest resident memory so far, in MiB.
     pub(crate) fn peak(&self) -> f64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, key: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         kib.and_then(|kib| kib.parse::<f64>().ok())
             .unwrap_or_default()

@@ -99,7 +99,7 @@ impl Load {
     }
 }
 
-fn write_profile(folder: &Path, id: &str) {
+pub(crate) fn write_profile(folder: &Path, id: &str) {
     let text = format!("id = \"{id}\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n");
     fs::write(folder.join("profile.toml"), text).unwrap();
 }
