@@ -15,7 +15,7 @@
 //! serve  survey  similarity
 //! tls
 //! profile
-//! pb  untrusted
+//! file  pb  untrusted
 //! ```
 
 pub mod board;
