@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use labrpc::{
     serve::{
         self, Accept, End,
+        limits::Limits,
         listen::{self, Address, Listener},
         manager, reload,
     },
@@ -139,8 +140,8 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
         running,
     } = args;
     // A shell's usual 1,024 descriptors are fewer than the connections that the server is ready to hold. Where
-    // they cannot be raised, it holds as many as it gets.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    // they cannot be raised, it accepts as many connections as it can hold.
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let client_ca = security.client_ca.is_some();
     let (tls, plaintext) = security.open()?;
     let accept = door.accept;
@@ -173,6 +174,7 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
         drain_timeout: running.drain_timeout,
         metrics,
         log_lines_dropped: log.dropped(),
+        limits: Limits::default().within(descriptors),
         ..serve::Config::new(profile)
     };
 

@@ -14,14 +14,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response};
-use hyper::body::{Frame, SizeHint};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Code, Status, body::Body};
 
 use crate::serve::{
     Visit,
+    bounded::Bounded,
+    limiter::Resource,
+    limits::YEAR,
     metrics::{Method, Refusal},
+    slot::Slot,
 };
 
 /// What a shed caller is asked to wait before it tries again, in milliseconds.
@@ -33,7 +37,12 @@ pub(crate) struct Tally {
     activity: Arc<Activity>,
     method: Method,
     started: Instant,
-    waits: bool,
+    /// When the call must be answered.
+    deadline: Instant,
+    /// When it must be over; absent where it may last as long as the connection.
+    ends: Option<Instant>,
+    /// Taken as soon as the call has to wait.
+    slot: Option<Slot>,
     // A caller that goes away leaves this value in place.
     code: Code,
 }
@@ -42,36 +51,59 @@ impl Tally {
     pub(crate) fn begin(visit: &Arc<Visit>, activity: &Arc<Activity>, method: Method) -> Self {
         activity.running.fetch_add(1, Relaxed);
         visit.server.metrics.started(method);
+        let started = Instant::now();
         Self {
             visit: Arc::clone(visit),
             activity: Arc::clone(activity),
             method,
-            started: Instant::now(),
-            waits: false,
+            started,
+            deadline: started,
+            ends: None,
+            slot: None,
             code: Code::Cancelled,
         }
     }
 
-    /// Takes the slot that a call needs as soon as it has to wait, and leaves it to whoever looks at the call. One
-    /// that is answered at once holds nothing, and to answer it costs no more than to shed it.
+    fn is_stream(&self) -> bool {
+        self.method.resource() != Resource::Call
+    }
+
+    /// Takes the slot that a call needs as soon as it has to wait, and leaves it to the task that polls the call as
+    /// well. A call that is answered at once holds nothing, and to answer it costs no more than to shed it.
     fn wait(&mut self) -> bool {
-        if !self.waits {
-            match Slot::take(&self.visit, self.method.is_stream()) {
-                Some(slot) => {
-                    *self.activity.slot() = Some(slot);
-                    self.waits = true;
-                }
+        if self.slot.is_none() {
+            self.slot = Slot::take(&self.visit, self.method.resource(), self.ends);
+            match &self.slot {
+                Some(slot) => *self.activity.slot() = Some(slot.clone()),
                 None => self.visit.server.metrics.refusal(Refusal::Overload),
             }
         }
-        self.waits
+        self.slot.is_some()
     }
 
-    /// The call that is answered with `reply`, within `deadline` from its start.
-    pub(crate) fn answer(self, reply: Reply, deadline: Duration) -> Call {
+    /// Gives the call as much time as its caller `wanted` and the server allows.
+    pub(crate) fn set_timeout(&mut self, wanted: Option<Duration>) {
+        let limit = self.visit.server.config.limits.call;
+        self.deadline = self.started + wanted.map_or(limit, |wanted| wanted.min(limit));
+        self.ends = match self.method {
+            // The limit is for its request only.
+            Method::HealthWatch => wanted.map(|wanted| self.started + wanted.min(YEAR)),
+            _ => Some(self.deadline),
+        };
+    }
+
+    /// The requests of a stream, until the server gives it up. A service whose own task waits for the next request
+    /// would otherwise wait for as long as the peer leaves the stream open.
+    pub(crate) fn bounded(&self, request: Request<Incoming>) -> Request<Bounded> {
+        let until = self.deadline + self.visit.server.config.limits.grace;
+        request.map(|body| Bounded::new(body, until))
+    }
+
+    /// The call that is answered with `reply`.
+    pub(crate) fn answer(self, reply: Reply) -> Call {
         Call::Running(Box::new(Running {
             reply,
-            deadline: Deadline::At(self.started + deadline),
+            deadline: Deadline::At(self.deadline),
             tally: Some(self),
         }))
     }
@@ -89,39 +121,6 @@ impl Drop for Tally {
         metrics.handled(self.method, self.code, now - self.started);
         self.activity.touch(now);
         self.activity.running.fetch_sub(1, Relaxed);
-    }
-}
-
-/// The right of one call to wait, given back when dropped.
-pub(crate) struct Slot {
-    visit: Arc<Visit>,
-    /// Whether the call may last for as long as its caller likes.
-    lasting: bool,
-}
-
-impl Slot {
-    /// `None` where as many calls wait as may.
-    pub(crate) fn take(visit: &Arc<Visit>, lasting: bool) -> Option<Self> {
-        visit.permit.begin_call().then(|| Self {
-            visit: Arc::clone(visit),
-            lasting,
-        })
-    }
-
-    /// Sees a call to its end. One that is not to last has its deadline of its own while it waits for its request,
-    /// and a while longer for its answer to be taken.
-    pub(crate) async fn hold(self, call: impl Future<Output = ()>) {
-        if self.lasting {
-            return call.await;
-        }
-        let limits = self.visit.server.gate.limits();
-        let _ = tokio::time::timeout(limits.call + limits.grace, call).await;
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.visit.permit.end_call();
     }
 }
 
@@ -165,6 +164,13 @@ impl Future for Call {
 
 impl Running {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        // Before the handler sees the request: it may start a task and allocate buffers for each stream.
+        if let Some(tally) = &mut self.tally
+            && tally.is_stream()
+            && !tally.wait()
+        {
+            return Poll::Ready(self.conclude(shed()));
+        }
         // The handler is never polled again after a panic, so nothing sees what it left half done.
         let reply = catch_unwind(AssertUnwindSafe(|| self.reply.as_mut().poll(cx)));
         let response = match reply {
@@ -204,12 +210,8 @@ impl Running {
             return response;
         };
         let code = code(response.headers());
-        if code.is_none() && tally.method.is_stream() {
-            if tally.wait() {
-                return response.map(|body| Body::new(Observed { body, tally }));
-            }
-            tally.code = Code::ResourceExhausted;
-            return shed();
+        if code.is_none() && tally.is_stream() {
+            return response.map(|body| Body::new(Observed::new(body, tally)));
         }
         // The one message of a unary call is encoded without fail: its trailers will say OK.
         tally.code = code.unwrap_or(Code::Ok);
@@ -223,10 +225,42 @@ fn code(headers: &HeaderMap) -> Option<Code> {
         .map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// The messages of a streaming call, whose end closes its entry in the books.
+/// The messages of a streaming call, until its deadline. The end of the body closes the call's entry in the books,
+/// but what it holds of the server's limits stays held until the last byte is sent or discarded: a peer that opens
+/// one stream after another and takes no answer cannot make more bytes wait than its slots account for.
 struct Observed {
     body: Body,
     tally: Tally,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Observed {
+    fn new(body: Body, tally: Tally) -> Self {
+        let deadline = tally.ends.map(|ends| Box::pin(sleep_until(ends)));
+        Self {
+            body,
+            tally,
+            deadline,
+        }
+    }
+
+    /// The next frame of the body, or the trailers of a call whose deadline has passed.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            self.deadline = None;
+            self.body = Body::empty();
+            let mut trailers = HeaderMap::new();
+            let status = Status::deadline_exceeded("the deadline passed");
+            return Poll::Ready(Some(
+                status
+                    .add_header(&mut trailers)
+                    .map(|()| Frame::trailers(trailers)),
+            ));
+        }
+        hyper::body::Body::poll_frame(Pin::new(&mut self.body), cx)
+    }
 }
 
 impl hyper::body::Body for Observed {
@@ -238,17 +272,45 @@ impl hyper::body::Body for Observed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let me = self.get_mut();
-        let frame = Pin::new(&mut me.body).poll_frame(cx);
+        let frame = me.poll(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(code) = frame.trailers_ref().and_then(code)
         {
             me.tally.code = code;
         }
-        frame
+        let slot = me.tally.slot.as_ref();
+        frame.map_ok(|frame| {
+            frame.map_data(|bytes| match slot {
+                Some(slot) => Bytes::from_owner(Unsent::new(&bytes, slot)),
+                None => bytes,
+            })
+        })
     }
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// Bytes that the connection has not sent yet.
+struct Unsent {
+    bytes: Box<[u8]>,
+    _slot: Slot,
+}
+
+impl Unsent {
+    /// Copied, because the encoder's buffer may be twice as large as what is in it.
+    fn new(bytes: &[u8], slot: &Slot) -> Self {
+        Self {
+            bytes: bytes.into(),
+            _slot: slot.clone(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

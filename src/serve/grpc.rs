@@ -32,12 +32,14 @@ use crate::{
     },
     serve::{
         Phase, Visit,
+        bounded::Bounded,
         bounded_io::{BoundedIo, Turn},
-        call::{Activity, Call, Reply, Slot, Tally, expired, timeout},
+        call::{Activity, Call, Reply, Tally, expired, timeout},
         http as http1,
         io::Io,
         limits::Limits,
         metrics::{Cut, Dialect, Method, Refusal},
+        slot::Slot,
     },
 };
 
@@ -61,7 +63,7 @@ impl profile_server::Profile for Owner {
 }
 
 /// A service whose type has no name.
-type Unnamed = Box<dyn Fn(Request<Incoming>) -> Reply + Send + Sync>;
+type Unnamed = Box<dyn Fn(Request<Bounded>) -> Reply + Send + Sync>;
 
 /// Both versions of the reflection service.
 struct Reflection {
@@ -132,24 +134,26 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             return Call::Other(Box::pin(other(Arc::clone(&self.visit), request)));
         }
         let method = Method::of(request.uri().path());
-        let tally = Tally::begin(&self.visit, &self.activity, method);
-        let limits = self.visit.server.gate.limits();
-        let deadline = match timeout(request.headers()) {
-            Ok(wanted) => wanted.map_or(limits.call, |wanted| wanted.min(limits.call)),
+        let mut tally = Tally::begin(&self.visit, &self.activity, method);
+        let wanted = match timeout(request.headers()) {
+            Ok(wanted) => wanted,
             Err(status) => return tally.refuse(status),
         };
-        if deadline.is_zero() {
+        if wanted.is_some_and(|wanted| wanted.is_zero()) {
             return tally.refuse(expired());
         }
+        tally.set_timeout(wanted);
         let services = &self.visit.server.services;
         let reply: Reply = match (method, &services.reflection) {
             (Method::GetProfile, _) => self.profile.clone().call(request),
             (Method::HealthCheck | Method::HealthWatch, _) => services.health.clone().call(request),
-            (Method::Reflection, Some(reflection)) => (reflection.v1)(request),
-            (Method::ReflectionAlpha, Some(reflection)) => (reflection.v1alpha)(request),
+            (Method::Reflection, Some(reflection)) => (reflection.v1)(tally.bounded(request)),
+            (Method::ReflectionAlpha, Some(reflection)) => {
+                (reflection.v1alpha)(tally.bounded(request))
+            }
             _ => return tally.refuse(Status::unimplemented(UNKNOWN_METHOD)),
         };
-        tally.answer(reply, deadline)
+        tally.answer(reply)
     }
 }
 
@@ -179,7 +183,7 @@ async fn other(visit: Arc<Visit>, mut request: Request<Incoming>) -> Response<Bo
             }
         }
     };
-    let _ = tokio::time::timeout(visit.server.gate.limits().handshake, hear_out).await;
+    let _ = tokio::time::timeout(visit.server.config.limits.handshake, hear_out).await;
     if visit.server.config.accept.http {
         return http1::respond(&visit, &request).map(Body::new);
     }
@@ -248,7 +252,7 @@ impl Driver {
     /// Makes a call that is not over a task of its own. It may wait for its request and has taken a slot for that,
     /// or it is answered and the peer does not take the answer: what then finds no slot is reset.
     fn keep(&self, call: Task, slot: Option<Slot>) {
-        match slot.or_else(|| Slot::take(&self.visit, false)) {
+        match slot.or_else(|| Slot::of_answer(&self.visit)) {
             Some(slot) => drop(tokio::spawn(slot.hold(call))),
             None => self.visit.server.metrics.refusal(Refusal::Overload),
         }
@@ -267,7 +271,7 @@ impl Driver {
 
 /// Serves gRPC on one connection until either side has had enough.
 pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
-    let limits = visit.server.gate.limits();
+    let limits = &visit.server.config.limits;
     let metrics = &visit.server.metrics;
     metrics.connection(Dialect::Grpc, tls);
     let mut phase = visit.server.phase.subscribe();
@@ -346,7 +350,8 @@ fn builder(limits: &Limits, queue: Queue) -> http2::Builder<Queue> {
         .max_header_list_size(8 * 1024)
         .initial_stream_window_size(16 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(64 * 1024)
+        // For each stream. An answer is some forty bytes; those of reflection are a few KiB.
+        .max_send_buf_size(16 * 1024)
         // gRPC has no use for it.
         .auto_date_header(false);
     builder

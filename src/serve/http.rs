@@ -25,7 +25,7 @@ use crate::serve::{
 /// Serves one HTTP/1 request and closes.
 pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
     visit.server.metrics.connection(Dialect::Http, tls);
-    let patience = visit.server.gate.limits().handshake;
+    let patience = visit.server.config.limits.handshake;
     let service = service_fn(|request: Request<Incoming>| {
         let response = respond(&visit, &request);
         async move { Ok::<_, std::convert::Infallible>(response) }

@@ -1,32 +1,35 @@
-//! How much of everything one server gives, in all and to one address, and who holds how much of it now.
-//!
-//! Addresses are counted one by one. A peer with a whole IPv6 network of its own can therefore take up to the
-//! limit for all; counting networks instead would let one student of a classroom lock out the others.
+//! How much of everything one server gives, in all and to one address.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
+
+use crate::serve::limiter::{Limiter, Quota, Resource};
+
+/// The longest duration that is taken as it is.
+pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The limits of one server. Durations beyond a year are taken as a year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at the same time.
     pub connections: usize,
-    /// The same from one address, of which the last quarter of all is for those that hold a few only. Unix
-    /// sockets have no address and are not counted.
+    /// The same from one address. Of everything that is limited so, the last quarter is for addresses that hold
+    /// few. Unix sockets have no address: only the limits for all hold for them.
     pub connections_per_address: usize,
-    /// Calls that wait at the same time: for the rest of their own request, of which more are answered with
+    /// Unary calls that wait at the same time: for the rest of their own request, of which more are answered with
     /// RESOURCE_EXHAUSTED, or for their answer to be taken, of which more are reset. A call that can be answered
     /// at once always is.
     pub calls: usize,
     /// The same from one address.
     pub calls_per_address: usize,
+    /// Health watches open at the same time, of which more are answered with RESOURCE_EXHAUSTED.
+    pub watches: usize,
+    /// The same from one address.
+    pub watches_per_address: usize,
+    /// Reflection streams open at the same time, or ended with answers that the peer has not taken. More are
+    /// answered with RESOURCE_EXHAUSTED.
+    pub reflections: usize,
+    /// The same from one address.
+    pub reflections_per_address: usize,
     /// Calls open at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS).
     pub calls_per_connection: u32,
     /// How long a peer may say nothing before it is sent the raw profile.
@@ -40,7 +43,7 @@ pub struct Limits {
     /// How long a peer may take that was told to leave (GOAWAY) before it is cut, and one that was answered before
     /// the answer is taken back.
     pub grace: Duration,
-    /// How long a call may take, whatever deadline its caller sent.
+    /// How long a call may take, whatever deadline its caller sent; a health watch may take as long as that asks.
     pub call: Duration,
 }
 
@@ -53,6 +56,12 @@ impl Default for Limits {
             connections_per_address: 256,
             calls: 16_384,
             calls_per_address: 1_024,
+            // A load balancer keeps one for each backend connection.
+            watches: 1_024,
+            watches_per_address: 64,
+            // Each may hold some 100 KiB of answers, and takes milliseconds where its caller reads them.
+            reflections: 128,
+            reflections_per_address: 32,
             calls_per_connection: 128,
             // What the original exercise's client waits for; a gRPC client speaks within a round trip.
             silence: Duration::from_millis(1_500),
@@ -74,13 +83,32 @@ impl Limits {
             connections_per_address: usize::MAX,
             calls: usize::MAX,
             calls_per_address: usize::MAX,
+            watches: usize::MAX,
+            watches_per_address: usize::MAX,
+            reflections: usize::MAX,
+            reflections_per_address: usize::MAX,
             ..Self::default()
         }
     }
 
-    /// Keeps sums of a duration and a point in time within what a clock can say.
-    fn clamped(mut self) -> Self {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    /// The same with no more connections than a process can hold that may open `descriptors` files.
+    ///
+    /// Without this, descriptors would be out before the last quarter of the connections is reached, and the
+    /// server would be full for the addresses that the quarter is for.
+    #[must_use]
+    pub fn within(mut self, descriptors: u64) -> Self {
+        // For listeners, timers, signals, files that are read again, scrapers, and the connection that is
+        // accepted in order to be closed.
+        const KEPT: u64 = 64;
+        let left = descriptors - KEPT.min(descriptors / 2);
+        self.connections = self
+            .connections
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        self
+    }
+
+    /// Keeps sums of a duration and a point in time within the range of a clock.
+    pub(crate) fn clamped(mut self) -> Self {
         for duration in [
             &mut self.silence,
             &mut self.handshake,
@@ -93,141 +121,20 @@ impl Limits {
         }
         self
     }
-}
 
-/// What is held at the moment: by everybody, or by one address.
-#[derive(Debug, Default)]
-struct Held {
-    connections: AtomicUsize,
-    calls: AtomicUsize,
-}
-
-/// Connections that an address is given even when the server is nearly full.
-const FEW: usize = 8;
-
-/// Takes one of `counter` if fewer than `limit` are taken.
-fn take(counter: &AtomicUsize, limit: usize) -> bool {
-    // Counting first and taking back keeps it to one atomic step in the ordinary case.
-    if counter.fetch_add(1, Ordering::Relaxed) < limit {
-        return true;
-    }
-    counter.fetch_sub(1, Ordering::Relaxed);
-    false
-}
-
-/// Hands out the permits of one server.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    limits: Limits,
-    all: Held,
-    addresses: Mutex<HashMap<IpAddr, Arc<Held>>>,
-}
-
-/// Why a connection was refused a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// The server has no more.
-    Server,
-    /// The address has no more.
-    Address,
-}
-
-impl Gate {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits: limits.clamped(),
-            all: Held::default(),
-            addresses: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Connections open now.
-    pub(crate) fn connections(&self) -> usize {
-        self.all.connections.load(Ordering::Relaxed)
-    }
-
-    /// Lets one connection in; `address` is absent for Unix sockets.
-    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, Full> {
-        if !take(&self.all.connections, self.limits.connections) {
-            return Err(Full::Server);
-        }
-        let all = self.limits.connections;
-        let nearly_full = self.connections() > all - all / 4;
-        let share = match self.limits.connections_per_address {
-            share if nearly_full => share.min(FEW),
-            share => share,
-        };
-        let mut full = false;
-        let address = address.map(|address| {
-            // Counted under the lock, so that the entry is not removed meanwhile.
-            let mut table = self.table();
-            let held = table.entry(address).or_default();
-            let before = held.connections.fetch_add(1, Ordering::Relaxed);
-            full = before >= share;
-            (address, Arc::clone(held))
-        });
-        // From here on the permit's drop gives back what was taken.
-        let permit = Permit {
-            gate: Arc::clone(self),
-            address,
-        };
-        if full { Err(Full::Address) } else { Ok(permit) }
-    }
-
-    fn table(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Arc<Held>>> {
-        // Nothing that can panic runs under the lock; a poisoned table would still be a good one.
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to one connection, given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    gate: Arc<Gate>,
-    address: Option<(IpAddr, Arc<Held>)>,
-}
-
-impl Permit {
-    /// Takes the right to let one call wait; [`Permit::end_call`] gives it back.
-    pub(crate) fn begin_call(&self) -> bool {
-        let limits = &self.gate.limits;
-        if !take(&self.gate.all.calls, limits.calls) {
-            return false;
-        }
-        match &self.address {
-            Some((_, held)) if !take(&held.calls, limits.calls_per_address) => {
-                self.gate.all.calls.fetch_sub(1, Ordering::Relaxed);
-                false
-            }
-            _ => true,
-        }
-    }
-
-    /// Gives back what [`Permit::begin_call`] took.
-    pub(crate) fn end_call(&self) {
-        self.gate.all.calls.fetch_sub(1, Ordering::Relaxed);
-        if let Some((_, held)) = &self.address {
-            held.calls.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.gate.all.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some((address, held)) = &self.address {
-            // Under the lock, so that nobody is handed an entry that is just being removed.
-            let mut table = self.gate.table();
-            if held.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
-                table.remove(address);
-            }
-        }
+    /// The limiter that enforces the numbers.
+    pub(crate) fn limiter(&self) -> Limiter {
+        let quota = |total, per_address| Quota { total, per_address };
+        Limiter::of_connections(quota(self.connections, self.connections_per_address))
+            .with(Resource::Call, quota(self.calls, self.calls_per_address))
+            .with(
+                Resource::Watch,
+                quota(self.watches, self.watches_per_address),
+            )
+            .with(
+                Resource::Reflection,
+                quota(self.reflections, self.reflections_per_address),
+            )
     }
 }
 
@@ -235,59 +142,18 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
-    const A: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
-    const B: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
-
-    fn gate() -> Arc<Gate> {
-        Arc::new(Gate::new(Limits {
-            connections: 4,
-            connections_per_address: 2,
-            calls: 3,
-            calls_per_address: 2,
-            ..Limits::default()
-        }))
-    }
-
     #[test]
-    fn connections_are_limited_for_an_address_and_for_all() {
-        let gate = gate();
-        let mut held = vec![gate.admit(A).unwrap(), gate.admit(A).unwrap()];
-        assert_eq!(gate.admit(A).unwrap_err(), Full::Address);
-        held.push(gate.admit(B).unwrap());
-        held.push(gate.admit(None).unwrap());
-        assert_eq!(gate.admit(None).unwrap_err(), Full::Server);
-        assert_eq!(gate.connections(), 4);
-
-        held.remove(0);
-        assert_eq!(gate.table().len(), 2);
-        held.push(gate.admit(A).unwrap());
-        held.clear();
-        assert_eq!(gate.connections(), 0);
-        assert!(gate.table().is_empty(), "an address was not forgotten");
-    }
-
-    #[test]
-    fn the_last_quarter_is_for_addresses_that_hold_few() {
-        let gate = Arc::new(Gate::new(Limits {
-            connections: 100,
-            connections_per_address: 100,
-            ..Limits::default()
-        }));
-        let held: Vec<Permit> = std::iter::from_fn(|| gate.admit(A).ok()).collect();
-        assert_eq!(held.len(), 75);
-        let few: Vec<Permit> = std::iter::from_fn(|| gate.admit(B).ok()).collect();
-        assert_eq!(few.len(), FEW);
-    }
-
-    #[test]
-    fn calls_are_limited_for_an_address_and_for_all() {
-        let gate = gate();
-        let (a, b) = (gate.admit(A).unwrap(), gate.admit(B).unwrap());
-        assert!(a.begin_call() && a.begin_call());
-        assert!(!a.begin_call(), "one address took more than its share");
-        assert!(b.begin_call());
-        assert!(!b.begin_call(), "more were let in than the server gives");
-        a.end_call();
-        assert!(b.begin_call());
+    fn connections_leave_descriptors_for_everything_else() {
+        for (descriptors, connections) in [
+            (u64::MAX, 10_000),
+            (20_000, 10_000),
+            (1_024, 960),
+            (256, 192),
+            (64, 32),
+            (1, 1),
+        ] {
+            let limits = Limits::default().within(descriptors);
+            assert_eq!(limits.connections, connections, "{descriptors}");
+        }
     }
 }

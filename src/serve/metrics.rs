@@ -15,6 +15,8 @@ use std::{
 
 use tonic::Code;
 
+use crate::serve::limiter::Resource;
+
 /// Defines an enum together with the list of its values, which index arrays of counters.
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:expr,)+ }) => {
@@ -105,12 +107,13 @@ impl Method {
             .unwrap_or(Self::Unknown)
     }
 
-    /// Whether a call may stay open for as long as its caller likes.
-    pub(crate) fn is_stream(self) -> bool {
-        matches!(
-            self,
-            Self::HealthWatch | Self::Reflection | Self::ReflectionAlpha
-        )
+    /// What a call of this method takes once it has to wait.
+    pub(crate) fn resource(self) -> Resource {
+        match self {
+            Self::GetProfile | Self::HealthCheck | Self::Unknown => Resource::Call,
+            Self::HealthWatch => Resource::Watch,
+            Self::Reflection | Self::ReflectionAlpha => Resource::Reflection,
+        }
     }
 
     /// The labels under which gRPC's dashboards look for it.

@@ -35,13 +35,15 @@ use tonic_health::ServingStatus;
 use crate::serve::{
     detect::{Opening, Verdict},
     io::{Io, Transport},
-    limits::{Full, Gate, Limits, Permit},
+    limiter::{LimitReached, Limiter, Permit},
+    limits::Limits,
     listen::Listener,
     metrics::{Metrics, Refusal},
     source::Source,
 };
 
 mod accept;
+mod bounded;
 mod bounded_io;
 mod call;
 pub mod detect;
@@ -49,6 +51,7 @@ mod frame_counter;
 mod grpc;
 pub(crate) mod http;
 mod io;
+pub(crate) mod limiter;
 pub mod limits;
 pub mod listen;
 pub mod manager;
@@ -57,6 +60,7 @@ pub mod profile_file;
 mod raw;
 pub mod reload;
 mod scrape;
+mod slot;
 pub mod source;
 
 /// What a server does.
@@ -240,7 +244,7 @@ pub struct Server {
 /// What all connections of a server share.
 pub(crate) struct Shared {
     config: Config,
-    gate: Arc<Gate>,
+    limiter: Arc<Limiter>,
     metrics: Metrics,
     services: grpc::Services,
     phase: watch::Sender<Phase>,
@@ -259,6 +263,7 @@ pub(crate) struct Visit {
 impl Server {
     /// A server that is ready to be given connections.
     pub async fn new(mut config: Config) -> Self {
+        config.limits = config.limits.clamped();
         for net in &mut config.allow {
             *net = canonical(*net);
         }
@@ -266,7 +271,7 @@ impl Server {
         services.report(ServingStatus::Serving).await;
         Self {
             shared: Arc::new(Shared {
-                gate: Arc::new(Gate::new(config.limits.clone())),
+                limiter: Arc::new(config.limits.limiter()),
                 metrics: Metrics::new(Arc::clone(&config.log_lines_dropped)),
                 config,
                 services,
@@ -291,7 +296,9 @@ impl Server {
     /// The counters in the Prometheus text format.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.shared.metrics.render(self.shared.gate.connections())
+        self.shared
+            .metrics
+            .render(self.shared.limiter.connections())
     }
 
     /// Begins the shutdown: health says NOT_SERVING. Whoever accepts connections should stop now.
@@ -305,7 +312,7 @@ impl Server {
     pub async fn drain(&self, cut: impl Future<Output = ()>) -> End {
         let Shared {
             phase,
-            gate,
+            limiter,
             config,
             ..
         } = &*self.shared;
@@ -317,7 +324,7 @@ impl Server {
             () = tokio::time::sleep(config.drain_timeout) => {}
             () = cut => {}
         }
-        let open = gate.connections();
+        let open = limiter.connections();
         phase.send_replace(Phase::Cut);
         phase.closed().await;
         End::Cut(open)
@@ -351,12 +358,12 @@ impl Shared {
         {
             return self.metrics.refusal(Refusal::Address);
         }
-        let permit = match self.gate.admit(peer) {
+        let permit = match self.limiter.admit(peer) {
             Ok(permit) => permit,
-            Err(full) => {
-                return self.metrics.refusal(match full {
-                    Full::Server => Refusal::Connections,
-                    Full::Address => Refusal::ConnectionsPerAddress,
+            Err(reached) => {
+                return self.metrics.refusal(match reached {
+                    LimitReached::Total => Refusal::Connections,
+                    LimitReached::Address => Refusal::ConnectionsPerAddress,
                 });
             }
         };
@@ -421,7 +428,7 @@ impl Visit {
             ..
         } = &self.server.config;
         let plaintext = *plaintext || tls.is_none();
-        let limits = self.server.gate.limits();
+        let limits = &self.server.config.limits;
         let deadline = Instant::now() + limits.handshake;
         let silence = (accept.raw && plaintext).then(|| Instant::now() + limits.silence);
 

@@ -28,7 +28,7 @@ pub(crate) async fn serve(mut io: Io, visit: Arc<Visit>) {
         Ok::<_, io::Error>(())
     };
     // A peer that neither reads nor closes is given up.
-    let _ = tokio::time::timeout(visit.server.gate.limits().handshake, send).await;
+    let _ = tokio::time::timeout(visit.server.config.limits.handshake, send).await;
 }
 
 /// Reads until the peer closes or its protocol is clear. One that sends a request after all was not silent: its

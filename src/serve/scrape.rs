@@ -7,24 +7,31 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
 
-use crate::serve::{Server, accept, io::Io, listen::Listener};
+use crate::serve::{
+    Server, accept,
+    io::Io,
+    limiter::{Limiter, Quota},
+    listen::Listener,
+};
 
-/// A scraper needs one connection.
-const CONNECTIONS: usize = 16;
+/// A scraper needs one connection. Those that send nothing are few enough to leave descriptors for callers.
+const CONNECTIONS: Quota = Quota {
+    total: 32,
+    per_address: 20,
+};
 
 /// How long a scraper may take to send its request and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves `GET /metrics` until dropped.
 pub(crate) async fn serve(server: Server, listener: Listener) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let limiter = Arc::new(Limiter::of_connections(CONNECTIONS));
     let mut connections = tokio::task::JoinSet::new();
     let mut pause = accept::Pause::default();
     loop {
-        let transport = match listener.accept().await {
-            Ok((transport, _)) => transport,
+        let (transport, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 pause.after(&error).await;
                 continue;
@@ -32,7 +39,8 @@ pub(crate) async fn serve(server: Server, listener: Listener) {
         };
         pause.reset();
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else {
+        let peer = peer.map(|peer| peer.ip().to_canonical());
+        let Ok(permit) = limiter.admit(peer) else {
             continue;
         };
         let server = server.clone();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -61,10 +61,15 @@ pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
 
 /// The headers of a valid call, and those to add.
 pub(crate) fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
+    headers_of("/lab.Profile/GetProfile", more)
+}
+
+/// The headers of a call of any method.
+pub(crate) fn headers_of(path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let mut headers = vec![
         (":method", "POST"),
         (":scheme", "http"),
-        (":path", "/lab.Profile/GetProfile"),
+        (":path", path),
         (":authority", "127.0.0.1"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
@@ -112,20 +117,37 @@ impl Raw {
         Self { stream }
     }
 
+    /// Connects from a loopback address of the caller's choice.
+    pub(crate) async fn connect_from(source: &str, to: SocketAddr) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
+        let stream = socket.connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
+    }
+
     /// Connects, sends the preface with these settings, and acknowledges those of the server.
     pub(crate) async fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut raw = Self::connect(address).await;
+        assert!(raw.handshake(settings).await, "closed by the server");
+        raw
+    }
+
+    /// Sends the preface with these settings, and waits for the server's; false where it closes instead.
+    pub(crate) async fn handshake(&mut self, settings: &[(u16, u32)]) -> bool {
         let mut payload = Vec::new();
         for (id, value) in settings {
             payload.extend(id.to_be_bytes());
             payload.extend(value.to_be_bytes());
         }
-        raw.send(&[PREFACE, &frame(SETTINGS, 0, 0, &payload)].concat())
+        self.send(&[PREFACE, &frame(SETTINGS, 0, 0, &payload)].concat())
             .await;
-        raw.until(|frame| frame.kind == SETTINGS && frame.flags & ACK == 0)
-            .await;
-        raw.send(&frame(SETTINGS, ACK, 0, &[])).await;
-        raw
+        let answered = self
+            .until(|frame| frame.kind == SETTINGS && frame.flags & ACK == 0)
+            .await
+            .is_some();
+        self.send(&frame(SETTINGS, ACK, 0, &[])).await;
+        answered
     }
 
     /// Sends bytes. An error is ignored, since reading shows whether the peer has closed.

@@ -132,9 +132,9 @@ impl Process {
         self.memory("VmHWM:")
     }
 
-    fn memory(&self, key: &str) -> f64 {
+    fn memory(&self, field: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         kib.and_then(|kib| kib.parse::<f64>().ok())
             .unwrap_or_default()

@@ -9,3 +9,5 @@ mod guards;
 mod http;
 mod operations;
 mod others;
+mod shares;
+mod streams;
