@@ -15,15 +15,14 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ring::{hmac, rand::SystemRandom};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     profile::Id,
-    serve::listen::host_name,
+    serve::{
+        limiter::{Limiter, Quota},
+        listen::host_name,
+    },
     similarity,
     survey::{self, hosts::Hosts},
 };
@@ -44,6 +43,8 @@ pub struct Config {
     pub anonymous: bool,
     /// Most browsers served at the same time; further ones are told to come back later.
     pub browsers: usize,
+    /// The same from one address; the last quarter of all is for addresses that hold few.
+    pub browsers_per_address: usize,
     /// How long a browser may take no byte, or send no request, before it is cut off.
     pub patience: Duration,
 }
@@ -60,6 +61,8 @@ impl Config {
             every: Duration::from_secs(2),
             anonymous: false,
             browsers: 256,
+            // A class behind one address translator.
+            browsers_per_address: 128,
             patience: Duration::from_secs(20),
         }
     }
@@ -98,8 +101,13 @@ pub async fn run(
         host_name: host_name(),
         patience: board.config.patience,
     };
-    let free = Arc::new(Semaphore::new(board.config.browsers));
-    let mut browsers = JoinSet::new();
+    let limiter = |quota| Arc::new(Limiter::of_connections(quota));
+    let browsers = limiter(Quota {
+        total: board.config.browsers,
+        per_address: board.config.browsers_per_address,
+    });
+    let rejections = limiter(REJECTIONS);
+    let mut connections = JoinSet::new();
     let mut rounds = pin!(rounds::rounds(&board, &snapshots));
     let mut shutdown = pin!(shutdown);
     loop {
@@ -107,20 +115,31 @@ pub async fn run(
             biased;
             () = &mut shutdown => return Ok(()),
             never = &mut rounds => match never {},
-            Some(_) = browsers.join_next() => {}
-            stream = web::accept(&listener) => match Arc::clone(&free).try_acquire_owned() {
-                Ok(permit) => {
+            Some(_) = connections.join_next() => {}
+            (stream, peer) = web::accept(&listener) => {
+                let address = Some(peer.ip().to_canonical());
+                if let Ok(permit) = browsers.admit(address) {
                     let web = web.clone();
-                    browsers.spawn(async move {
+                    connections.spawn(async move {
                         web.serve(stream).await;
                         drop(permit);
                     });
+                } else if let Ok(permit) = rejections.admit(address) {
+                    connections.spawn(async move {
+                        web::reject(stream).await;
+                        drop(permit);
+                    });
                 }
-                Err(_) => web::turn_away(&stream),
-            },
+            }
         }
     }
 }
+
+/// Browsers that are told at the same time that they are too many. More are closed without a word.
+const REJECTIONS: Quota = Quota {
+    total: 64,
+    per_address: 16,
+};
 
 /// Names that tell people apart and say nothing about them; they last as long as the board runs.
 pub(crate) struct Pseudonyms(hmac::Key);

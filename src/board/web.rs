@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -18,10 +19,10 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::watch,
-    time::{Sleep, sleep},
+    time::{Sleep, sleep, timeout},
 };
 
 use crate::{board::Snapshot, serve::http::same_site};
@@ -122,14 +123,14 @@ impl Web {
 }
 
 /// The next connection, whatever becomes of those in between.
-pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     let mut pause = Duration::from_millis(5);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without it the page is as good, and later.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             // Out of descriptors: the queue can wait, and a loop that spins helps nobody.
             Err(error) => {
@@ -141,12 +142,23 @@ pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Tells a browser in a few bytes that there are too many; whether it hears it is its own business.
-pub(crate) fn turn_away(stream: &TcpStream) {
+/// How long a rejected browser may take to send its request and to close.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Sends the refusal, and reads what the browser sends until it closes.
+///
+/// To close a socket with unread bytes resets the connection, and the browser may lose the refusal.
+pub(crate) async fn reject(mut stream: TcpStream) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
         Content-Type: text/plain\r\nContent-Length: 46\r\n\r\nToo many browsers look at this board already.\n";
-    // A fresh socket has room for this much.
-    let _ = stream.try_write(FULL);
+    const MAX_REQUEST: u64 = 64 * 1024;
+    let reject = async {
+        stream.write_all(FULL).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(MAX_REQUEST), &mut tokio::io::sink()).await
+    };
+    // A browser that does not close, or is gone already, gets no more than this.
+    let _ = timeout(REJECTION_TIMEOUT, reject).await;
 }
 
 /// What is waited for next, and whence what comes then; `None` when the board has ended.

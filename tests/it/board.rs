@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     browser::{Browser, HANG},
+    frames::Raw,
     serve::running::Running,
     support::{self, network},
 };
@@ -364,6 +365,40 @@ async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
             Ok(_) => true,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         });
+    }
+    board.stop().await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place_of_the_board() {
+    if !cfg!(target_os = "linux") {
+        return support::skip("only Linux has the whole of 127.0.0.0/8");
+    }
+    let board = Board::start(quick(hosts("127.0.0.1:1"))).await;
+    for request in ["", "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let connect = async || {
+            let mut raw = Raw::connect_from("127.0.0.2", board.address).await.unwrap();
+            raw.send(request.as_bytes()).await;
+            raw
+        };
+        let mut held = Vec::new();
+        for _ in 0..128 {
+            held.push(connect().await);
+        }
+        // A connection that is closed with its request unread is reset, and the answer may be lost.
+        for _ in 0..50 {
+            let Raw { mut stream } = Raw::connect_from("127.0.0.2", board.address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:.1000}");
+        }
+        for _ in 0..128 {
+            held.push(connect().await);
+        }
+        let page = board.get("/", "localhost", "").await;
+        assert!(page.starts_with("HTTP/1.1 200 "), "{page:.1000}");
     }
     board.stop().await;
 }
