@@ -1,13 +1,15 @@
-//! The house has no stairs that go up: each module of the library uses only those in rows below it.
+//! Dependencies point downwards: between the modules of the library, and between the files of a folder.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-/// The rows, from the top. Modules in one row do not know each other.
-const ROWS: &[&[&str]] = &[
+use crate::source::{paths, product};
+
+/// The layers, from the top. Modules of one layer do not use each other.
+const LAYERS: &[&[&str]] = &[
     &["board", "check"],
     &["report"],
     &["lab"],
@@ -17,152 +19,222 @@ const ROWS: &[&[&str]] = &[
     &["file", "pb", "untrusted"],
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
+type Files = BTreeMap<String, String>;
 
-/// The modules that a file names behind `crate::`, whether in a `use`, a group or a path.
-fn imports(source: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        text.chars()
-            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
-            .collect()
-    };
-    let mut names = Vec::new();
-    for (at, _) in source.match_indices("crate::") {
-        let rest = &source[at + "crate::".len()..];
-        match rest.strip_prefix('{') {
-            None => names.push(word(rest)),
-            Some(group) => {
-                let mut depth = 0_i32;
-                let mut start = true;
-                for (at, c) in group.char_indices() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => start = true,
-                        c if c.is_whitespace() => {}
-                        _ if start => {
-                            names.push(word(&group[at..]));
-                            start = false;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    names
-}
-
-/// Every import that does not go down.
-fn upward(files: &BTreeMap<String, String>) -> Vec<String> {
-    let row = |module: &str| ROWS.iter().position(|row| row.contains(&module));
+/// Every import between modules that does not point to a lower layer.
+fn upward(files: &Files) -> Vec<String> {
+    let layer = |module: &str| LAYERS.iter().position(|layer| layer.contains(&module));
     let mut arrows = Vec::new();
     for (path, source) in files {
         let module = path.split(['/', '.']).next().unwrap_or_default();
         if ["lib", "main", "cli"].contains(&module) {
             continue;
         }
-        let Some(from) = row(module) else {
-            arrows.push(format!("{path}: the module {module} is in no row"));
+        let Some(from) = layer(module) else {
+            arrows.push(format!("{path}: the module {module} is in no layer"));
             continue;
         };
-        if source.contains("super::super") {
-            arrows.push(format!("{path}: reaches up with super::"));
-        }
-        for name in imports(source) {
-            match row(&name) {
+        for path_used in paths(source, "crate::") {
+            let name = &path_used[0];
+            match layer(name) {
                 _ if name == module => {}
                 Some(to) if to > from => {}
                 Some(_) => arrows.push(format!("{path}: uses crate::{name}")),
-                None => arrows.push(format!("{path}: crate::{name} is in no row")),
+                None => arrows.push(format!("{path}: crate::{name} is in no layer")),
             }
         }
     }
     arrows
 }
 
-#[test]
-fn no_arrow_goes_up() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    sources(&root, &mut paths);
-    let files: BTreeMap<String, String> = paths
-        .into_iter()
-        .map(|path| {
-            let name = path
-                .strip_prefix(&root)
-                .unwrap()
-                .to_string_lossy()
-                .replace('\\', "/");
-            (name, fs::read_to_string(&path).unwrap())
-        })
+/// The children of a folder, and which of them use which. A child is a file or a folder in it; `mod` stands for
+/// what the folder's own `mod.rs` defines.
+fn uses(files: &Files, folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let inside = format!("{folder}/");
+    let child = |path: &str| -> Option<String> {
+        let name = path.strip_prefix(&inside)?;
+        Some(name.split(['/', '.']).next()?.to_owned())
+    };
+    let children: BTreeSet<String> = files.keys().filter_map(|path| child(path)).collect();
+    let crate_path: Vec<&str> = folder.split('/').collect();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, source) in files {
+        let Some(from) = child(path).filter(|from| from != "mod") else {
+            continue;
+        };
+        let targets = uses.entry(from.clone()).or_default();
+        let mut used = Vec::new();
+        for path_used in paths(source, "crate::") {
+            let (head, tail) = path_used.split_at(crate_path.len().min(path_used.len()));
+            if head == crate_path {
+                used.push(tail.first().cloned().unwrap_or_default());
+            }
+        }
+        // From a file of this very folder `super` is the folder.
+        if path
+            .strip_prefix(&inside)
+            .is_some_and(|name| !name.contains('/'))
+        {
+            used.extend(
+                paths(source, "super::")
+                    .into_iter()
+                    .map(|path| path[0].clone()),
+            );
+        }
+        for name in used {
+            let target = if children.contains(&name) {
+                name
+            } else {
+                "mod".to_owned()
+            };
+            if target != from {
+                targets.insert(target);
+            }
+        }
+    }
+    uses
+}
+
+/// Files that import from their folder's `mod.rs`, and files that depend on each other in a circle.
+fn circles(files: &Files) -> Vec<String> {
+    let folders: BTreeSet<&str> = files
+        .keys()
+        .filter_map(|path| path.strip_suffix("/mod.rs"))
         .collect();
+    let mut found = Vec::new();
+    for folder in folders {
+        let mut uses = uses(files, folder);
+        for (from, targets) in &mut uses {
+            if targets.remove("mod") {
+                found.push(format!("{folder}/{from} imports from {folder}/mod.rs"));
+            }
+        }
+        // What depends on nothing that is left is in order; what remains is in a circle, or above one.
+        while let Some(free) = uses.iter().find(|(_, targets)| targets.is_empty()) {
+            let free = free.0.clone();
+            uses.remove(&free);
+            uses.values_mut()
+                .for_each(|targets| _ = targets.remove(&free));
+        }
+        if !uses.is_empty() {
+            found.push(format!("{folder}: in a circle or above one: {uses:?}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_use_only_lower_layers() {
+    let files = product();
     assert!(files.len() > 20, "the sources were not found");
     assert_eq!(upward(&files), Vec::<String>::new());
 }
 
-/// The drawing in the README names every room of the library, in the order of the rows.
 #[test]
-fn the_drawing_is_the_house() {
+fn files_of_a_folder_do_not_import_its_mod_rs_nor_each_other_in_a_circle() {
+    assert_eq!(circles(&product()), Vec::<String>::new());
+}
+
+/// The drawing in the README names every module of the library, in the order of the layers.
+#[test]
+fn the_drawing_in_the_readme_shows_the_layers() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
-    let drawing = readme
-        .split("```text architecture\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
+    let drawing = readme.split("```text architecture\n").nth(1).unwrap();
+    let drawing = drawing.split("```").next().unwrap();
     let drawn: Vec<_> = drawing
         .lines()
         .map(|line| line.split(' ').next().unwrap())
         .collect();
     let (above, drawn) = drawn.split_at(2);
     assert_eq!(above, ["main", "cli"]);
-    let row = |name: &str| ROWS.iter().position(|row| row.contains(&name));
-    assert!(drawn.is_sorted_by_key(|name| row(name)), "{drawn:?}");
+    let layer = |name: &str| LAYERS.iter().position(|layer| layer.contains(&name));
+    assert!(drawn.is_sorted_by_key(|name| layer(name)), "{drawn:?}");
     let mut drawn = drawn.to_vec();
     drawn.sort_unstable();
-    let mut rooms: Vec<_> = ROWS.iter().flat_map(|row| row.iter().copied()).collect();
-    rooms.sort_unstable();
-    assert_eq!(drawn, rooms);
+    let mut modules: Vec<_> = LAYERS
+        .iter()
+        .flat_map(|layer| layer.iter().copied())
+        .collect();
+    modules.sort_unstable();
+    assert_eq!(drawn, modules);
+}
+
+fn sample(files: &[(&str, &str)]) -> Files {
+    let owned = files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+    owned.collect()
 }
 
 #[test]
-fn an_arrow_that_goes_up_is_seen() {
-    let file =
-        |path: &str, source: &str| upward(&BTreeMap::from([(path.to_owned(), source.to_owned())]));
-    assert_eq!(
-        file("profile.rs", "use crate::pb::X;"),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        file("pb.rs", "use crate::profile::X;"),
-        ["pb.rs: uses crate::profile"]
-    );
-    assert_eq!(
-        file(
-            "survey/call.rs",
-            "use crate::{\n    profile::{self, Profile},\n    serve::run,\n};"
+fn an_upward_import_is_found() {
+    for (path, source, expected) in [
+        ("profile.rs", "use crate::pb::X;", None),
+        (
+            "pb.rs",
+            "use crate::profile::X;",
+            Some("pb.rs: uses crate::profile"),
         ),
-        ["survey/call.rs: uses crate::serve"]
-    );
+        (
+            "survey/call.rs",
+            "use crate::{\n    profile::{self, Profile},\n    serve::run,\n};",
+            Some("survey/call.rs: uses crate::serve"),
+        ),
+        (
+            "tls.rs",
+            "fn f() { crate::report::x() }",
+            Some("tls.rs: uses crate::report"),
+        ),
+        (
+            "attic.rs",
+            "",
+            Some("attic.rs: the module attic is in no layer"),
+        ),
+    ] {
+        let found = upward(&sample(&[(path, source)]));
+        assert_eq!(
+            found,
+            expected.map(str::to_owned).into_iter().collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn an_import_from_mod_rs_and_a_circle_are_found() {
+    let files = |a: &str, b: &str| {
+        sample(&[
+            ("serve/mod.rs", "mod a; mod b; pub struct C;"),
+            ("serve/a.rs", a),
+            ("serve/b.rs", b),
+        ])
+    };
+    assert!(circles(&files("use crate::serve::b::X;", "")).is_empty());
+    for source in [
+        "use crate::serve::C;",
+        "use crate::serve::{C, b};",
+        "use super::C;",
+    ] {
+        assert_eq!(
+            circles(&files(source, "")),
+            ["serve/a imports from serve/mod.rs"]
+        );
+    }
     assert_eq!(
-        file("tls.rs", "fn f() { crate::report::x() }"),
-        ["tls.rs: uses crate::report"]
+        circles(&files("use crate::serve::b;", "use crate::serve::a::X;")).len(),
+        1
     );
+    let nested = sample(&[
+        ("survey/mod.rs", ""),
+        ("survey/outcome.rs", ""),
+        ("survey/hosts/mod.rs", ""),
+        (
+            "survey/hosts/fold.rs",
+            "use crate::survey::{hosts::Hosts, outcome::Outcome};",
+        ),
+    ]);
     assert_eq!(
-        file("attic.rs", ""),
-        ["attic.rs: the module attic is in no row"]
+        circles(&nested),
+        ["survey/hosts/fold imports from survey/hosts/mod.rs"]
     );
 }
