@@ -22,6 +22,7 @@ pub mod board;
 pub mod check;
 mod file;
 pub mod lab;
+mod named;
 pub mod pb;
 pub mod profile;
 pub mod report;

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{pb::GetProfileResponse, untrusted::Untrusted};
+use crate::{named::named, pb::GetProfileResponse, untrusted::Untrusted};
 
 /// Ticks in one centimetre or one kilogram.
 pub const TICKS: u16 = 10;
@@ -262,52 +262,26 @@ measure! {
     }
 }
 
-/// A clothing size. Sizes are steps on one scale: XXL and L are two steps apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are the sizes")]
-pub enum Size {
-    Xxs = 1,
-    Xs,
-    S,
-    M,
-    L,
-    Xl,
-    Xxl,
-    Xxxl,
+named! {
+    /// A clothing size. Sizes are steps on one scale: XXL and L are two steps apart.
+    #[expect(missing_docs, reason = "the names are the sizes")]
+    pub enum Size {
+        Xxs = 1 => "XXS",
+        Xs = 2 => "XS",
+        S = 3 => "S",
+        M = 4 => "M",
+        L = 5 => "L",
+        Xl = 6 => "XL",
+        Xxl = 7 => "XXL",
+        Xxxl = 8 => "XXXL",
+    }
 }
 
 impl Size {
-    /// Every size, from the smallest.
-    pub const ALL: [Self; 8] = [
-        Self::Xxs,
-        Self::Xs,
-        Self::S,
-        Self::M,
-        Self::L,
-        Self::Xl,
-        Self::Xxl,
-        Self::Xxxl,
-    ];
-
     /// The step on the scale, 1 (XXS) to 8 (XXXL), which is also the number on the wire.
     #[must_use]
     pub fn step(self) -> u8 {
         self as u8
-    }
-
-    /// The one canonical name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Xxs => "XXS",
-            Self::Xs => "XS",
-            Self::S => "S",
-            Self::M => "M",
-            Self::L => "L",
-            Self::Xl => "XL",
-            Self::Xxl => "XXL",
-            Self::Xxxl => "XXXL",
-        }
     }
 }
 
@@ -328,18 +302,6 @@ impl FromStr for Size {
             .find(|(name, _)| name.eq_ignore_ascii_case(text.trim()))
             .map(|(_, size)| size)
             .ok_or_else(|| Error::Size(Untrusted::new(text)))
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl Serialize for Size {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 

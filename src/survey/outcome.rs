@@ -3,11 +3,12 @@
 //! These types are made by the survey and read by every report. They say what was observed; the hint says what
 //! that usually means and what to do, and is worded so that it is true in every case it is shown for.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
+    named::named,
     profile::{self, Profile},
     untrusted::Untrusted,
 };
@@ -51,48 +52,41 @@ pub struct Phases {
     pub call: Option<Duration>,
 }
 
-/// In which language an answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// A gRPC response.
-    Grpc,
-    /// One bare JSON object, as the original exercise's servers send.
-    Raw,
-}
-
-impl Dialect {
-    /// Its name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc",
-            Self::Raw => "raw",
-        }
+named! {
+    /// In which protocol an answer came.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Dialect {
+        /// A gRPC response.
+        Grpc => "grpc",
+        /// One bare JSON object, as the original exercise's servers send.
+        Raw => "raw",
     }
 }
 
-/// What an attempt was waiting for when its time was up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the stages")]
-pub enum Stage {
-    Connect,
-    Tls,
-    Headers,
-    Body,
+named! {
+    /// What an attempt was waiting for when its time was up.
+    #[expect(missing_docs, reason = "the names are the stages")]
+    pub enum Stage {
+        Connect => "connect",
+        Tls => "tls",
+        Headers => "headers",
+        Body => "body",
+    }
 }
 
-/// What a peer speaks that is not gRPC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
-    /// HTTP/1, by its status line.
-    Http1,
-    /// TLS, by an alert or handshake record, where plaintext was asked.
-    Tls,
-    /// Printable text, such as a banner.
-    Text,
-    /// Bytes that are none of these, or HTTP/2 that is not gRPC.
-    Other,
+named! {
+    /// What a peer speaks that is not gRPC.
+    pub enum Speaks {
+        /// HTTP/1, by its status line.
+        Http1 => "http1",
+        /// TLS, by an alert or handshake record, where plaintext was asked.
+        Tls => "tls",
+        /// Printable text, such as a banner.
+        Text => "text",
+        /// Bytes that are none of these, or HTTP/2 that is not gRPC.
+        Other => "other",
+    }
 }
 
 /// Why an answer is no profile.
@@ -290,28 +284,6 @@ impl Outcome {
             Self::Cancelled => "the run ended before this endpoint had answered",
         };
         Some(Cow::Borrowed(hint))
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Headers => "headers",
-            Self::Body => "body",
-        })
-    }
-}
-
-impl fmt::Display for Speaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http1 => "http1",
-            Self::Tls => "tls",
-            Self::Text => "text",
-            Self::Other => "other",
-        })
     }
 }
 

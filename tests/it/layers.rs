@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["serve", "survey", "similarity"],
     &["tls"],
     &["profile"],
-    &["file", "pb", "untrusted"],
+    &["file", "named", "pb", "untrusted"],
 ];
 
 type Files = BTreeMap<String, String>;

@@ -12,55 +12,33 @@ mod mahalanobis;
 
 use std::{fmt, str::FromStr};
 
-use serde::Serialize;
-
 pub use crate::similarity::metric::{
     distance::{Distance, Point, point},
     euclidean::Euclidean,
     gower::Gower,
     mahalanobis::Mahalanobis,
 };
-use crate::untrusted::Untrusted;
+use crate::{named::named, untrusted::Untrusted};
 
-/// Which distance two people are compared by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// The body distance: Gower's coefficient with fixed ranges, exact in integers.
-    ///
-    /// 7 a centimetre, 5 a kilogram and 60 a size step, each term at most 420. The distance between two people
-    /// does not depend on others.
-    #[default]
-    Gower,
-    /// Euclidean distance after dividing each field by its standard deviation (z-scores).
-    ///
-    /// The deviations are those of the people ranked: one typing error, or a few absent machines, changes all
-    /// distances.
-    Euclidean,
-    /// Mahalanobis distance: Euclidean after removing the correlation of the fields as well.
-    ///
-    /// As with [`Metric::Euclidean`], each distance depends on all people.
-    Mahalanobis,
-}
-
-impl Metric {
-    /// Every metric.
-    pub const ALL: [Self; 3] = [Self::Gower, Self::Euclidean, Self::Mahalanobis];
-
-    /// The metric's name on the command line and in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gower => "gower",
-            Self::Euclidean => "euclidean",
-            Self::Mahalanobis => "mahalanobis",
-        }
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// Which distance two people are compared by.
+    #[derive(Default)]
+    pub enum Metric {
+        /// The body distance: Gower's coefficient with fixed ranges, exact in integers.
+        ///
+        /// 7 a centimetre, 5 a kilogram and 60 a size step, each term at most 420. The distance between two people
+        /// does not depend on others.
+        #[default]
+        Gower => "gower",
+        /// Euclidean distance after dividing each field by its standard deviation (z-scores).
+        ///
+        /// The deviations are those of the people ranked: one typing error, or a few absent machines, changes all
+        /// distances.
+        Euclidean => "euclidean",
+        /// Mahalanobis distance: Euclidean after removing the correlation of the fields as well.
+        ///
+        /// As with [`Metric::Euclidean`], each distance depends on all people.
+        Mahalanobis => "mahalanobis",
     }
 }
 
