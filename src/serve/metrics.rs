@@ -15,96 +15,74 @@ use std::{
 
 use tonic::Code;
 
-use crate::serve::limiter::Resource;
+use crate::{named::named, serve::limiter::Resource};
 
-/// Defines an enum together with the list of its values, which index arrays of counters.
-macro_rules! labels {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:expr,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
-            const COUNT: usize = Self::ALL.len();
-
-            fn label(self) -> &'static str {
-                match self { $(Self::$variant => $label),+ }
-            }
-        }
-    };
-}
-
-labels! {
+named! {
     /// A dialect that a connection turned out to speak.
-    Dialect {
-        Grpc = "grpc",
-        Http = "http",
-        Raw = "raw",
+    pub(crate) enum Dialect {
+        Grpc => "grpc",
+        Http => "http",
+        Raw => "raw",
     }
 }
 
-labels! {
+named! {
     /// Why a connection was closed without an answer, or a request refused.
-    Refusal {
+    pub(crate) enum Refusal {
         /// `--allow` does not have the address.
-        Address = "address",
+        Address => "address",
         /// Too many connections in all.
-        Connections = "connections",
+        Connections => "connections",
         /// Too many connections from one address.
-        ConnectionsPerAddress = "connections_per_address",
+        ConnectionsPerAddress => "connections_per_address",
         /// The peer left before it said anything whole.
-        Closed = "closed",
+        Closed => "closed",
         /// The first bytes are no dialect's.
-        Stranger = "stranger",
+        Stranger => "stranger",
         /// Nothing, or half a preface, until the deadline.
-        Timeout = "timeout",
+        Timeout => "timeout",
         /// A dialect that `--accept` leaves out.
-        Dialect = "dialect",
+        Dialect => "dialect",
         /// Plaintext where only TLS is served.
-        Plaintext = "plaintext",
+        Plaintext => "plaintext",
         /// TLS where there is no certificate.
-        NoCertificate = "no_certificate",
+        NoCertificate => "no_certificate",
         /// The TLS handshake failed.
-        Tls = "tls",
+        Tls => "tls",
         /// An HTTP request for another host, or from another site.
-        CrossSite = "cross_site",
+        CrossSite => "cross_site",
         /// A call too many.
-        Overload = "overload",
+        Overload => "overload",
     }
 }
 
-labels! {
+named! {
     /// Why the server ended a connection that was served.
-    Cut {
-        Idle = "idle",
-        Age = "age",
-        Drain = "drain",
+    pub(crate) enum Cut {
+        Idle => "idle",
+        Age => "age",
+        Drain => "drain",
         /// More control frames, resets or provoked errors than any client needs (GOAWAY ENHANCE_YOUR_CALM).
-        EnhanceYourCalm = "enhance_your_calm",
+        EnhanceYourCalm => "enhance_your_calm",
     }
 }
 
-labels! {
+named! {
     /// The methods served. `Unknown` stands for every other path, whatever it says.
-    Method {
-        GetProfile = "/lab.Profile/GetProfile",
-        HealthCheck = "/grpc.health.v1.Health/Check",
-        HealthWatch = "/grpc.health.v1.Health/Watch",
-        Reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        ReflectionAlpha = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-        Unknown = "/unknown/unknown",
+    pub(crate) enum Method {
+        GetProfile => "/lab.Profile/GetProfile",
+        HealthCheck => "/grpc.health.v1.Health/Check",
+        HealthWatch => "/grpc.health.v1.Health/Watch",
+        Reflection => "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        ReflectionAlpha => "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        Unknown => "/unknown/unknown",
     }
 }
 
 impl Method {
     /// The method with this path.
     pub(crate) fn of(path: &str) -> Self {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|method| method.label() == path)
-            .unwrap_or(Self::Unknown)
+        Self::from_name(path).unwrap_or(Self::Unknown)
     }
 
     /// What a call of this method takes once it has to wait.
@@ -123,7 +101,7 @@ impl Method {
             Self::HealthWatch => "server_stream",
             Self::Reflection | Self::ReflectionAlpha => "bidi_stream",
         };
-        let (service, method) = self.label()[1..].split_once('/').unwrap_or_default();
+        let (service, method) = self.name()[1..].split_once('/').unwrap_or_default();
         format!("grpc_type=\"{kind}\",grpc_service=\"{service}\",grpc_method=\"{method}\"")
     }
 }
@@ -321,7 +299,7 @@ impl Metrics {
                 .iter()
                 .flat_map(|dialect| {
                     [false, true].map(|tls| {
-                        let series = format!("{{dialect=\"{}\",tls=\"{tls}\"}}", dialect.label());
+                        let series = format!("{{dialect=\"{}\",tls=\"{tls}\"}}", dialect.name());
                         let counter = &self.connections[*dialect as usize][usize::from(tls)];
                         (series, count(counter))
                     })
@@ -340,7 +318,7 @@ impl Metrics {
             "Connections and requests turned away, by reason.",
             labelled(
                 "reason",
-                Refusal::ALL.iter().map(|r| r.label()),
+                Refusal::ALL.iter().map(|r| r.name()),
                 &self.refusals,
             ),
         );
@@ -348,7 +326,7 @@ impl Metrics {
             "labrpc_connections_ended_total",
             "counter",
             "Connections that the server told to leave, by reason.",
-            labelled("reason", Cut::ALL.iter().map(|c| c.label()), &self.cuts),
+            labelled("reason", Cut::ALL.iter().map(|c| c.name()), &self.cuts),
         );
         family(
             "labrpc_late_requests_total",
