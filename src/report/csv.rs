@@ -6,11 +6,11 @@
 use std::io::{self, Write};
 
 use crate::report::{
-    Origin, Report,
     document::{
         EndpointLine, LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person,
         twins,
     },
+    model::{Origin, Report},
 };
 
 /// Writes `report` to `out`.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     profile::{Height, Id, Profile, Size, Weight},
-    report::{Origin, Report, Summary, Survey},
+    report::model::{Origin, Report, Summary, Survey},
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
 use crate::{
-    report::Survey,
+    report::model::Survey,
     survey::{
         hosts::fold,
         outcome::{Answer, Outcome},

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::report::{
-    Report,
     document::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
+    model::Report,
 };
 
 #[derive(Serialize)]

@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::report::{
-    Report,
     document::{
         Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person, twins,
     },
+    model::Report,
 };
 
 /// A line whose object would not say by itself what it is.

@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     report::{
-        Survey,
         document::{self, EndpointLine, VERSION},
+        model::Survey,
     },
     survey::{
         hosts::{self, Hosts},

@@ -11,8 +11,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::{
     profile::Profile,
     report::{
-        Origin, Report, Summary, Survey,
         failures::{Failure, Reason, failures},
+        model::{Origin, Report, Summary, Survey},
         words::{self, number, plural},
     },
     similarity::{Like, Pair, Terms},

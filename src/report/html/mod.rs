@@ -22,13 +22,13 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crate::{
     profile::{Id, Profile},
     report::{
-        Origin, Report, Summary, Survey,
         failures::{Reason, failures},
         html::{
             pairs::{Likeness, Twins},
             plot::Plot,
             seats::{Kind, Seats, state},
         },
+        model::{Origin, Report, Summary, Survey},
         words::number,
     },
     similarity::{FIELDS, Metric, Weights},

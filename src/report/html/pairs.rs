@@ -3,8 +3,8 @@
 use crate::{
     profile::Profile,
     report::{
-        Report,
         html::View,
+        model::Report,
         words::{number, plural, share},
     },
     similarity::{Like, Pair, Ranking},

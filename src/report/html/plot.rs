@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     profile::{Profile, Size},
-    report::{Report, words::number},
+    report::{model::Report, words::number},
 };
 
 /// Width and height of the drawing; the page scales it.

@@ -3,7 +3,10 @@
 use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 
 use crate::{
-    report::{Report, Survey, html::View},
+    report::{
+        html::View,
+        model::{Report, Survey},
+    },
     survey::{
         endpoint::{Address, DEFAULT_PORT, Endpoint},
         outcome::Outcome,
