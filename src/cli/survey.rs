@@ -268,7 +268,7 @@ async fn ask(
 fn verdict(min_ok: MinOk, summary: &Summary) -> Exit {
     match summary.answered() {
         0 => Exit::Nobody,
-        answered if !min_ok.holds(answered, summary.asked) => Exit::TooFew,
+        answered if !min_ok.holds(answered, summary.asked()) => Exit::TooFew,
         _ if summary.unusable() > 0 => Exit::BadData,
         _ => Exit::Success,
     }

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     profile::{Height, Id, Profile, Size, Weight},
-    report::model::{Origin, Report, Summary, Survey},
+    report::model::{Origin, OutcomeCounts, Report, Summary, Survey},
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
@@ -316,7 +316,7 @@ pub struct SummaryLine {
     asked: u64,
     ok: u64,
     #[serde(serialize_with = "in_order")]
-    outcomes: Vec<(&'static str, u64)>,
+    outcomes: OutcomeCounts,
     smallest: Option<f64>,
     tied: u64,
     margin: Option<f64>,
@@ -327,12 +327,12 @@ impl SummaryLine {
     /// The summary of a report.
     #[must_use]
     pub fn new(report: &Report) -> Self {
+        let summary = report.summary();
+        let (asked, ok) = (summary.asked(), summary.ok());
         let Summary {
-            asked,
-            ok,
             outcomes,
             duplicate_ids,
-        } = report.summary();
+        } = summary;
         let ranking = &report.ranking;
         Self {
             asked,
@@ -346,12 +346,8 @@ impl SummaryLine {
     }
 }
 
-fn in_order<S: Serializer>(counts: &[(&str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(counts.len()))?;
-    for (name, count) in counts {
-        map.serialize_entry(name, count)?;
-    }
-    map.end()
+fn in_order<S: Serializer>(counts: &OutcomeCounts, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter())
 }
 
 fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

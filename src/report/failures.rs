@@ -9,7 +9,7 @@ use crate::{
     report::model::Survey,
     survey::{
         hosts::fold,
-        outcome::{Answer, Outcome},
+        outcome::{Answer, Outcome, OutcomeKind},
     },
 };
 
@@ -41,26 +41,20 @@ pub(crate) struct Reason {
     pub(crate) hint: Option<Cow<'static, str>>,
 }
 
-/// Every endpoint without a profile of its own, in the order of [`Outcome::NAMES`]; within an outcome the most
+/// Every endpoint without a profile of its own, in the order of [`OutcomeKind::ALL`]; within an outcome the most
 /// frequent reason first, equal ones in the order of their text.
 pub(crate) fn failures(survey: &Survey) -> Vec<Failure<'_>> {
     let Survey { hosts, answers } = survey;
-    let mut groups: BTreeMap<(usize, Option<String>), Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(OutcomeKind, Option<String>), Vec<usize>> = BTreeMap::new();
     for (index, Answer { outcome, .. }) in answers.iter().enumerate() {
-        if let Outcome::Ok { .. } = outcome {
-            continue;
+        let kind = outcome.kind();
+        if kind != OutcomeKind::Ok {
+            let alike = groups.entry((kind, outcome.detail())).or_default();
+            alike.push(index);
         }
-        let place = Outcome::NAMES
-            .iter()
-            .position(|name| *name == outcome.name())
-            .unwrap_or_default();
-        groups
-            .entry((place, outcome.detail()))
-            .or_default()
-            .push(index);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|((place, _), members)| (*place, Reverse(members.len())));
+    groups.sort_by_key(|((kind, _), members)| (*kind, Reverse(members.len())));
 
     let mut failures = Vec::new();
     for kind in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {

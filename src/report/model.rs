@@ -1,13 +1,16 @@
 //! The model that every format renders: what was observed, and what follows from it.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    ops::{Index, IndexMut},
+    time::SystemTime,
+};
 
 use crate::{
     profile::{Id, Profile},
     similarity::{self, Options, Pair, Ranking},
     survey::{
         hosts::Hosts,
-        outcome::{Answer, Outcome},
+        outcome::{Answer, Outcome, OutcomeKind},
     },
 };
 
@@ -49,17 +52,68 @@ pub struct Survey {
     pub answers: Vec<Answer>,
 }
 
+/// How often each outcome occurred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeCounts([u64; OutcomeKind::COUNT]);
+
+impl OutcomeCounts {
+    /// The outcomes that occurred, in the order of [`OutcomeKind::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (OutcomeKind, u64)> {
+        OutcomeKind::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Index<OutcomeKind> for OutcomeCounts {
+    type Output = u64;
+
+    fn index(&self, kind: OutcomeKind) -> &u64 {
+        &self.0[kind as usize]
+    }
+}
+
+impl IndexMut<OutcomeKind> for OutcomeCounts {
+    fn index_mut(&mut self, kind: OutcomeKind) -> &mut u64 {
+        &mut self.0[kind as usize]
+    }
+}
+
 /// The figures of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Endpoints that were asked, each counted once however often it is listed; or rows that were read.
-    pub asked: u64,
-    /// Valid profiles with an id of their own.
-    pub ok: u64,
-    /// How often each outcome occurred, in the order of [`Outcome::NAMES`]; without those that did not.
-    pub outcomes: Vec<(&'static str, u64)>,
+    /// How often each outcome occurred.
+    pub outcomes: OutcomeCounts,
     /// Ids that more than one endpoint or row claims.
     pub duplicate_ids: Vec<Id>,
+}
+
+impl Summary {
+    /// Endpoints that were asked, each counted once however often it is listed; or rows that were read.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        let all: u64 = self.outcomes.0.iter().sum();
+        all - self.outcomes[OutcomeKind::DuplicateLine]
+    }
+
+    /// Valid profiles with an id of their own.
+    #[must_use]
+    pub fn ok(&self) -> u64 {
+        self.outcomes[OutcomeKind::Ok]
+    }
+
+    /// Endpoints that answered the question, be it with data that cannot be used.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.ok() + self.unusable()
+    }
+
+    /// Answers that are not a valid profile, or one whose id is claimed twice.
+    #[must_use]
+    pub fn unusable(&self) -> u64 {
+        self.outcomes[OutcomeKind::Invalid] + self.outcomes[OutcomeKind::DuplicateId]
+    }
 }
 
 impl Report {
@@ -137,59 +191,26 @@ impl Report {
     /// Counts the outcomes.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut outcomes = OutcomeCounts::default();
         match &self.origin {
             Origin::Survey(Survey { answers, .. }) => {
                 for answer in answers {
-                    *counts.entry(answer.outcome.name()).or_default() += 1;
+                    outcomes[answer.outcome.kind()] += 1;
                 }
             }
             Origin::Files { rejected } => {
                 let duplicates = self.ranking.duplicates.iter().map(Vec::len).sum::<usize>();
-                counts.insert("ok", (self.people.len() - duplicates) as u64);
-                counts.insert("duplicate_id", duplicates as u64);
-                counts.insert("invalid", *rejected);
+                outcomes[OutcomeKind::Ok] = (self.people.len() - duplicates) as u64;
+                outcomes[OutcomeKind::DuplicateId] = duplicates as u64;
+                outcomes[OutcomeKind::Invalid] = *rejected;
             }
         }
-        let count = |name| counts.get(name).copied().unwrap_or_default();
-        let outcomes: Vec<_> = Outcome::NAMES
-            .into_iter()
-            .map(|name| (name, count(name)))
-            .filter(|&(_, count)| count > 0)
-            .collect();
+        let duplicates = self.ranking.duplicates.iter();
         Summary {
-            asked: outcomes.iter().map(|(_, count)| count).sum::<u64>() - count("duplicate_line"),
-            ok: count("ok"),
             outcomes,
-            duplicate_ids: self
-                .ranking
-                .duplicates
-                .iter()
+            duplicate_ids: duplicates
                 .filter_map(|same| Some(self.people[*same.first()?].id))
                 .collect(),
         }
-    }
-}
-
-impl Summary {
-    /// How many came to an end with the given outcome.
-    #[must_use]
-    pub fn count(&self, outcome: &str) -> u64 {
-        self.outcomes
-            .iter()
-            .find(|(name, _)| *name == outcome)
-            .map_or(0, |(_, count)| *count)
-    }
-
-    /// Endpoints that answered the question, be it with data that cannot be used.
-    #[must_use]
-    pub fn answered(&self) -> u64 {
-        self.ok + self.unusable()
-    }
-
-    /// Answers that are no valid profile, or one whose id is claimed twice.
-    #[must_use]
-    pub fn unusable(&self) -> u64 {
-        self.count("invalid") + self.count("duplicate_id")
     }
 }

@@ -21,6 +21,7 @@ pub use crate::report::read::lines::MAX_LINE;
 use crate::{
     profile::{self, Height, Profile, Size, Weight},
     report::read::lines::{Broken, Line, Lines},
+    survey::outcome::OutcomeKind,
     untrusted::Untrusted,
 };
 
@@ -264,11 +265,26 @@ impl Row {
         outcome: &[u8],
         profile: impl FnOnce() -> Result<Profile, Reason>,
     ) -> Result<Self, Reason> {
-        match outcome {
-            b"ok" | b"duplicate_id" => profile().map(Self::Person),
+        match str::from_utf8(outcome).ok().and_then(OutcomeKind::from_name) {
+            Some(OutcomeKind::Ok | OutcomeKind::DuplicateId) => profile().map(Self::Person),
             // The endpoint is listed twice and counted once.
-            b"duplicate_line" => Ok(Self::Other),
-            _ => Ok(Self::Absent),
+            Some(OutcomeKind::DuplicateLine) => Ok(Self::Other),
+            Some(
+                OutcomeKind::Invalid
+                | OutcomeKind::Status
+                | OutcomeKind::NotGrpc
+                | OutcomeKind::TooLarge
+                | OutcomeKind::Tls
+                | OutcomeKind::Reset
+                | OutcomeKind::Timeout
+                | OutcomeKind::Refused
+                | OutcomeKind::Unreachable
+                | OutcomeKind::Dns
+                | OutcomeKind::Local
+                | OutcomeKind::Cancelled,
+            )
+            // An outcome of a later version.
+            | None => Ok(Self::Absent),
         }
     }
 }

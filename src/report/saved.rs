@@ -14,7 +14,7 @@ use crate::{
     },
     survey::{
         hosts::{self, Hosts},
-        outcome::{Answer, Outcome},
+        outcome::{Answer, Outcome, OutcomeKind},
     },
     untrusted::Untrusted,
 };
@@ -163,8 +163,8 @@ fn answer(line: EndpointLine<'_>) -> Option<Answer> {
         elapsed_ms,
         phases_ms,
     } = line;
-    match (&*outcome, dialect, profile) {
-        ("ok", Some(dialect), Some(profile)) => Some(Answer {
+    match (OutcomeKind::from_name(&outcome), dialect, profile) {
+        (Some(OutcomeKind::Ok), Some(dialect), Some(profile)) => Some(Answer {
             outcome: Outcome::Ok {
                 dialect,
                 profile: profile.into_owned(),

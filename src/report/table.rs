@@ -168,12 +168,7 @@ fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
-    let Summary {
-        asked,
-        ok,
-        outcomes: _,
-        duplicate_ids,
-    } = summary;
+    let (ok, asked, duplicate_ids) = (summary.ok(), summary.asked(), &summary.duplicate_ids);
     let style = if ok == asked { GOOD } else { HEADING };
     let text = match report.origin {
         Origin::Survey(_) => format!("{ok} of {asked} answered"),

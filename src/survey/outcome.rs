@@ -156,46 +156,55 @@ pub enum Outcome {
     Cancelled,
 }
 
+named! {
+    /// An [`Outcome`] without its particulars, in the order in which reports list them.
+    #[expect(missing_docs, reason = "they are explained at the outcomes")]
+    pub enum OutcomeKind {
+        Ok => "ok",
+        DuplicateId => "duplicate_id",
+        Invalid => "invalid",
+        Status => "status",
+        NotGrpc => "not_grpc",
+        TooLarge => "too_large",
+        Tls => "tls",
+        Reset => "reset",
+        Timeout => "timeout",
+        Refused => "refused",
+        Unreachable => "unreachable",
+        Dns => "dns",
+        Local => "local",
+        Cancelled => "cancelled",
+        DuplicateLine => "duplicate_line",
+    }
+}
+
 impl Outcome {
-    /// Every outcome's name, in the order in which reports list them.
-    pub const NAMES: [&str; 15] = [
-        "ok",
-        "duplicate_id",
-        "invalid",
-        "status",
-        "not_grpc",
-        "too_large",
-        "tls",
-        "reset",
-        "timeout",
-        "refused",
-        "unreachable",
-        "dns",
-        "local",
-        "cancelled",
-        "duplicate_line",
-    ];
+    /// Which outcome it is.
+    #[must_use]
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Ok { .. } => OutcomeKind::Ok,
+            Self::Dns(_) => OutcomeKind::Dns,
+            Self::Refused => OutcomeKind::Refused,
+            Self::Unreachable => OutcomeKind::Unreachable,
+            Self::Timeout(_) => OutcomeKind::Timeout,
+            Self::Reset => OutcomeKind::Reset,
+            Self::Tls(_) => OutcomeKind::Tls,
+            Self::NotGrpc(..) => OutcomeKind::NotGrpc,
+            Self::Status { .. } => OutcomeKind::Status,
+            Self::TooLarge => OutcomeKind::TooLarge,
+            Self::Invalid(_) => OutcomeKind::Invalid,
+            Self::DuplicateLine { .. } => OutcomeKind::DuplicateLine,
+            Self::DuplicateId { .. } => OutcomeKind::DuplicateId,
+            Self::Local { .. } => OutcomeKind::Local,
+            Self::Cancelled => OutcomeKind::Cancelled,
+        }
+    }
 
     /// The outcome's name in machine-readable reports.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Ok { .. } => "ok",
-            Self::Dns(_) => "dns",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::Timeout(_) => "timeout",
-            Self::Reset => "reset",
-            Self::Tls(_) => "tls",
-            Self::NotGrpc(..) => "not_grpc",
-            Self::Status { .. } => "status",
-            Self::TooLarge => "too_large",
-            Self::Invalid(_) => "invalid",
-            Self::DuplicateLine { .. } => "duplicate_line",
-            Self::DuplicateId { .. } => "duplicate_id",
-            Self::Local { .. } => "local",
-            Self::Cancelled => "cancelled",
-        }
+        self.kind().name()
     }
 
     /// The profile that came, whether or not its id is claimed twice.
@@ -205,7 +214,19 @@ impl Outcome {
             Self::Ok { dialect, profile } | Self::DuplicateId { dialect, profile } => {
                 Some((profile, *dialect))
             }
-            _ => None,
+            Self::Dns(_)
+            | Self::Refused
+            | Self::Unreachable
+            | Self::Timeout(_)
+            | Self::Reset
+            | Self::Tls(_)
+            | Self::NotGrpc(..)
+            | Self::Status { .. }
+            | Self::TooLarge
+            | Self::Invalid(_)
+            | Self::DuplicateLine { .. }
+            | Self::Local { .. }
+            | Self::Cancelled => None,
         }
     }
 

@@ -1,8 +1,24 @@
 //! Machine-readable reports, held against the published schema.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use labrpc::survey::outcome::OutcomeKind;
 
 use crate::support::{self, Running, file, labrpc, output};
+
+#[test]
+fn schema_lists_every_outcome() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/run.schema.json");
+    let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let listed = schema.pointer("/$defs/endpoint/properties/outcome/enum");
+    let listed: BTreeSet<_> = listed
+        .and_then(serde_json::Value::as_array)
+        .unwrap()
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    assert_eq!(listed, OutcomeKind::ALL.map(OutcomeKind::name).into());
+}
 
 #[test]
 fn reports_with_every_fault_match_the_schema() {

@@ -11,7 +11,6 @@ mod plot;
 mod seats;
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write},
     time::Duration,
 };
@@ -32,7 +31,7 @@ use crate::{
         words::number,
     },
     similarity::{FIELDS, Metric, Weights},
-    survey::outcome::Outcome,
+    survey::outcome::{Outcome, OutcomeKind},
     untrusted::Untrusted,
 };
 
@@ -245,7 +244,7 @@ impl Main {
 }
 
 fn headline(report: &Report, summary: &Summary) -> String {
-    let Summary { asked, ok, .. } = summary;
+    let (ok, asked) = (summary.ok(), summary.asked());
     match report.origin {
         Origin::Survey(_) => format!("{ok} of {asked} answered"),
         Origin::Files { .. } if ok == asked => format!("{ok} people"),
@@ -275,27 +274,18 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<String> {
 
 /// The states of all endpoints or rows, in the order of the legend.
 fn tally(report: &Report) -> Vec<Tally> {
-    let mut counts: BTreeMap<(Kind, &'static str), u64> = BTreeMap::new();
-    match &report.origin {
-        Origin::Survey(survey) => {
-            for answer in &survey.answers {
-                *counts.entry(state(&answer.outcome)).or_default() += 1;
+    let outcomes = report.summary().outcomes;
+    let mut counts: Vec<_> = outcomes
+        .iter()
+        .map(|(outcome, count)| match (&report.origin, outcome) {
+            (Origin::Files { .. }, OutcomeKind::Invalid) => {
+                ((Kind::Data, "no valid profile"), count)
             }
-        }
-        Origin::Files { rejected } => {
-            let duplicates = report
-                .ranking
-                .duplicates
-                .iter()
-                .map(Vec::len)
-                .sum::<usize>();
-            counts.insert((Kind::Ok, "ok"), (report.people.len() - duplicates) as u64);
-            counts.insert((Kind::Data, "duplicate id"), duplicates as u64);
-            counts.insert((Kind::Data, "no valid profile"), *rejected);
-        }
-    }
-    counts.retain(|_, count| *count > 0);
-    let total = counts.values().sum::<u64>().max(1) as f64;
+            _ => (state(outcome), count),
+        })
+        .collect();
+    counts.sort_unstable();
+    let total = counts.iter().map(|(_, count)| count).sum::<u64>().max(1) as f64;
     let mut from = 0.0;
     counts
         .into_iter()
@@ -320,7 +310,7 @@ fn failed(survey: &Survey, view: &View<'_>) -> Vec<Failed> {
     });
     shown
         .map(|failure| {
-            let (kind, word) = state(failure.outcome);
+            let (kind, word) = state(failure.outcome.kind());
             let count = failure.count;
             match failure.reason {
                 Some(Reason {

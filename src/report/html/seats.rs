@@ -3,13 +3,14 @@
 use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 
 use crate::{
+    named::named,
     report::{
         html::View,
         model::{Report, Survey},
     },
     survey::{
         endpoint::{Address, DEFAULT_PORT, Endpoint},
-        outcome::Outcome,
+        outcome::OutcomeKind,
     },
     untrusted::Untrusted,
 };
@@ -20,64 +21,43 @@ const MOST_SEATS: usize = 1000;
 /// Blocks of a larger map.
 const BLOCKS: usize = 240;
 
-/// What an outcome means to somebody who looks for the machines that need a visit. Each has its own shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// As it should be.
-    Ok,
-    /// Answers, but the data cannot be used.
-    Data,
-    /// Answers, but not with a profile.
-    Wrong,
-    /// Does not answer in time.
-    Silent,
-    /// Is not there.
-    Absent,
-    /// Was not asked, or not to the end.
-    Unasked,
-}
-
-impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Ok,
-        Self::Data,
-        Self::Wrong,
-        Self::Silent,
-        Self::Absent,
-        Self::Unasked,
-    ];
-
-    /// Its name in the style sheet and among the shapes.
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Data => "data",
-            Self::Wrong => "wrong",
-            Self::Silent => "silent",
-            Self::Absent => "absent",
-            Self::Unasked => "unasked",
-        }
+named! {
+    /// What an outcome means to a person who looks for the machines that need a visit. Each has its own shape, and
+    /// its name is that of its class in the style sheet.
+    pub(super) enum Kind {
+        /// As it should be.
+        Ok => "ok",
+        /// Answers, but the data cannot be used.
+        Data => "data",
+        /// Answers, but not with a profile.
+        Wrong => "wrong",
+        /// Does not answer in time.
+        Silent => "silent",
+        /// Is not there.
+        Absent => "absent",
+        /// Was not asked, or not to the end.
+        Unasked => "unasked",
     }
 }
 
 /// An outcome's kind, and its word.
-pub(super) fn state(outcome: &Outcome) -> (Kind, &'static str) {
+pub(super) fn state(outcome: OutcomeKind) -> (Kind, &'static str) {
     match outcome {
-        Outcome::Ok { .. } => (Kind::Ok, "ok"),
-        Outcome::DuplicateId { .. } => (Kind::Data, "duplicate id"),
-        Outcome::Invalid(_) => (Kind::Data, "invalid data"),
-        Outcome::Status { .. } => (Kind::Wrong, "gRPC error"),
-        Outcome::NotGrpc(..) => (Kind::Wrong, "not gRPC"),
-        Outcome::TooLarge => (Kind::Wrong, "too large"),
-        Outcome::Tls(_) => (Kind::Wrong, "TLS failed"),
-        Outcome::Reset => (Kind::Wrong, "connection reset"),
-        Outcome::Timeout(_) => (Kind::Silent, "timed out"),
-        Outcome::Refused => (Kind::Absent, "refused"),
-        Outcome::Unreachable => (Kind::Absent, "unreachable"),
-        Outcome::Dns(_) => (Kind::Absent, "name not found"),
-        Outcome::Local { .. } => (Kind::Unasked, "local limit"),
-        Outcome::Cancelled => (Kind::Unasked, "no answer yet"),
-        Outcome::DuplicateLine { .. } => (Kind::Unasked, "listed twice"),
+        OutcomeKind::Ok => (Kind::Ok, "ok"),
+        OutcomeKind::DuplicateId => (Kind::Data, "duplicate id"),
+        OutcomeKind::Invalid => (Kind::Data, "invalid data"),
+        OutcomeKind::Status => (Kind::Wrong, "gRPC error"),
+        OutcomeKind::NotGrpc => (Kind::Wrong, "not gRPC"),
+        OutcomeKind::TooLarge => (Kind::Wrong, "too large"),
+        OutcomeKind::Tls => (Kind::Wrong, "TLS failed"),
+        OutcomeKind::Reset => (Kind::Wrong, "connection reset"),
+        OutcomeKind::Timeout => (Kind::Silent, "timed out"),
+        OutcomeKind::Refused => (Kind::Absent, "refused"),
+        OutcomeKind::Unreachable => (Kind::Absent, "unreachable"),
+        OutcomeKind::Dns => (Kind::Absent, "name not found"),
+        OutcomeKind::Local => (Kind::Unasked, "local limit"),
+        OutcomeKind::Cancelled => (Kind::Unasked, "no answer yet"),
+        OutcomeKind::DuplicateLine => (Kind::Unasked, "listed twice"),
     }
 }
 
@@ -131,7 +111,7 @@ impl Seats {
             let blocks = places.chunks(total.div_ceil(BLOCKS)).map(|block| {
                 let kinds = block
                     .iter()
-                    .map(|(_, index)| state(&answers[*index].outcome).0);
+                    .map(|(_, index)| state(answers[*index].outcome.kind()).0);
                 Block::new(
                     kinds,
                     label(&block[0].0).concat(),
@@ -163,7 +143,7 @@ impl Seats {
             })
             .collect();
         let seats = places.iter().map(|(place, index)| {
-            let (kind, word) = state(&answers[*index].outcome);
+            let (kind, word) = state(answers[*index].outcome.kind());
             let profile = answers[*index].outcome.profile();
             Seat {
                 line: index + 1,
