@@ -27,6 +27,8 @@ pub struct Report {
     pub origin: Origin,
     /// Everybody with a valid profile, those with a duplicate id included.
     pub people: Vec<Profile>,
+    /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
+    pub seat_of: Vec<usize>,
     /// Who is alike; it names people by their index in [`Self::people`].
     pub ranking: Ranking,
 }
@@ -125,7 +127,7 @@ impl Report {
         mut survey: Survey,
         options: Options,
     ) -> Self {
-        let (seats, people): (Vec<usize>, Vec<Profile>) = survey
+        let (seat_of, people): (Vec<usize>, Vec<Profile>) = survey
             .answers
             .iter()
             .enumerate()
@@ -133,7 +135,7 @@ impl Report {
             .unzip();
         let ranking = similarity::rank(&people, &options);
         for &person in ranking.duplicates.iter().flatten() {
-            let outcome = &mut survey.answers[seats[person]].outcome;
+            let outcome = &mut survey.answers[seat_of[person]].outcome;
             if let Outcome::Ok { dialect, profile } = outcome {
                 *outcome = Outcome::DuplicateId {
                     dialect: *dialect,
@@ -147,6 +149,7 @@ impl Report {
             options,
             origin: Origin::Survey(survey),
             people,
+            seat_of,
             ranking,
         }
     }
@@ -167,6 +170,7 @@ impl Report {
             options,
             origin: Origin::Files { rejected },
             people,
+            seat_of: Vec::new(),
             ranking,
         }
     }

@@ -129,18 +129,7 @@ impl Seats {
         let alike: HashSet<usize> = report
             .ranking
             .first_place()
-            .flat_map(|pair| [pair.a, pair.b])
-            .collect();
-        // People are numbered in the order of the answers that hold one.
-        let mut person = 0;
-        let persons: Vec<Option<usize>> = answers
-            .iter()
-            .map(|answer| {
-                answer.outcome.profile().map(|_| {
-                    person += 1;
-                    person - 1
-                })
-            })
+            .flat_map(|pair| [pair.a, pair.b].map(|person| report.seat_of[person]))
             .collect();
         let seats = places.iter().map(|(place, index)| {
             let (kind, word) = state(answers[*index].outcome.kind());
@@ -158,7 +147,7 @@ impl Seats {
                         profile.size.to_string(),
                     ]
                 }),
-                alike: persons[*index].is_some_and(|person| alike.contains(&person)),
+                alike: alike.contains(index),
             }
         });
         Self {
