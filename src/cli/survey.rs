@@ -13,7 +13,7 @@ use std::{
 use clap::Args as ClapArgs;
 use labrpc::{
     lab,
-    report::{Origin, Report, Summary, Survey, saved},
+    report::{Input, Report, Summary, Survey, saved},
     survey::{
         self,
         endpoint::DEFAULT_PORT,
@@ -276,7 +276,7 @@ fn verdict(min_ok: MinOk, summary: &Summary) -> Exit {
 
 /// Tells who came and who went since the last round.
 fn say_changes(report: &Report, present: &mut Option<BTreeSet<usize>>) {
-    let Origin::Survey(Survey { hosts, answers }) = &report.origin else {
+    let Input::Survey(Survey { hosts, answers }) = &report.input else {
         return;
     };
     let now: BTreeSet<usize> = answers

@@ -10,7 +10,7 @@ use crate::report::{
         EndpointLine, LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person,
         twins,
     },
-    model::{Origin, Report},
+    model::{Input, Report},
 };
 
 /// Writes `report` to `out`.
@@ -21,8 +21,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
-    match &report.origin {
-        Origin::Survey(_) => {
+    match &report.input {
+        Input::Survey(_) => {
             csv.write_record([
                 "line",
                 "endpoint",
@@ -38,11 +38,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             ])?;
             endpoints(report).try_for_each(|line| csv.write_record(endpoint(&line)))?;
         }
-        Origin::Files { .. } if report.options.like.is_some() => {
+        Input::Files { .. } if report.options.like.is_some() => {
             let nearest = LikeLine::new(report).and_then(|like| like.nearest);
             pair_lines(&mut csv, nearest.into_iter().flatten())?;
         }
-        Origin::Files { .. } if report.options.per_person => {
+        Input::Files { .. } if report.options.per_person => {
             csv.write_record(["id", "nearest", "distance"])?;
             for NearestLine {
                 id,
@@ -53,7 +53,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 csv.write_record([text(id.as_str()), text(nearest.as_str()), number(distance)])?;
             }
         }
-        Origin::Files { .. } if report.options.twins => {
+        Input::Files { .. } if report.options.twins => {
             csv.write_record(["count", "height", "weight", "size", "ids"])?;
             for TwinsLine {
                 count,
@@ -71,7 +71,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 ])?;
             }
         }
-        Origin::Files { .. } => pair_lines(&mut csv, pairs(report))?,
+        Input::Files { .. } => pair_lines(&mut csv, pairs(report))?,
     }
     csv.flush()
 }

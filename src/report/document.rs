@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     profile::{Height, Id, Profile, Size, Weight},
-    report::model::{Origin, OutcomeCounts, Report, Summary, Survey},
+    report::model::{Input, OutcomeCounts, Report, Summary, Survey},
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
@@ -22,9 +22,9 @@ use crate::{
 
 /// Every endpoint's line, in input order; none for a report over files.
 pub fn endpoints(report: &Report) -> impl Iterator<Item = EndpointLine<'_>> {
-    let survey = match &report.origin {
-        Origin::Survey(survey) => Some(survey),
-        Origin::Files { .. } => None,
+    let survey = match &report.input {
+        Input::Survey(survey) => Some(survey),
+        Input::Files { .. } => None,
     };
     survey.into_iter().flat_map(|Survey { hosts, answers }| {
         let lines = hosts.iter().zip(answers).enumerate();

@@ -16,4 +16,4 @@ pub mod saved;
 pub mod table;
 mod words;
 
-pub use crate::report::model::{Origin, OutcomeCounts, Report, Summary, Survey};
+pub use crate::report::model::{Input, OutcomeCounts, Report, Summary, Survey};

@@ -24,7 +24,7 @@ pub struct Report {
     /// By what, and how much of it, the people were ranked.
     pub options: Options,
     /// Where the people come from.
-    pub origin: Origin,
+    pub input: Input,
     /// Everybody with a valid profile, those with a duplicate id included.
     pub people: Vec<Profile>,
     /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
@@ -35,7 +35,7 @@ pub struct Report {
 
 /// Where a report's people come from.
 #[derive(Clone, Debug)]
-pub enum Origin {
+pub enum Input {
     /// Endpoints that were asked.
     Survey(Survey),
     /// Files that were read.
@@ -147,7 +147,7 @@ impl Report {
             started,
             arguments,
             options,
-            origin: Origin::Survey(survey),
+            input: Input::Survey(survey),
             people,
             seat_of,
             ranking,
@@ -168,7 +168,7 @@ impl Report {
             started,
             arguments,
             options,
-            origin: Origin::Files { rejected },
+            input: Input::Files { rejected },
             people,
             seat_of: Vec::new(),
             ranking,
@@ -196,13 +196,13 @@ impl Report {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut outcomes = OutcomeCounts::default();
-        match &self.origin {
-            Origin::Survey(Survey { answers, .. }) => {
+        match &self.input {
+            Input::Survey(Survey { answers, .. }) => {
                 for answer in answers {
                     outcomes[answer.outcome.kind()] += 1;
                 }
             }
-            Origin::Files { rejected } => {
+            Input::Files { rejected } => {
                 let duplicates = self.ranking.duplicates.iter().map(Vec::len).sum::<usize>();
                 outcomes[OutcomeKind::Ok] = (self.people.len() - duplicates) as u64;
                 outcomes[OutcomeKind::DuplicateId] = duplicates as u64;

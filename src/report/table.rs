@@ -12,7 +12,7 @@ use crate::{
     profile::Profile,
     report::{
         failures::{Failure, Reason, failures},
-        model::{Origin, Report, Summary, Survey},
+        model::{Input, Report, Summary, Survey},
         words::{self, number, plural},
     },
     similarity::{Like, Pair, Terms},
@@ -42,7 +42,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         out,
         width: width.unwrap_or(usize::MAX).max(20),
     };
-    if let Origin::Survey(survey) = &report.origin {
+    if let Input::Survey(survey) = &report.input {
         failed(survey, &mut page)?;
     }
     headline(report, &summary, &mut page)?;
@@ -170,13 +170,13 @@ fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
 fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
     let (ok, asked, duplicate_ids) = (summary.ok(), summary.asked(), &summary.duplicate_ids);
     let style = if ok == asked { GOOD } else { HEADING };
-    let text = match report.origin {
-        Origin::Survey(_) => format!("{ok} of {asked} answered"),
-        Origin::Files { .. } if ok == asked => format!("{ok} people"),
-        Origin::Files { .. } => format!("{ok} people in {asked} rows"),
+    let text = match report.input {
+        Input::Survey(_) => format!("{ok} of {asked} answered"),
+        Input::Files { .. } if ok == asked => format!("{ok} people"),
+        Input::Files { .. } => format!("{ok} people in {asked} rows"),
     };
     page.line(style, &text)?;
-    if let Origin::Survey(_) = report.origin
+    if let Input::Survey(_) = report.input
         && summary.unusable() > 0
     {
         page.line(

@@ -27,7 +27,7 @@ use crate::{
             plot::Plot,
             seats::{Kind, Seats, state},
         },
-        model::{Origin, Report, Summary, Survey},
+        model::{Input, Report, Summary, Survey},
         words::number,
     },
     similarity::{FIELDS, Metric, Weights},
@@ -214,8 +214,8 @@ impl Main {
     fn new(report: &Report, view: &View<'_>) -> Self {
         let summary = report.summary();
         let (mut failures, mut seats) = (Vec::new(), None);
-        let survey = matches!(report.origin, Origin::Survey(_));
-        if let Origin::Survey(survey) = &report.origin {
+        let survey = matches!(report.input, Input::Survey(_));
+        if let Input::Survey(survey) = &report.input {
             failures = failed(survey, view);
             seats = Some(Seats::new(report, survey, view));
         }
@@ -245,17 +245,17 @@ impl Main {
 
 fn headline(report: &Report, summary: &Summary) -> String {
     let (ok, asked) = (summary.ok(), summary.asked());
-    match report.origin {
-        Origin::Survey(_) => format!("{ok} of {asked} answered"),
-        Origin::Files { .. } if ok == asked => format!("{ok} people"),
-        Origin::Files { .. } => format!("{ok} people in {asked} rows"),
+    match report.input {
+        Input::Survey(_) => format!("{ok} of {asked} answered"),
+        Input::Files { .. } if ok == asked => format!("{ok} people"),
+        Input::Files { .. } => format!("{ok} people in {asked} rows"),
     }
 }
 
 /// What the headline leaves out.
 fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if let (Origin::Survey(_), unusable @ 1..) = (&report.origin, summary.unusable()) {
+    if let (Input::Survey(_), unusable @ 1..) = (&report.input, summary.unusable()) {
         notes.push(format!(
             "{unusable} answered with data that cannot be used."
         ));
@@ -277,8 +277,8 @@ fn tally(report: &Report) -> Vec<Tally> {
     let outcomes = report.summary().outcomes;
     let mut counts: Vec<_> = outcomes
         .iter()
-        .map(|(outcome, count)| match (&report.origin, outcome) {
-            (Origin::Files { .. }, OutcomeKind::Invalid) => {
+        .map(|(outcome, count)| match (&report.input, outcome) {
+            (Input::Files { .. }, OutcomeKind::Invalid) => {
                 ((Kind::Data, "no valid profile"), count)
             }
             _ => (state(outcome), count),
