@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// Groups shown of one outcome; what a hostile room sends may differ in every answer.
-const MOST_GROUPS: usize = 8;
+const MAX_GROUPS: usize = 8;
 
 /// Characters of a folded list of endpoints; a campus can fail in a thousand ranges.
-const MOST_FOLDED: usize = 240;
+const MAX_FOLDED: usize = 240;
 
 /// Endpoints that failed alike.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) fn failures(survey: &Survey) -> Vec<Failure<'_>> {
 
     let mut failures = Vec::new();
     for kind in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
-        let (shown, rest) = kind.split_at(kind.len().min(MOST_GROUPS));
+        let (shown, rest) = kind.split_at(kind.len().min(MAX_GROUPS));
         for ((_, detail), members) in shown {
             let outcome = &answers[members[0]].outcome;
             failures.push(Failure {
@@ -84,9 +84,9 @@ pub(crate) fn failures(survey: &Survey) -> Vec<Failure<'_>> {
 
 /// Cuts a list of endpoints at a comma.
 fn shortened(mut folded: String) -> String {
-    if folded.len() > MOST_FOLDED {
+    if folded.len() > MAX_FOLDED {
         // The grammar is ASCII but for the path of a socket.
-        let end = (0..=MOST_FOLDED)
+        let end = (0..=MAX_FOLDED)
             .rev()
             .find(|&at| folded.is_char_boundary(at))
             .unwrap_or(0);

@@ -7,6 +7,7 @@
 pub mod csv;
 pub mod document;
 mod failures;
+mod format;
 pub mod html;
 pub mod json;
 pub mod jsonl;
@@ -14,6 +15,5 @@ mod model;
 pub mod read;
 pub mod saved;
 pub mod table;
-mod words;
 
 pub use crate::report::model::{Input, OutcomeCounts, Report, Summary, Survey};

@@ -182,12 +182,12 @@ impl Report {
     }
 
     /// Pairs that tie for the first place and are too many for the list.
-    pub(crate) fn unlisted(&self) -> u64 {
+    pub(crate) fn omitted_ties(&self) -> u64 {
         self.ranking.tied - self.ranking.first_place().count() as u64
     }
 
     /// Whether all pairs in the first place, as far as they are listed, are of identical people.
-    pub(crate) fn twins_come_first(&self) -> bool {
+    pub(crate) fn closest_are_identical(&self) -> bool {
         let mut first = self.ranking.first_place();
         first.all(|pair| self.are_identical(pair))
     }

@@ -12,8 +12,8 @@ use crate::{
     profile::Profile,
     report::{
         failures::{Failure, Reason, failures},
+        format::{self, number, plural},
         model::{Input, Report, Summary, Survey},
-        words::{self, number, plural},
     },
     similarity::{Like, Pair, Terms},
 };
@@ -24,13 +24,13 @@ const BAD: Style = AnsiColor::Red.on_default();
 const FAINT: Style = Style::new().dimmed();
 
 /// Pairs explained unless more are asked for; beyond that the list is for `--format json` or csv.
-const MOST_PAIRS: usize = 100;
+const MAX_PAIRS: usize = 100;
 
 /// Pairs of identical people up to which each is listed; beyond that they come in groups.
-const MOST_TWIN_PAIRS: u64 = 10;
+const MAX_TWIN_PAIRS: u64 = 10;
 
 /// Ids of a group that are named; the other forms have more.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// Writes `report` to `out` for lines of `width` columns; `None` never breaks a line.
 ///
@@ -52,7 +52,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
     } else {
         closest(report, &mut page)?;
     }
-    everybody(report, &mut page)
+    all_nearest(report, &mut page)
 }
 
 /// Where the text goes, and how wide it may be.
@@ -63,14 +63,14 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn line(&mut self, style: Style, text: &str) -> io::Result<()> {
-        self.wrapped(style, "", 0, text)
+        self.wrap(style, "", 0, text)
     }
 
     /// Writes `label` in `style` and then `text`, broken at spaces; further lines begin at `indent`.
     ///
     /// A word too wide for any line is cut where the line ends: Chinese has no spaces, and a peer's text as few
     /// as it likes.
-    fn wrapped(&mut self, style: Style, label: &str, indent: usize, text: &str) -> io::Result<()> {
+    fn wrap(&mut self, style: Style, label: &str, indent: usize, text: &str) -> io::Result<()> {
         let (label_style, text_style) = if label.is_empty() {
             (Style::new(), style)
         } else {
@@ -87,7 +87,7 @@ impl Page<'_> {
                 };
                 if !word.is_empty() {
                     if written && used + gap + word.width() > self.width {
-                        self.broken(style, indent)?;
+                        self.break_line(style, indent)?;
                         (used, gap) = (indent, 0);
                     }
                     write!(self.out, "{:gap$}", "")?;
@@ -96,7 +96,7 @@ impl Page<'_> {
                     for c in word.chars() {
                         let width = c.width().unwrap_or(0);
                         if used + width > self.width {
-                            self.broken(style, indent)?;
+                            self.break_line(style, indent)?;
                             used = indent;
                         }
                         write!(self.out, "{c}")?;
@@ -112,7 +112,7 @@ impl Page<'_> {
     }
 
     /// Ends a line in the middle of a text. A pager forgets the colour there.
-    fn broken(&mut self, style: Style, indent: usize) -> io::Result<()> {
+    fn break_line(&mut self, style: Style, indent: usize) -> io::Result<()> {
         write!(self.out, "{style:#}\n{:indent$}{style}", "")
     }
 
@@ -138,7 +138,7 @@ fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
         }) = reason
         else {
             let label = format!("{count} more: ");
-            page.wrapped(BAD, &label, 4, &format!("{name}, each for another reason"))?;
+            page.wrap(BAD, &label, 4, &format!("{name}, each for another reason"))?;
             continue;
         };
         let count = match count {
@@ -153,7 +153,7 @@ fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
             Some(hint) => format!("; {hint}"),
             None => String::new(),
         };
-        page.wrapped(
+        page.wrap(
             BAD,
             &format!("{endpoints}{count}: "),
             4,
@@ -198,7 +198,7 @@ fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Resu
         } else {
             ""
         };
-        page.wrapped(
+        page.wrap(
             BAD,
             "duplicate id: ",
             4,
@@ -212,16 +212,16 @@ fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Resu
 }
 
 /// Whether identical people are listed in groups, because a list of their pairs would say less.
-fn in_groups(report: &Report) -> bool {
+fn groups_identical(report: &Report) -> bool {
     let ranking = &report.ranking;
     let large = ranking.twins.iter().any(|twins| twins.count > 2);
-    let many = !ranking.twins.is_empty() && ranking.tied > MOST_TWIN_PAIRS;
+    let many = !ranking.twins.is_empty() && ranking.tied > MAX_TWIN_PAIRS;
     report.options.twins || large || many
 }
 
 fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     let ranking = &report.ranking;
-    if !in_groups(report) {
+    if !groups_identical(report) {
         return Ok(());
     }
     page.blank()?;
@@ -233,7 +233,7 @@ fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
         let ids: Vec<_> = twins
             .people
             .iter()
-            .take(MOST_NAMED)
+            .take(MAX_NAMED)
             .map(|&person| report.people[person].id.as_str())
             .collect();
         let more = if ids.len() < twins.count { ", …" } else { "" };
@@ -241,7 +241,7 @@ fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             "{:>4} × {} cm, {} kg, {}: ",
             twins.count, twins.height, twins.weight, twins.size
         );
-        page.wrapped(
+        page.wrap(
             Style::new(),
             &label,
             7,
@@ -277,18 +277,18 @@ fn closest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             number(smallest)
         ),
     )?;
-    let grouped = in_groups(report);
+    let grouped = groups_identical(report);
     let listed = ranking
         .pairs
         .iter()
         .filter(|pair| !(grouped && report.are_identical(pair)));
     let left_out = pairs(report, listed, page)?;
     // Pairs of identical people stand in their groups, whether they are in the list or too many for it.
-    let unlisted = match grouped && report.twins_come_first() {
+    let omitted = match grouped && report.closest_are_identical() {
         true => 0,
-        false => report.unlisted(),
+        false => report.omitted_ties(),
     };
-    more_pairs(left_out + unlisted, page)
+    more_pairs(left_out + omitted, page)
 }
 
 /// What a list leaves out.
@@ -316,19 +316,19 @@ fn nearest_to(report: &Report, like: &Like, page: &mut Page<'_>) -> io::Result<(
     }
 }
 
-fn everybody(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let Some(everybody) = &report.ranking.per_person else {
+fn all_nearest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(nearest_of_all) = &report.ranking.per_person else {
         return Ok(());
     };
     page.blank()?;
     page.line(HEADING, "Everybody's nearest")?;
     let id = |person: usize| report.people[person].id;
-    let width = everybody
+    let width = nearest_of_all
         .iter()
         .map(|nearest| id(nearest.person).as_str().len())
         .max()
         .unwrap_or(0);
-    for nearest in everybody {
+    for nearest in nearest_of_all {
         let (person, other) = (id(nearest.person), id(nearest.nearest));
         writeln!(
             page.out,
@@ -346,7 +346,7 @@ fn pairs<'a>(
     page: &mut Page<'_>,
 ) -> io::Result<u64> {
     let mut pairs = pairs.into_iter();
-    for pair in pairs.by_ref().take(MOST_PAIRS.max(report.options.top)) {
+    for pair in pairs.by_ref().take(MAX_PAIRS.max(report.options.top)) {
         let Pair {
             rank,
             a,
@@ -358,9 +358,9 @@ fn pairs<'a>(
         let (a, b) = (&report.people[*a], &report.people[*b]);
         let label = format!("{rank:>3}. {} and {}: ", a.id, b.id);
         let text = format!("distance {}, similarity {similarity:.3}", number(*distance));
-        page.wrapped(HEADING, &label, 7, &text)?;
+        page.wrap(HEADING, &label, 7, &text)?;
         let explanation = explanation(report, a, b, *distance, terms);
-        page.wrapped(Style::new(), "     ", 7, &explanation)?;
+        page.wrap(Style::new(), "     ", 7, &explanation)?;
     }
     Ok(pairs.count() as u64)
 }
@@ -372,7 +372,7 @@ fn explanation(report: &Report, a: &Profile, b: &Profile, distance: f64, terms: 
         weight,
         size,
     } = *terms;
-    let share = |term: f64| match words::share(report.options.metric, distance, term) {
+    let share = |term: f64| match format::share(report.options.metric, distance, term) {
         Some(share) => format!("{} ({share:.0} %)", number(term)),
         None => number(term),
     };

@@ -22,13 +22,13 @@ use crate::{
     profile::{Id, Profile},
     report::{
         failures::{Reason, failures},
+        format::number,
         html::{
-            pairs::{Likeness, Twins},
+            pairs::{ClosestPairs, Twins},
             plot::Plot,
-            seats::{Kind, Seats, state},
+            seats::{Category, Seats, category},
         },
         model::{Input, Report, Summary, Survey},
-        words::number,
     },
     similarity::{FIELDS, Metric, Weights},
     survey::outcome::{Outcome, OutcomeKind},
@@ -36,13 +36,13 @@ use crate::{
 };
 
 /// Rows of a table of people; a report of more is better read by a program.
-const MOST_ROWS: usize = 1000;
+const MAX_ROWS: usize = 1000;
 
 /// Failures shown at once; further ones unfold.
-const MOST_FAILURES: usize = 12;
+const MAX_FAILURES: usize = 12;
 
 /// Words of the command line that are shown; a thousand hosts may have been given one by one.
-const MOST_ARGUMENTS: usize = 60;
+const MAX_ARGUMENTS: usize = 60;
 
 /// Writes `report` to `out` as a page that never changes.
 ///
@@ -92,7 +92,7 @@ impl View<'_> {
         }
     }
 
-    fn is_open(&self) -> bool {
+    fn shows_personal_data(&self) -> bool {
         self.pseudonyms.is_none()
     }
 }
@@ -153,30 +153,30 @@ struct Main {
     survey: bool,
     live: bool,
     notes: Vec<String>,
-    tally: Vec<Tally>,
-    likeness: Likeness,
+    tally: Vec<OutcomeCount>,
+    closest: ClosestPairs,
     seats: Option<Seats>,
     plot: Option<Plot>,
     twins: Option<Twins>,
-    failures: Vec<Failed>,
-    folded_failures: Vec<Failed>,
+    failures: Vec<FailureRow>,
+    folded_failures: Vec<FailureRow>,
     people: Option<People>,
     nearest: Option<Nearest>,
     method: Method,
     run: Run,
 }
 
-/// How many came to one state, and its share of a bar that is 100 wide.
-struct Tally {
-    kind: Kind,
+/// How many came to one category, and its share of a bar that is 100 wide.
+struct OutcomeCount {
+    category: Category,
     word: &'static str,
     count: u64,
     from: String,
     width: String,
 }
 
-struct Failed {
-    kind: Kind,
+struct FailureRow {
+    category: Category,
     endpoints: String,
     count: usize,
     what: String,
@@ -219,21 +219,24 @@ impl Main {
             failures = failed(survey, view);
             seats = Some(Seats::new(report, survey, view));
         }
-        let folded_failures = failures.split_off(failures.len().min(MOST_FAILURES));
+        let folded_failures = failures.split_off(failures.len().min(MAX_FAILURES));
         Self {
             headline: headline(report, &summary),
             survey,
             live: view.live,
             notes: notes(report, &summary, view),
             tally: tally(report),
-            likeness: Likeness::new(report, view),
+            closest: ClosestPairs::new(report, view),
             seats,
-            plot: view.is_open().then(|| Plot::new(report)).flatten(),
+            plot: view
+                .shows_personal_data()
+                .then(|| Plot::new(report))
+                .flatten(),
             twins: Twins::new(report, view),
             failures,
             folded_failures,
-            people: (view.is_open() && !report.people.is_empty()).then(|| People {
-                rows: report.people.iter().take(MOST_ROWS).cloned().collect(),
+            people: (view.shows_personal_data() && !report.people.is_empty()).then(|| People {
+                rows: report.people.iter().take(MAX_ROWS).cloned().collect(),
                 total: report.people.len(),
             }),
             nearest: nearest(report, view),
@@ -273,15 +276,15 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<String> {
 }
 
 /// The states of all endpoints or rows, in the order of the legend.
-fn tally(report: &Report) -> Vec<Tally> {
+fn tally(report: &Report) -> Vec<OutcomeCount> {
     let outcomes = report.summary().outcomes;
     let mut counts: Vec<_> = outcomes
         .iter()
         .map(|(outcome, count)| match (&report.input, outcome) {
             (Input::Files { .. }, OutcomeKind::Invalid) => {
-                ((Kind::Data, "no valid profile"), count)
+                ((Category::BadData, "no valid profile"), count)
             }
-            _ => (state(outcome), count),
+            _ => (category(outcome), count),
         })
         .collect();
     counts.sort_unstable();
@@ -289,11 +292,11 @@ fn tally(report: &Report) -> Vec<Tally> {
     let mut from = 0.0;
     counts
         .into_iter()
-        .map(|((kind, word), count)| {
+        .map(|((category, word), count)| {
             let width = 100.0 * count as f64 / total;
             from += width;
-            Tally {
-                kind,
+            OutcomeCount {
+                category,
                 word,
                 count,
                 from: format!("{:.3}", from - width),
@@ -303,32 +306,32 @@ fn tally(report: &Report) -> Vec<Tally> {
         .collect()
 }
 
-fn failed(survey: &Survey, view: &View<'_>) -> Vec<Failed> {
+fn failed(survey: &Survey, view: &View<'_>) -> Vec<FailureRow> {
     let shown = failures(survey).into_iter().filter(|failure| {
         // Before the first round of a live page is over, whoever has not answered is no failure.
         !(view.live && *failure.outcome == Outcome::Cancelled)
     });
     shown
         .map(|failure| {
-            let (kind, word) = state(failure.outcome.kind());
+            let (category, word) = category(failure.outcome.kind());
             let count = failure.count;
             match failure.reason {
                 Some(Reason {
                     endpoints,
                     detail,
                     hint,
-                }) => Failed {
-                    kind,
+                }) => FailureRow {
+                    category,
                     endpoints,
                     count,
-                    what: match detail.filter(|_| view.is_open()) {
+                    what: match detail.filter(|_| view.shows_personal_data()) {
                         Some(detail) => format!("{word} ({detail})"),
                         None => word.to_owned(),
                     },
                     hint: hint.unwrap_or_default().into_owned(),
                 },
-                None => Failed {
-                    kind,
+                None => FailureRow {
+                    category,
                     endpoints: format!("{count} more"),
                     count: 1,
                     what: format!("{word}, each for another reason"),
@@ -342,8 +345,8 @@ fn failed(survey: &Survey, view: &View<'_>) -> Vec<Failed> {
 fn nearest(report: &Report, view: &View<'_>) -> Option<Nearest> {
     let everybody = report.ranking.per_person.as_ref()?;
     let name = |person: usize| view.name(&report.people[person].id);
-    let rows = everybody.iter().take(MOST_ROWS).map(|nearest| {
-        let distance = if view.is_open() {
+    let rows = everybody.iter().take(MAX_ROWS).map(|nearest| {
+        let distance = if view.shows_personal_data() {
             number(nearest.distance)
         } else {
             String::new()
@@ -365,7 +368,7 @@ impl Method {
             .ranking
             .pairs
             .first()
-            .filter(|_| view.is_open() && plain && metric == Metric::Gower)
+            .filter(|_| view.shows_personal_data() && plain && metric == Metric::Gower)
             .and_then(|pair| {
                 let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
                 let height = f64::from(a.height.ticks().abs_diff(b.height.ticks())) / 10.0;
@@ -400,11 +403,11 @@ impl Method {
 
 impl Run {
     fn new(report: &Report, view: &View<'_>) -> Self {
-        let command = view.is_open().then(|| {
+        let command = view.shows_personal_data().then(|| {
             let mut words = vec!["labrpc".to_owned()];
             let arguments = report.arguments.iter();
-            words.extend(arguments.take(MOST_ARGUMENTS).map(|word| quoted(word)));
-            match report.arguments.len().saturating_sub(MOST_ARGUMENTS) {
+            words.extend(arguments.take(MAX_ARGUMENTS).map(|word| quoted(word)));
+            match report.arguments.len().saturating_sub(MAX_ARGUMENTS) {
                 0 => {}
                 more => words.push(format!("… and {more} more")),
             }

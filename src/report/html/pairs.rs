@@ -3,27 +3,27 @@
 use crate::{
     profile::Profile,
     report::{
+        format::{number, plural, share},
         html::View,
         model::Report,
-        words::{number, plural, share},
     },
     similarity::{Like, Pair, Ranking},
 };
 
 /// Pairs explained; the rest is for a program to read.
-const MOST_PAIRS: usize = 30;
+const MAX_PAIRS: usize = 30;
 
 /// Groups of identical people listed.
-const MOST_GROUPS: usize = 100;
+const MAX_GROUPS: usize = 100;
 
 /// Identical pairs that are still shown one by one.
-const MOST_IDENTICAL: u64 = 12;
+const MAX_IDENTICAL: u64 = 12;
 
 /// Pairs that the headline names.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The answer to the question.
-pub(super) struct Likeness {
+pub(super) struct ClosestPairs {
     /// What the answer is about.
     pub(super) title: String,
     /// What the list below is about.
@@ -55,7 +55,7 @@ pub(super) struct Field {
     pub(super) share: Option<String>,
 }
 
-impl Likeness {
+impl ClosestPairs {
     pub(super) fn new(report: &Report, view: &View<'_>) -> Self {
         let ranking = &report.ranking;
         let mut this = Self {
@@ -90,11 +90,14 @@ impl Likeness {
             this.more = (pairs.len() - this.cards.len()) as u64;
             if let Some(first) = pairs.first() {
                 this.named.push(names(report, view, first));
-                this.verdict = how_alike(view, first);
+                this.verdict = distance_text(view, first);
             }
             return this;
         }
-        if report.twins_come_first() && ranking.tied > MOST_IDENTICAL && Twins::matter(ranking) {
+        if report.closest_are_identical()
+            && ranking.tied > MAX_IDENTICAL
+            && Twins::has_large_group(ranking)
+        {
             // Their pairs would fill the page and say nothing that the groups do not say.
             let largest = ranking.twins.first().map_or(0, |twins| twins.count);
             this.verdict = format!(
@@ -104,32 +107,32 @@ impl Likeness {
         } else if let Some(first) = ranking.pairs.first() {
             this.named = ranking
                 .first_place()
-                .take(MOST_NAMED)
+                .take(MAX_NAMED)
                 .map(|pair| names(report, view, pair))
                 .collect();
             this.verdict = verdict(ranking, first, this.named.len(), view);
             this.cards = cards(report, view, &ranking.pairs);
-            this.more = (ranking.pairs.len() - this.cards.len()) as u64 + report.unlisted();
+            this.more = (ranking.pairs.len() - this.cards.len()) as u64 + report.omitted_ties();
         }
         this
     }
 }
 
 fn verdict(ranking: &Ranking, first: &Pair, named: usize, view: &View<'_>) -> String {
-    let mut text = how_alike(view, first);
+    let mut text = distance_text(view, first);
     match ranking.tied.saturating_sub(named as u64) {
         0 => {}
         1 => text += "; so is one more pair",
         more => text += &format!("; so are {more} more pairs"),
     }
-    if let Some(margin) = ranking.margin.filter(|_| view.is_open()) {
+    if let Some(margin) = ranking.margin.filter(|_| view.shows_personal_data()) {
         text += &format!("; the next is {} further apart", number(margin));
     }
     text
 }
 
-fn how_alike(view: &View<'_>, pair: &Pair) -> String {
-    match view.is_open() {
+fn distance_text(view: &View<'_>, pair: &Pair) -> String {
+    match view.shows_personal_data() {
         true => format!("distance {}", number(pair.distance)),
         false => format!("similarity {}", similarity(view, pair)),
     }
@@ -137,7 +140,7 @@ fn how_alike(view: &View<'_>, pair: &Pair) -> String {
 
 /// The similarity; with hidden measures too coarse to calculate back.
 fn similarity(view: &View<'_>, pair: &Pair) -> String {
-    match view.is_open() {
+    match view.shows_personal_data() {
         true => format!("{:.3}", pair.similarity),
         false => format!("{:.0} %", 100.0 * pair.similarity),
     }
@@ -148,14 +151,14 @@ fn names(report: &Report, view: &View<'_>, pair: &Pair) -> [String; 2] {
 }
 
 fn cards(report: &Report, view: &View<'_>, pairs: &[Pair]) -> Vec<Card> {
-    let shown = pairs.iter().take(MOST_PAIRS);
+    let shown = pairs.iter().take(MAX_PAIRS);
     shown
         .map(|pair| Card {
             rank: pair.rank,
             names: names(report, view, pair),
-            distance: view.is_open().then(|| number(pair.distance)),
+            distance: view.shows_personal_data().then(|| number(pair.distance)),
             similarity: similarity(view, pair),
-            fields: match view.is_open() {
+            fields: match view.shows_personal_data() {
                 true => fields(report, pair),
                 false => Vec::new(),
             },
@@ -203,14 +206,14 @@ pub(super) struct Group {
 
 impl Twins {
     /// Whether there is a group of more than a pair.
-    fn matter(ranking: &Ranking) -> bool {
+    fn has_large_group(ranking: &Ranking) -> bool {
         ranking.twins.iter().any(|twins| twins.count > 2)
     }
 
     /// The groups, where they say more than the list of pairs does.
     pub(super) fn new(report: &Report, view: &View<'_>) -> Option<Self> {
         let ranking = &report.ranking;
-        let shown = ranking.twins.iter().take(MOST_GROUPS);
+        let shown = ranking.twins.iter().take(MAX_GROUPS);
         let groups: Vec<_> = shown
             .map(|twins| {
                 let people = twins.people.iter();
@@ -224,14 +227,14 @@ impl Twins {
                 };
                 Group {
                     count: twins.count,
-                    build: view.is_open().then(|| {
+                    build: view.shows_personal_data().then(|| {
                         format!("{} cm, {} kg, {}", twins.height, twins.weight, twins.size)
                     }),
                     names: format!("{}{more}", names.join(", ")),
                 }
             })
             .collect();
-        (report.options.twins || Self::matter(ranking)).then(|| Self {
+        (report.options.twins || Self::has_large_group(ranking)).then(|| Self {
             heading: format!("Identical people: {}", plural(ranking.twin_groups, "group")),
             more: ranking.twin_groups - groups.len(),
             groups,

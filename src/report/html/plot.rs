@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     profile::{Profile, Size},
-    report::{model::Report, words::number},
+    report::{format::number, model::Report},
 };
 
 /// Width and height of the drawing; the page scales it.
@@ -18,21 +18,21 @@ const TOP: f64 = 20.0;
 const BOTTOM: f64 = HEIGHT - 66.0;
 
 /// Marks drawn; more would cover each other.
-const MOST_MARKS: usize = 2000;
+const MAX_MARKS: usize = 2000;
 
 /// Marks that can stand in the drawing at their full size.
-const MOST_LARGE: usize = 300;
+const MAX_LARGE: usize = 300;
 
 /// Pairs joined, and of how many their names are written.
-const MOST_JOINS: usize = 50;
-const MOST_LABELS: usize = 3;
+const MAX_LINKS: usize = 50;
+const MAX_LABELS: usize = 3;
 
 /// Ids named at a mark.
-const MOST_IDS: usize = 5;
+const MAX_IDS: usize = 5;
 
 pub(super) struct Plot {
     pub(super) marks: Vec<Mark>,
-    pub(super) joins: Vec<Join>,
+    pub(super) links: Vec<Link>,
     pub(super) x: Vec<Tick>,
     pub(super) y: Vec<Tick>,
     pub(super) sizes: Vec<(Size, usize)>,
@@ -53,7 +53,7 @@ pub(super) struct Mark {
 }
 
 /// A pair that is most alike: a line, or, in the same position, a ring.
-pub(super) struct Join {
+pub(super) struct Link {
     pub(super) from: [String; 2],
     pub(super) to: [String; 2],
     pub(super) ring: bool,
@@ -88,9 +88,9 @@ impl Plot {
             positions.entry(key).or_default().push(index);
             sizes[usize::from(person.size.step()) - 1].1 += 1;
         }
-        let closest: Vec<_> = report.ranking.first_place().take(MOST_JOINS).collect();
+        let closest: Vec<_> = report.ranking.first_place().take(MAX_LINKS).collect();
         let joined: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
-        let every = positions.len().div_ceil(MOST_MARKS).max(1);
+        let every = positions.len().div_ceil(MAX_MARKS).max(1);
         let drawn = positions.values().enumerate().filter(|(place, here)| {
             place % every == 0 || here.iter().any(|person| joined.contains(person))
         });
@@ -114,7 +114,7 @@ impl Plot {
             .collect();
 
         let mut rings = HashSet::new();
-        let joins = closest.iter().enumerate().filter_map(|(number, pair)| {
+        let links = closest.iter().enumerate().filter_map(|(number, pair)| {
             let (a, b) = (&people[pair.a], &people[pair.b]);
             let (from, to) = (position(a), position(b));
             let ring = from == to;
@@ -123,12 +123,12 @@ impl Plot {
                 return None;
             }
             let title = format!("{} and {}", a.id, b.id);
-            let named = number < MOST_LABELS && closest.len() <= 2 * MOST_LABELS;
+            let named = number < MAX_LABELS && closest.len() <= 2 * MAX_LABELS;
             let label = named.then(|| {
                 let at = |p: &Profile| [x.at(p.height.value()), y.at(p.weight.value())];
-                free_place(&title, at(a), at(b), &places)
+                label_position(&title, at(a), at(b), &places)
             });
-            Some(Join {
+            Some(Link {
                 from,
                 to,
                 ring,
@@ -141,7 +141,7 @@ impl Plot {
             format!("{} to {} {unit}", number(values.least), number(values.most))
         };
         Some(Self {
-            joins: joins.collect(),
+            links: links.collect(),
             summary: format!(
                 "{} by height ({}) and weight ({}).",
                 if people.len() == 1 {
@@ -154,7 +154,7 @@ impl Plot {
             ),
             sizes: sizes.into_iter().filter(|(_, count)| *count > 0).collect(),
             positions: (every > 1).then_some(positions.len()),
-            crowded: marks.len() > MOST_LARGE,
+            crowded: marks.len() > MAX_LARGE,
             marks,
             x: x.ticks(),
             y: y.ticks(),
@@ -166,7 +166,7 @@ fn title(people: &[Profile], here: &[usize]) -> String {
     let first = &people[here[0]];
     let ids: Vec<_> = here
         .iter()
-        .take(MOST_IDS)
+        .take(MAX_IDS)
         .map(|&person| people[person].id.as_str())
         .collect();
     let more = match here.len() - ids.len() {
@@ -183,7 +183,7 @@ fn title(people: &[Profile], here: &[usize]) -> String {
 }
 
 /// Where a text beside two places covers the fewest marks, and how it is anchored there.
-fn free_place(
+fn label_position(
     text: &str,
     a: [f64; 2],
     b: [f64; 2],

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Seats drawn one by one; more become blocks of consecutive addresses.
-const MOST_SEATS: usize = 1000;
+const MAX_SEATS: usize = 1000;
 
 /// Blocks of a larger map.
 const BLOCKS: usize = 240;
@@ -24,40 +24,40 @@ const BLOCKS: usize = 240;
 named! {
     /// What an outcome means to a person who looks for the machines that need a visit. Each has its own shape, and
     /// its name is that of its class in the style sheet.
-    pub(super) enum Kind {
+    pub(super) enum Category {
         /// As it should be.
         Ok => "ok",
         /// Answers, but the data cannot be used.
-        Data => "data",
+        BadData => "data",
         /// Answers, but not with a profile.
-        Wrong => "wrong",
+        Unexpected => "wrong",
         /// Does not answer in time.
-        Silent => "silent",
+        NoAnswer => "silent",
         /// Is not there.
-        Absent => "absent",
+        Unreachable => "absent",
         /// Was not asked, or not to the end.
         Unasked => "unasked",
     }
 }
 
-/// An outcome's kind, and its word.
-pub(super) fn state(outcome: OutcomeKind) -> (Kind, &'static str) {
+/// An outcome's category, and its word.
+pub(super) fn category(outcome: OutcomeKind) -> (Category, &'static str) {
     match outcome {
-        OutcomeKind::Ok => (Kind::Ok, "ok"),
-        OutcomeKind::DuplicateId => (Kind::Data, "duplicate id"),
-        OutcomeKind::Invalid => (Kind::Data, "invalid data"),
-        OutcomeKind::Status => (Kind::Wrong, "gRPC error"),
-        OutcomeKind::NotGrpc => (Kind::Wrong, "not gRPC"),
-        OutcomeKind::TooLarge => (Kind::Wrong, "too large"),
-        OutcomeKind::Tls => (Kind::Wrong, "TLS failed"),
-        OutcomeKind::Reset => (Kind::Wrong, "connection reset"),
-        OutcomeKind::Timeout => (Kind::Silent, "timed out"),
-        OutcomeKind::Refused => (Kind::Absent, "refused"),
-        OutcomeKind::Unreachable => (Kind::Absent, "unreachable"),
-        OutcomeKind::Dns => (Kind::Absent, "name not found"),
-        OutcomeKind::Local => (Kind::Unasked, "local limit"),
-        OutcomeKind::Cancelled => (Kind::Unasked, "no answer yet"),
-        OutcomeKind::DuplicateLine => (Kind::Unasked, "listed twice"),
+        OutcomeKind::Ok => (Category::Ok, "ok"),
+        OutcomeKind::DuplicateId => (Category::BadData, "duplicate id"),
+        OutcomeKind::Invalid => (Category::BadData, "invalid data"),
+        OutcomeKind::Status => (Category::Unexpected, "gRPC error"),
+        OutcomeKind::NotGrpc => (Category::Unexpected, "not gRPC"),
+        OutcomeKind::TooLarge => (Category::Unexpected, "too large"),
+        OutcomeKind::Tls => (Category::Unexpected, "TLS failed"),
+        OutcomeKind::Reset => (Category::Unexpected, "connection reset"),
+        OutcomeKind::Timeout => (Category::NoAnswer, "timed out"),
+        OutcomeKind::Refused => (Category::Unreachable, "refused"),
+        OutcomeKind::Unreachable => (Category::Unreachable, "unreachable"),
+        OutcomeKind::Dns => (Category::Unreachable, "name not found"),
+        OutcomeKind::Local => (Category::Unasked, "local limit"),
+        OutcomeKind::Cancelled => (Category::Unasked, "no answer yet"),
+        OutcomeKind::DuplicateLine => (Category::Unasked, "listed twice"),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Seats {
 pub(super) struct Seat {
     /// Its line in the host list, from 1.
     pub(super) line: usize,
-    pub(super) kind: Kind,
+    pub(super) category: Category,
     pub(super) word: &'static str,
     /// The address before its last number, that number, and what follows.
     pub(super) address: [String; 3],
@@ -91,8 +91,8 @@ pub(super) struct Block {
     pub(super) last: String,
     pub(super) ok: usize,
     pub(super) total: usize,
-    /// Kind, start and width of each part of a bar that is 100 wide.
-    pub(super) parts: Vec<(Kind, String, String)>,
+    /// Category, start and width of each part of a bar that is 100 wide.
+    pub(super) parts: Vec<(Category, String, String)>,
 }
 
 impl Seats {
@@ -107,13 +107,13 @@ impl Seats {
         let port = common_port(&places);
         let label = |place: &Place| place.label(port);
         let total = places.len();
-        if total > MOST_SEATS {
+        if total > MAX_SEATS {
             let blocks = places.chunks(total.div_ceil(BLOCKS)).map(|block| {
-                let kinds = block
+                let categories = block
                     .iter()
-                    .map(|(_, index)| state(answers[*index].outcome.kind()).0);
+                    .map(|(_, index)| category(answers[*index].outcome.kind()).0);
                 Block::new(
-                    kinds,
+                    categories,
                     label(&block[0].0).concat(),
                     label(&block[block.len() - 1].0).concat(),
                 )
@@ -132,21 +132,23 @@ impl Seats {
             .flat_map(|pair| [pair.a, pair.b].map(|person| report.seat_of[person]))
             .collect();
         let seats = places.iter().map(|(place, index)| {
-            let (kind, word) = state(answers[*index].outcome.kind());
+            let (category, word) = category(answers[*index].outcome.kind());
             let profile = answers[*index].outcome.profile();
             Seat {
                 line: index + 1,
-                kind,
+                category,
                 word,
                 address: label(place),
                 name: profile.map(|(profile, _)| view.name(&profile.id)),
-                build: profile.filter(|_| view.is_open()).map(|(profile, _)| {
-                    [
-                        format!("{} cm", profile.height),
-                        format!("{} kg", profile.weight),
-                        profile.size.to_string(),
-                    ]
-                }),
+                build: profile
+                    .filter(|_| view.shows_personal_data())
+                    .map(|(profile, _)| {
+                        [
+                            format!("{} cm", profile.height),
+                            format!("{} kg", profile.weight),
+                            profile.size.to_string(),
+                        ]
+                    }),
                 alike: alike.contains(index),
             }
         });
@@ -160,19 +162,28 @@ impl Seats {
 }
 
 impl Block {
-    fn new(kinds: impl Iterator<Item = Kind> + Clone, first: String, last: String) -> Self {
-        let count = |wanted: Kind| kinds.clone().filter(|kind| *kind == wanted).count();
-        let total = kinds.clone().count();
+    fn new(
+        categories: impl Iterator<Item = Category> + Clone,
+        first: String,
+        last: String,
+    ) -> Self {
+        let count = |wanted: Category| {
+            categories
+                .clone()
+                .filter(|category| *category == wanted)
+                .count()
+        };
+        let total = categories.clone().count();
         let mut before = 0;
-        let parts = Kind::ALL.into_iter().filter_map(|kind| {
-            let (from, count) = (before, count(kind));
+        let parts = Category::ALL.into_iter().filter_map(|category| {
+            let (from, count) = (before, count(category));
             before += count;
             let scaled = |count: usize| format!("{:.2}", 100.0 * count as f64 / total as f64);
-            (count > 0).then(|| (kind, scaled(from), scaled(count)))
+            (count > 0).then(|| (category, scaled(from), scaled(count)))
         });
         Self {
             parts: parts.collect(),
-            ok: count(Kind::Ok),
+            ok: count(Category::Ok),
             total,
             first,
             last,
@@ -318,16 +329,22 @@ mod tests {
 
     #[test]
     fn a_block_says_how_many_of_it_are_in_which_state() {
-        let kinds = [Kind::Ok, Kind::Absent, Kind::Ok, Kind::Silent];
-        let block = Block::new(kinds.into_iter(), "a".into(), "b".into());
+        let categories = [
+            Category::Ok,
+            Category::Unreachable,
+            Category::Ok,
+            Category::NoAnswer,
+        ];
+        let block = Block::new(categories.into_iter(), "a".into(), "b".into());
         assert_eq!((block.ok, block.total), (2, 4));
-        let part = |kind, from: &str, width: &str| (kind, from.to_owned(), width.to_owned());
+        let part =
+            |category, from: &str, width: &str| (category, from.to_owned(), width.to_owned());
         assert_eq!(
             block.parts,
             [
-                part(Kind::Ok, "0.00", "50.00"),
-                part(Kind::Silent, "50.00", "25.00"),
-                part(Kind::Absent, "75.00", "25.00"),
+                part(Category::Ok, "0.00", "50.00"),
+                part(Category::NoAnswer, "50.00", "25.00"),
+                part(Category::Unreachable, "75.00", "25.00"),
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! Numbers and words that every report for people writes alike.
+//! Numbers and counts as text, the same in every report for people.
 
 use crate::similarity::Metric;
 
