@@ -25,7 +25,7 @@ mod twins;
 mod weights;
 
 pub use crate::similarity::{
-    metric::{Metric, UnknownMetric},
+    metric::{MAX_TERM, Metric, UnknownMetric},
     options::Options,
     ranking::{Like, Nearest, Pair, Ranking, Terms},
     twins::Twins,

@@ -19,7 +19,7 @@ use askama::Template;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use crate::{
-    profile::{Id, Profile},
+    profile::{Id, Profile, Size},
     report::{
         failures::{Reason, failures},
         format::number,
@@ -30,7 +30,7 @@ use crate::{
         },
         model::{Input, Report, Summary, Survey},
     },
-    similarity::{FIELDS, Metric, Weights},
+    similarity::{FIELDS, MAX_TERM, Metric, Weights},
     survey::outcome::{Outcome, OutcomeKind},
     untrusted::Untrusted,
 };
@@ -198,6 +198,9 @@ struct Nearest {
 /// How the distance is computed.
 struct Method {
     metric: Metric,
+    formula: String,
+    full_term: u32,
+    sizes: String,
     weights: Option<String>,
     /// The closest pair's distance by hand.
     example: Option<String>,
@@ -364,31 +367,19 @@ impl Method {
         let weights = report.options.weights;
         let plain = weights == Weights::default();
         let metric = report.options.metric;
-        let example = report
-            .ranking
-            .pairs
-            .first()
-            .filter(|_| view.shows_personal_data() && plain && metric == Metric::Gower)
+        let closest = report.ranking.pairs.first();
+        let example = closest
+            .filter(|_| view.shows_personal_data() && plain)
             .and_then(|pair| {
                 let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
-                let height = f64::from(a.height.ticks().abs_diff(b.height.ticks())) / 10.0;
-                let weight = f64::from(a.weight.ticks().abs_diff(b.weight.ticks())) / 10.0;
-                let size = a.size.step().abs_diff(b.size.step());
-                let sum = 7.0 * height + 5.0 * weight + 60.0 * f64::from(size);
-                // A term at its cap does not add up this way.
-                ((sum - pair.distance).abs() < 1e-6).then(|| {
-                    format!(
-                        "{} and {}: 7 × {} + 5 × {} + 60 × {size} = {}",
-                        a.id,
-                        b.id,
-                        number(height),
-                        number(weight),
-                        number(pair.distance)
-                    )
-                })
+                let sum = metric.explain(a, b)?;
+                Some(format!("{} and {}: {sum}", a.id, b.id))
             });
         Self {
             metric,
+            formula: metric.formula().unwrap_or_default(),
+            full_term: MAX_TERM,
+            sizes: Size::ALL.map(Size::name).join(", "),
             weights: (!plain).then(|| {
                 let pairs = FIELDS.iter().zip(weights.values());
                 let words: Vec<_> = pairs

@@ -1,18 +1,25 @@
 //! The body distance: Gower's coefficient with fixed ranges, exact in integers.
 
 use crate::{
-    profile::TICKS,
+    profile::{Profile, TICKS},
     similarity::{
-        metric::distance::{Distance, Point, gap},
+        metric::distance::{Distance, Point, gap, point},
         weights::Weights,
     },
 };
 
 /// The largest value of one unweighted term of the body distance.
-const MAX_TERM: u32 = 420;
+pub const MAX_TERM: u32 = 420;
 
 /// The differences in ticks at which a term reaches [`MAX_TERM`]: 60 cm, 84 kg, 7 size steps.
 const RANGES: [u32; 3] = [60 * TICKS as u32, 84 * TICKS as u32, 7];
+
+/// What a centimetre, a kilogram and a size step add to the body distance: 7, 5 and 60.
+const FACTORS: [u32; 3] = [
+    MAX_TERM * TICKS as u32 / RANGES[0],
+    MAX_TERM * TICKS as u32 / RANGES[1],
+    MAX_TERM / RANGES[2],
+];
 
 /// The body distance as a sum of integers: Σ factor · min(|Δ|, range).
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +53,31 @@ impl Gower {
             10.0 * f64::from(resolution),
             3.0 * f64::from(MAX_TERM),
         )
+    }
+
+    /// The unweighted formula in words, below the caps.
+    pub(crate) fn formula() -> String {
+        let [height, weight, size] = FACTORS;
+        format!(
+            "{height} × |height difference in cm| + {weight} × |weight difference in kg| + \
+             {size} × |size difference in steps|"
+        )
+    }
+
+    /// [`Self::formula`] with the values of two people, to be checked by hand; `None` where a term is capped.
+    pub(crate) fn explain(a: &Profile, b: &Profile) -> Option<String> {
+        let (p, q) = (point(a), point(b));
+        let delta = [0, 1, 2].map(|axis| q[axis] - p[axis]);
+        let gaps = delta.map(i32::unsigned_abs);
+        let capped = gaps.iter().zip(RANGES).any(|(gap, range)| *gap > range);
+        (!capped).then(|| {
+            let metric = Self::new(&Weights::default());
+            let distance = metric.distance(metric.key(delta));
+            let [height, weight, size] = FACTORS;
+            let [cm, kg] = [0, 1].map(|axis| f64::from(gaps[axis]) / f64::from(TICKS));
+            let steps = gaps[2];
+            format!("{height} × {cm} + {weight} × {kg} + {size} × {steps} = {distance}")
+        })
     }
 
     fn with_ranges(

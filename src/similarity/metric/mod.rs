@@ -15,10 +15,10 @@ use std::{fmt, str::FromStr};
 pub use crate::similarity::metric::{
     distance::{Distance, Point, point},
     euclidean::Euclidean,
-    gower::Gower,
+    gower::{Gower, MAX_TERM},
     mahalanobis::Mahalanobis,
 };
-use crate::{named::named, untrusted::Untrusted};
+use crate::{named::named, profile::Profile, untrusted::Untrusted};
 
 named! {
     /// Which distance two people are compared by.
@@ -39,6 +39,21 @@ named! {
         ///
         /// As with [`Metric::Euclidean`], each distance depends on all people.
         Mahalanobis => "mahalanobis",
+    }
+}
+
+impl Metric {
+    /// The formula of the body distance, with weights of 1 and below the caps; `None` for the other metrics, which
+    /// have no formula of two people alone.
+    #[must_use]
+    pub fn formula(self) -> Option<String> {
+        (self == Self::Gower).then(Gower::formula)
+    }
+
+    /// [`Self::formula`] with the values of two people, to be checked by hand; `None` where a term is capped.
+    #[must_use]
+    pub fn explain(self, a: &Profile, b: &Profile) -> Option<String> {
+        (self == Self::Gower).then(|| Gower::explain(a, b))?
     }
 }
 
