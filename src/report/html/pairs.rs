@@ -4,7 +4,7 @@ use crate::{
     profile::Profile,
     report::{
         format::{number, plural, share},
-        html::View,
+        html::view::View,
         model::Report,
     },
     similarity::{Like, Pair, Ranking},

@@ -5,7 +5,7 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 use crate::{
     named::named,
     report::{
-        html::View,
+        html::view::View,
         model::{Report, Survey},
     },
     survey::{

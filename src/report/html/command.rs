@@ -1,0 +1,61 @@
+//! When and with what command a report was made.
+
+use crate::{
+    report::{html::view::View, model::Report},
+    untrusted::Untrusted,
+};
+
+/// Words of the command line that are shown; a thousand hosts may have been given one by one.
+const MAX_ARGUMENTS: usize = 60;
+
+/// When and with what the report was made.
+pub(super) struct Run {
+    pub(super) started: String,
+    pub(super) version: &'static str,
+    pub(super) command: Option<String>,
+}
+
+impl Run {
+    pub(super) fn new(report: &Report, view: &View<'_>) -> Self {
+        let command = view.shows_personal_data().then(|| {
+            let mut words = vec!["labrpc".to_owned()];
+            let arguments = report.arguments.iter();
+            words.extend(arguments.take(MAX_ARGUMENTS).map(|word| quoted(word)));
+            match report.arguments.len().saturating_sub(MAX_ARGUMENTS) {
+                0 => {}
+                more => words.push(format!("… and {more} more")),
+            }
+            words.join(" ")
+        });
+        Self {
+            started: humantime::format_rfc3339_seconds(report.started).to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+        }
+    }
+}
+
+/// A word of the command line as a shell would need it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+[]".contains(c);
+    let shown = Untrusted::new(word).to_string();
+    if !word.is_empty() && word.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_command_line_are_quoted_and_sanitised() {
+        assert_eq!(quoted("--hosts"), "--hosts");
+        assert_eq!(quoted("192.168.1.[1-40]"), "192.168.1.[1-40]");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("a\x1b[2J"), r"'a\u{1b}[2J'");
+    }
+}
