@@ -6,10 +6,10 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
 use crate::{
-    report::model::Survey,
+    report::{model::Survey, view::View},
     survey::{
         hosts::fold,
-        outcome::{Answer, Outcome, OutcomeKind},
+        outcome::{Answer, OutcomeKind},
     },
 };
 
@@ -20,30 +20,44 @@ const MAX_GROUPS: usize = 8;
 const MAX_FOLDED: usize = 240;
 
 /// Endpoints that failed alike.
-#[derive(Debug)]
-pub(crate) struct Failure<'a> {
-    /// What they have in common.
-    pub(crate) outcome: &'a Outcome,
-    /// How many they are.
-    pub(crate) count: usize,
-    /// Who, and why; `None` for the rest of an outcome that has more reasons than are shown.
-    pub(crate) reason: Option<Reason>,
+pub struct Failure {
+    /// The outcome that they have in common.
+    pub outcome: OutcomeKind,
+    /// The endpoints, as an expression of the host grammar, cut at a comma where it is long; or how many more there
+    /// are of an outcome that has more reasons than are shown.
+    pub endpoints: String,
+    /// How many endpoints are meant, where the text above does not say it.
+    pub count: Option<usize>,
+    /// What to do about it.
+    pub hint: Option<Cow<'static, str>>,
+    reason: Reason,
 }
 
-/// One reason of failing.
-#[derive(Debug)]
-pub(crate) struct Reason {
-    /// The endpoints, as an expression of the host grammar, cut at a comma where it is long.
-    pub(crate) endpoints: String,
+/// Why they failed.
+enum Reason {
+    /// The outcome's name says it.
+    Plain,
     /// What exactly was seen.
-    pub(crate) detail: Option<String>,
-    /// What to do about it.
-    pub(crate) hint: Option<Cow<'static, str>>,
+    Detail(String),
+    /// Each for another reason.
+    Various,
+}
+
+impl Failure {
+    /// What was seen, with the format's own name of the outcome.
+    #[must_use]
+    pub fn text(&self, outcome: &str) -> String {
+        match &self.reason {
+            Reason::Plain => outcome.to_owned(),
+            Reason::Detail(detail) => format!("{outcome} ({detail})"),
+            Reason::Various => format!("{outcome}, each for another reason"),
+        }
+    }
 }
 
 /// Every endpoint without a profile of its own, in the order of [`OutcomeKind::ALL`]; within an outcome the most
 /// frequent reason first, equal ones in the order of their text.
-pub(crate) fn failures(survey: &Survey) -> Vec<Failure<'_>> {
+pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<Failure> {
     let Survey { hosts, answers } = survey;
     let mut groups: BTreeMap<(OutcomeKind, Option<String>), Vec<usize>> = BTreeMap::new();
     for (index, Answer { outcome, .. }) in answers.iter().enumerate() {
@@ -57,25 +71,28 @@ pub(crate) fn failures(survey: &Survey) -> Vec<Failure<'_>> {
     groups.sort_by_key(|((kind, _), members)| (*kind, Reverse(members.len())));
 
     let mut failures = Vec::new();
-    for kind in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
-        let (shown, rest) = kind.split_at(kind.len().min(MAX_GROUPS));
-        for ((_, detail), members) in shown {
-            let outcome = &answers[members[0]].outcome;
+    for same in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+        let (shown, rest) = same.split_at(same.len().min(MAX_GROUPS));
+        for ((outcome, detail), members) in shown {
             failures.push(Failure {
-                outcome,
-                count: members.len(),
-                reason: Some(Reason {
-                    endpoints: shortened(fold(members.iter().map(|&index| hosts.get(index)))),
-                    detail: detail.clone(),
-                    hint: outcome.hint(),
-                }),
+                outcome: *outcome,
+                endpoints: shortened(fold(members.iter().map(|&index| hosts.get(index)))),
+                count: Some(members.len()).filter(|count| *count > 1),
+                hint: answers[members[0]].outcome.hint(),
+                reason: match detail {
+                    Some(detail) if view.shows_personal_data() => Reason::Detail(detail.clone()),
+                    _ => Reason::Plain,
+                },
             });
         }
-        if let Some((_, members)) = rest.first() {
+        if let Some(((outcome, _), _)) = rest.first() {
+            let more: usize = rest.iter().map(|(_, members)| members.len()).sum();
             failures.push(Failure {
-                outcome: &answers[members[0]].outcome,
-                count: rest.iter().map(|(_, members)| members.len()).sum(),
-                reason: None,
+                outcome: *outcome,
+                endpoints: format!("{more} more"),
+                count: None,
+                hint: None,
+                reason: Reason::Various,
             });
         }
     }

@@ -1,6 +1,9 @@
 //! Numbers and counts as text, the same in every report for people.
 
-use crate::similarity::Metric;
+use crate::{
+    profile::{Height, Size, Weight},
+    similarity::Metric,
+};
 
 /// A distance or term: at most three decimals, none where there is nothing behind the point.
 pub(crate) fn number(value: f64) -> String {
@@ -18,7 +21,12 @@ pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How many per cent of a distance one field makes up; `None` where that says nothing: a share of nothing, or
+/// What a person measures.
+pub(crate) fn build(height: Height, weight: Weight, size: Size) -> String {
+    format!("{height} cm, {weight} kg, {size}")
+}
+
+/// How many per cent of a distance one field makes up; `None` where that has no meaning: of a distance of 0, or
 /// of a sum that has negative parts.
 pub(crate) fn share(metric: Metric, distance: f64, term: f64) -> Option<f64> {
     let parts = matches!(metric, Metric::Gower | Metric::Euclidean);

@@ -15,5 +15,11 @@ mod model;
 pub mod read;
 pub mod saved;
 pub mod table;
+pub mod text;
+mod view;
 
-pub use crate::report::model::{Input, OutcomeCounts, Report, Summary, Survey};
+pub use crate::report::{
+    failures::Failure,
+    model::{Input, OutcomeCounts, Report, Summary, Survey},
+    view::View,
+};

@@ -9,13 +9,14 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
-    profile::Profile,
     report::{
-        failures::{Failure, Reason, failures},
-        format::{self, number, plural},
-        model::{Input, Report, Summary, Survey},
+        failures::Failure,
+        format::plural,
+        model::Report,
+        text::{Answer, FieldText, GroupText, Groups, Note, PER_PERSON, PairText, Story, Verdict},
+        view::View,
     },
-    similarity::{Like, Pair, Terms},
+    similarity::{Nearest, Ranking},
 };
 
 const HEADING: Style = Style::new().bold();
@@ -26,9 +27,6 @@ const FAINT: Style = Style::new().dimmed();
 /// Pairs explained unless more are asked for; beyond that the list is for `--format json` or csv.
 const MAX_PAIRS: usize = 100;
 
-/// Pairs of identical people up to which each is listed; beyond that they come in groups.
-const MAX_TWIN_PAIRS: u64 = 10;
-
 /// Ids of a group that are named; the other forms have more.
 const MAX_NAMED: usize = 8;
 
@@ -37,22 +35,59 @@ const MAX_NAMED: usize = 8;
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let summary = report.summary();
+    // Every field is named, so that a new one is not forgotten. The texts hold those that are not used here.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking,
+    } = report;
+    let Ranking {
+        pairs: _,
+        smallest: _,
+        tied: _,
+        margin: _,
+        duplicates: _,
+        twins: _,
+        twin_groups: _,
+        per_person: _,
+        like: _,
+    } = ranking;
+    let story = Story::new(report, &View::default());
     let mut page = Page {
         out,
         width: width.unwrap_or(usize::MAX).max(20),
     };
-    if let Input::Survey(survey) = &report.input {
-        failed(survey, &mut page)?;
+    let Story {
+        report: _,
+        view: _,
+        headline,
+        complete,
+        notes,
+        failures,
+        answer,
+        groups,
+        per_person,
+    } = &story;
+    failed(failures, &mut page)?;
+    page.line(if *complete { GOOD } else { HEADING }, headline)?;
+    for Note { label, text } in notes {
+        match *label {
+            "" => page.line(Style::new(), text)?,
+            label => page.wrap(BAD, &format!("{label}: "), 4, text)?,
+        }
     }
-    headline(report, &summary, &mut page)?;
-    twins(report, &mut page)?;
-    if let Some(like) = &report.ranking.like {
-        nearest_to(report, like, &mut page)?;
-    } else {
-        closest(report, &mut page)?;
+    if let Some(groups) = groups {
+        identical(&story, groups, &mut page)?;
     }
-    all_nearest(report, &mut page)
+    alike(&story, answer, MAX_PAIRS.max(options.top), &mut page)?;
+    match per_person {
+        Some(nearest) => all_nearest(&story, nearest, &mut page),
+        None => Ok(()),
+    }
 }
 
 /// Where the text goes, and how wide it may be.
@@ -121,285 +156,120 @@ impl Page<'_> {
     }
 }
 
-/// Endpoints without a profile, and those with somebody else's id: one line for all that failed alike.
-fn failed(survey: &Survey, page: &mut Page<'_>) -> io::Result<()> {
-    let failures = failures(survey);
-    for Failure {
-        outcome,
-        count,
-        reason,
-    } in &failures
-    {
-        let name = outcome.name();
-        let Some(Reason {
-            endpoints,
-            detail,
-            hint,
-        }) = reason
-        else {
-            let label = format!("{count} more: ");
-            page.wrap(BAD, &label, 4, &format!("{name}, each for another reason"))?;
-            continue;
-        };
-        let count = match count {
-            1 => String::new(),
-            count => format!(" ({count})"),
-        };
-        let detail = match detail {
-            Some(detail) => format!(" ({detail})"),
+/// Endpoints without a profile of their own: one line for all that failed alike.
+fn failed(failures: &[Failure], page: &mut Page<'_>) -> io::Result<()> {
+    for failure in failures {
+        let count = match failure.count {
+            Some(count) => format!(" ({count})"),
             None => String::new(),
         };
-        let hint = match hint {
+        let hint = match &failure.hint {
             Some(hint) => format!("; {hint}"),
             None => String::new(),
         };
-        page.wrap(
-            BAD,
-            &format!("{endpoints}{count}: "),
-            4,
-            &format!("{name}{detail}{hint}"),
-        )?;
+        let label = format!("{}{count}: ", failure.endpoints);
+        let text = failure.text(failure.outcome.name());
+        page.wrap(BAD, &label, 4, &format!("{text}{hint}"))?;
     }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        page.blank()
+    match failures {
+        [] => Ok(()),
+        _ => page.blank(),
     }
 }
 
-fn headline(report: &Report, summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
-    let (ok, asked, duplicate_ids) = (summary.ok(), summary.asked(), &summary.duplicate_ids);
-    let style = if ok == asked { GOOD } else { HEADING };
-    let text = match report.input {
-        Input::Survey(_) => format!("{ok} of {asked} answered"),
-        Input::Files { .. } if ok == asked => format!("{ok} people"),
-        Input::Files { .. } => format!("{ok} people in {asked} rows"),
-    };
-    page.line(style, &text)?;
-    if let Input::Survey(_) = report.input
-        && summary.unusable() > 0
-    {
-        page.line(
-            Style::new(),
-            &format!(
-                "{} answered with data that cannot be used",
-                summary.unusable()
-            ),
-        )?;
-    }
-    if !duplicate_ids.is_empty() {
-        let ids: Vec<_> = duplicate_ids
-            .iter()
-            .take(20)
-            .map(|id| id.as_str())
-            .collect();
-        let more = if duplicate_ids.len() > 20 {
-            ", …"
-        } else {
-            ""
-        };
-        page.wrap(
-            BAD,
-            "duplicate id: ",
-            4,
-            &format!(
-                "{}{more}; claimed more than once, and not ranked",
-                ids.join(", ")
-            ),
-        )?;
-    }
-    Ok(())
-}
-
-/// Whether identical people are listed in groups, because a list of their pairs would say less.
-fn groups_identical(report: &Report) -> bool {
-    let ranking = &report.ranking;
-    let large = ranking.twins.iter().any(|twins| twins.count > 2);
-    let many = !ranking.twins.is_empty() && ranking.tied > MAX_TWIN_PAIRS;
-    report.options.twins || large || many
-}
-
-fn twins(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let ranking = &report.ranking;
-    if !groups_identical(report) {
-        return Ok(());
-    }
+fn identical(story: &Story<'_>, groups: &Groups<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let Groups {
+        heading,
+        remark: _,
+        listed,
+        total,
+    } = groups;
     page.blank()?;
-    page.line(
-        HEADING,
-        &format!("Identical people: {}", plural(ranking.twin_groups, "group")),
-    )?;
-    for twins in &ranking.twins {
-        let ids: Vec<_> = twins
-            .people
-            .iter()
-            .take(MAX_NAMED)
-            .map(|&person| report.people[person].id.as_str())
-            .collect();
-        let more = if ids.len() < twins.count { ", …" } else { "" };
-        let label = format!(
-            "{:>4} × {} cm, {} kg, {}: ",
-            twins.count, twins.height, twins.weight, twins.size
-        );
-        page.wrap(
-            Style::new(),
-            &label,
-            7,
-            &format!("{}{more}", ids.join(", ")),
-        )?;
+    page.line(HEADING, heading)?;
+    for group in *listed {
+        let GroupText {
+            count,
+            build,
+            names,
+        } = story.group(group, MAX_NAMED);
+        let label = format!("{count:>4} × {}: ", build.unwrap_or_default());
+        page.wrap(Style::new(), &label, 7, &names)?;
     }
-    match ranking.twin_groups - ranking.twins.len() {
+    match total - listed.len() {
         0 => Ok(()),
         more => page.line(FAINT, &format!("       and {}", plural(more, "more group"))),
     }
 }
 
-fn closest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let ranking = &report.ranking;
-    let Some(smallest) = ranking.smallest else {
-        page.blank()?;
-        return page.line(Style::new(), "It takes two people to be alike.");
-    };
+fn alike(
+    story: &Story<'_>,
+    answer: &Answer<'_>,
+    max_pairs: usize,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let Answer {
+        title,
+        build,
+        verdict,
+        first_place: _,
+        pairs,
+        omitted,
+    } = answer;
     page.blank()?;
-    let tied = if ranking.tied == 1 {
-        "one pair".to_owned()
-    } else {
-        format!("{} pairs", ranking.tied)
-    };
-    let margin = match ranking.margin {
-        Some(margin) => format!("; the next is {} further apart", number(margin)),
-        None => String::new(),
-    };
-    page.line(
-        HEADING,
-        &format!(
-            "Most alike: {tied} at distance {}{margin}",
-            number(smallest)
-        ),
-    )?;
-    let grouped = groups_identical(report);
-    let listed = ranking
-        .pairs
-        .iter()
-        .filter(|pair| !(grouped && report.are_identical(pair)));
-    let left_out = pairs(report, listed, page)?;
-    // Pairs of identical people stand in their groups, whether they are in the list or too many for it.
-    let omitted = match grouped && report.closest_are_identical() {
-        true => 0,
-        false => report.omitted_ties(),
-    };
-    more_pairs(left_out + omitted, page)
-}
-
-/// What a list leaves out.
-fn more_pairs(more: u64, page: &mut Page<'_>) -> io::Result<()> {
-    match more {
+    if let Some(build) = build {
+        page.line(HEADING, &format!("{title}: {build}"))?;
+    }
+    match verdict {
+        Verdict::Found(_) if build.is_some() => {}
+        Verdict::Found(text) => page.line(HEADING, &format!("{title}: {text}"))?,
+        Verdict::Alone => page.line(Style::new(), verdict.text())?,
+        Verdict::Mistaken(text) => page.line(BAD, text)?,
+    }
+    for pair in pairs.iter().take(max_pairs) {
+        explained(&story.pair(pair), page)?;
+    }
+    match pairs.len().saturating_sub(max_pairs) as u64 + omitted {
         0 => Ok(()),
         1 => page.line(FAINT, "and one more pair"),
         more => page.line(FAINT, &format!("and {more} more pairs")),
     }
 }
 
-fn nearest_to(report: &Report, like: &Like, page: &mut Page<'_>) -> io::Result<()> {
-    page.blank()?;
-    match like {
-        Like::Unknown(id) => page.line(BAD, &format!("Nobody with the id {id} has answered.")),
-        Like::Duplicate(id) => page.line(
-            BAD,
-            &format!("The id {id} is claimed more than once, so nobody is compared with it."),
-        ),
-        Like::Found { person, nearest } => {
-            page.line(HEADING, &format!("Most like {}", report.people[*person]))?;
-            let left_out = pairs(report, nearest, page)?;
-            more_pairs(left_out, page)
+/// A pair, and what its distance is made of.
+fn explained(pair: &PairText, page: &mut Page<'_>) -> io::Result<()> {
+    let PairText {
+        rank,
+        names: [a, b],
+        distance,
+        similarity,
+        fields,
+    } = pair;
+    let distance = distance.as_deref().unwrap_or_default();
+    let text = format!("distance {distance}, similarity {similarity}");
+    page.wrap(HEADING, &format!("{rank:>3}. {a} and {b}: "), 7, &text)?;
+    let fields = fields.iter().map(|field| {
+        let FieldText {
+            name,
+            values,
+            term,
+            share,
+        } = field;
+        match share {
+            Some(share) => format!("{name} {values}: {term} ({share} %)"),
+            None => format!("{name} {values}: {term}"),
         }
-    }
+    });
+    let fields: Vec<_> = fields.collect();
+    page.wrap(Style::new(), "     ", 7, &fields.join(" · "))
 }
 
-fn all_nearest(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
-    let Some(nearest_of_all) = &report.ranking.per_person else {
-        return Ok(());
-    };
+fn all_nearest(story: &Story<'_>, nearest: &[Nearest], page: &mut Page<'_>) -> io::Result<()> {
     page.blank()?;
-    page.line(HEADING, "Everybody's nearest")?;
-    let id = |person: usize| report.people[person].id;
-    let width = nearest_of_all
-        .iter()
-        .map(|nearest| id(nearest.person).as_str().len())
-        .max()
-        .unwrap_or(0);
-    for nearest in nearest_of_all {
-        let (person, other) = (id(nearest.person), id(nearest.nearest));
-        writeln!(
-            page.out,
-            "{person:width$}  {other:width$}  {}",
-            number(nearest.distance)
-        )?;
+    page.line(HEADING, PER_PERSON)?;
+    let rows = || nearest.iter().map(|nearest| story.nearest(nearest));
+    let width = rows().map(|[person, ..]| person.len()).max().unwrap_or(0);
+    for [person, other, distance] in rows() {
+        writeln!(page.out, "{person:width$}  {other:width$}  {distance}")?;
     }
     Ok(())
-}
-
-/// Explains pairs, and returns how many it left out.
-fn pairs<'a>(
-    report: &Report,
-    pairs: impl IntoIterator<Item = &'a Pair>,
-    page: &mut Page<'_>,
-) -> io::Result<u64> {
-    let mut pairs = pairs.into_iter();
-    for pair in pairs.by_ref().take(MAX_PAIRS.max(report.options.top)) {
-        let Pair {
-            rank,
-            a,
-            b,
-            distance,
-            similarity,
-            terms,
-        } = pair;
-        let (a, b) = (&report.people[*a], &report.people[*b]);
-        let label = format!("{rank:>3}. {} and {}: ", a.id, b.id);
-        let text = format!("distance {}, similarity {similarity:.3}", number(*distance));
-        page.wrap(HEADING, &label, 7, &text)?;
-        let explanation = explanation(report, a, b, *distance, terms);
-        page.wrap(Style::new(), "     ", 7, &explanation)?;
-    }
-    Ok(pairs.count() as u64)
-}
-
-/// What each field contributes, so that the distance can be checked by hand.
-fn explanation(report: &Report, a: &Profile, b: &Profile, distance: f64, terms: &Terms) -> String {
-    let Terms {
-        height,
-        weight,
-        size,
-    } = *terms;
-    let share = |term: f64| match format::share(report.options.metric, distance, term) {
-        Some(share) => format!("{} ({share:.0} %)", number(term)),
-        None => number(term),
-    };
-    let field = |name, a: String, b: String, unit, term| {
-        let values = if a == b {
-            format!("both {a}{unit}")
-        } else {
-            format!("{a} and {b}{unit}")
-        };
-        format!("{name} {values}: {}", share(term))
-    };
-    [
-        field(
-            "height",
-            a.height.to_string(),
-            b.height.to_string(),
-            " cm",
-            height,
-        ),
-        field(
-            "weight",
-            a.weight.to_string(),
-            b.weight.to_string(),
-            " kg",
-            weight,
-        ),
-        field("size", a.size.to_string(), b.size.to_string(), "", size),
-    ]
-    .join(" · ")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use labrpc::{
     lab,
     profile::Profile,
-    report::{Report, Survey, html},
+    report::{Report, Survey, html, table},
     similarity::Options,
     survey::{
         endpoint::Endpoint,
@@ -263,6 +263,34 @@ async fn a_pair_that_is_apart_is_joined_by_a_line() {
     );
 }
 
+#[test]
+fn identical_people_are_grouped_by_one_rule_in_table_and_page() {
+    let twins = |pairs: usize| {
+        let people = (0..2 * pairs).map(|number| {
+            let height = 150 + number / 2;
+            let text = format!(r#"{{"id":"t{number}","height":{height},"weight":60,"size":"M"}}"#);
+            serde_json::from_str(&text).unwrap()
+        });
+        let people = people.collect();
+        Report::files(UNIX_EPOCH, Vec::new(), people, 0, Options::default())
+    };
+    for (pairs, grouped) in [(10, false), (11, true)] {
+        let report = twins(pairs);
+        let mut table = Vec::new();
+        table::write(&report, None, &mut table).unwrap();
+        let table = String::from_utf8(table).unwrap();
+        let page = page(&report);
+        for (text, pair) in [(&table, "t0 and t1:"), (&page, "t0 and t1</h3>")] {
+            assert_eq!(
+                text.contains("Identical people: "),
+                grouped,
+                "{pairs}: {text}"
+            );
+            assert_eq!(text.contains(pair), !grouped, "{pairs}: {text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
     let seats = 100_000;
@@ -283,7 +311,9 @@ async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
     assert!(text.contains("each for another reason"));
     assert!(text.contains("occupied positions are drawn"));
     // Groups instead of their millions of pairs.
-    assert!(text.contains(" pairs at distance 0. Identical people"));
+    assert!(
+        text.contains(" further apart. Identical people are listed as groups; the largest has ")
+    );
     assert!(!text.contains("<h3>"));
 
     let Some(browser) = Browser::start().await else {

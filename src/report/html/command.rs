@@ -1,9 +1,8 @@
 //! When and with what command a report was made.
 
-use crate::{
-    report::{html::view::View, model::Report},
-    untrusted::Untrusted,
-};
+use std::time::SystemTime;
+
+use crate::untrusted::Untrusted;
 
 /// Words of the command line that are shown; a thousand hosts may have been given one by one.
 const MAX_ARGUMENTS: usize = 60;
@@ -16,19 +15,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(report: &Report, view: &View<'_>) -> Self {
-        let command = view.shows_personal_data().then(|| {
+    pub(super) fn new(started: SystemTime, arguments: Option<&Vec<String>>) -> Self {
+        let command = arguments.map(|arguments| {
             let mut words = vec!["labrpc".to_owned()];
-            let arguments = report.arguments.iter();
-            words.extend(arguments.take(MAX_ARGUMENTS).map(|word| quoted(word)));
-            match report.arguments.len().saturating_sub(MAX_ARGUMENTS) {
+            let shown = arguments.iter().take(MAX_ARGUMENTS);
+            words.extend(shown.map(|word| quoted(word)));
+            match arguments.len().saturating_sub(MAX_ARGUMENTS) {
                 0 => {}
                 more => words.push(format!("… and {more} more")),
             }
             words.join(" ")
         });
         Self {
-            started: humantime::format_rfc3339_seconds(report.started).to_string(),
+            started: humantime::format_rfc3339_seconds(started).to_string(),
             version: env!("CARGO_PKG_VERSION"),
             command,
         }

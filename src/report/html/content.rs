@@ -7,20 +7,19 @@ use askama::Template;
 use crate::{
     profile::Profile,
     report::{
-        failures::{Reason, failures},
-        format::number,
+        failures::Failure,
         html::{
             command::Run,
             method::Method,
-            pairs::{ClosestPairs, Twins},
             plot::Plot,
             seats::{Category, Seats, category},
-            view::View,
         },
-        model::{Input, Report, Summary, Survey},
+        model::{Input, Report},
+        text::{Answer, GroupText, Groups, Note, PER_PERSON, PairText, Story},
+        view::View,
     },
-    similarity::Metric,
-    survey::outcome::{Outcome, OutcomeKind},
+    similarity::{Like, Metric, Ranking},
+    survey::outcome::OutcomeKind,
 };
 
 /// Rows of a table of people; a report of more is better read by a program.
@@ -28,6 +27,16 @@ const MAX_ROWS: usize = 1000;
 
 /// Failures shown at once; further ones unfold.
 const MAX_FAILURES: usize = 12;
+
+/// Pairs that are named in the answer.
+const MAX_NAMED: usize = 3;
+
+/// Pairs explained; the rest is for a program to read.
+const MAX_PAIRS: usize = 30;
+
+/// Groups of identical people listed, and how many of each are named.
+const MAX_GROUPS: usize = 100;
+const MAX_NAMES: usize = 20;
 
 /// The part of the page that changes when the report does.
 ///
@@ -46,14 +55,14 @@ struct Main {
     live: bool,
     notes: Vec<String>,
     tally: Vec<OutcomeCount>,
-    closest: ClosestPairs,
+    answer: AnswerPart,
     seats: Option<Seats>,
     plot: Option<Plot>,
-    twins: Option<Twins>,
+    groups: Option<GroupsPart>,
     failures: Vec<FailureRow>,
     folded_failures: Vec<FailureRow>,
-    people: Option<People>,
-    nearest: Option<Nearest>,
+    people: Option<Rows<Profile>>,
+    nearest: Option<Rows<[String; 3]>>,
     method: Method,
     run: Run,
 }
@@ -69,90 +78,172 @@ struct OutcomeCount {
 
 struct FailureRow {
     category: Category,
-    endpoints: String,
-    count: usize,
-    what: String,
-    hint: String,
+    text: String,
+    failure: Failure,
 }
 
-/// Everybody, as rows.
-struct People {
-    rows: Vec<Profile>,
+/// The first rows of a table.
+struct Rows<T> {
+    rows: Vec<T>,
     total: usize,
 }
 
-/// Everybody's nearest, as rows.
-struct Nearest {
-    rows: Vec<[String; 3]>,
-    total: usize,
+/// Who is alike.
+struct AnswerPart {
+    title: String,
+    /// The most alike, to be read across a room.
+    named: Vec<[String; 2]>,
+    verdict: String,
+    /// What the list below is about.
+    heading: String,
+    pairs: Vec<PairText>,
+    /// Pairs that are not listed.
+    more: u64,
+}
+
+struct GroupsPart {
+    heading: String,
+    groups: Vec<GroupText>,
+    /// Groups that are not listed.
+    more: usize,
 }
 
 impl Main {
     fn new(report: &Report, view: &View<'_>) -> Self {
-        let summary = report.summary();
-        let (mut failures, mut seats) = (Vec::new(), None);
-        let survey = matches!(report.input, Input::Survey(_));
-        if let Input::Survey(survey) = &report.input {
-            failures = failed(survey, view);
-            seats = Some(Seats::new(report, survey, view));
-        }
+        // Every field is named, so that a new one is not forgotten. The texts hold those that are not used here.
+        let Report {
+            started,
+            arguments,
+            options,
+            input,
+            people,
+            seat_of: _,
+            ranking,
+        } = report;
+        let Ranking {
+            pairs,
+            smallest: _,
+            tied: _,
+            margin: _,
+            duplicates: _,
+            twins: _,
+            twin_groups: _,
+            per_person: _,
+            like,
+        } = ranking;
+        let story = Story::new(report, view);
+        let answer = AnswerPart::new(&story, like.as_ref());
+        let groups = story
+            .groups
+            .as_ref()
+            .map(|groups| GroupsPart::new(&story, groups));
+        let nearest = story.per_person.map(|nearest| Rows {
+            rows: nearest
+                .iter()
+                .take(MAX_ROWS)
+                .map(|nearest| story.nearest(nearest))
+                .collect(),
+            total: nearest.len(),
+        });
+        let Story {
+            report: _,
+            view: _,
+            headline,
+            complete: _,
+            notes,
+            failures,
+            answer: _,
+            groups: _,
+            per_person: _,
+        } = story;
+        let mut failures = failed(failures, view);
         let folded_failures = failures.split_off(failures.len().min(MAX_FAILURES));
+        let open = view.shows_personal_data();
         Self {
-            headline: headline(report, &summary),
-            survey,
+            headline,
+            survey: matches!(input, Input::Survey(_)),
             live: view.live,
-            notes: notes(report, &summary, view),
+            notes: notes.iter().map(sentence).collect(),
             tally: tally(report),
-            closest: ClosestPairs::new(report, view),
-            seats,
-            plot: view
-                .shows_personal_data()
-                .then(|| Plot::new(report))
-                .flatten(),
-            twins: Twins::new(report, view),
+            answer,
+            seats: match input {
+                Input::Survey(survey) => Some(Seats::new(report, survey, view)),
+                Input::Files { .. } => None,
+            },
+            plot: open.then(|| Plot::new(report)).flatten(),
+            groups,
             failures,
             folded_failures,
-            people: (view.shows_personal_data() && !report.people.is_empty()).then(|| People {
-                rows: report.people.iter().take(MAX_ROWS).cloned().collect(),
-                total: report.people.len(),
+            people: (open && !people.is_empty()).then(|| Rows {
+                rows: people.iter().take(MAX_ROWS).cloned().collect(),
+                total: people.len(),
             }),
-            nearest: nearest(report, view),
-            method: Method::new(report, view),
-            run: Run::new(report, view),
+            nearest,
+            method: Method::new(options, open.then(|| pairs.first()).flatten(), people),
+            run: Run::new(*started, open.then_some(arguments)),
         }
     }
 }
 
-pub(super) fn headline(report: &Report, summary: &Summary) -> String {
-    let (ok, asked) = (summary.ok(), summary.asked());
-    match report.input {
-        Input::Survey(_) => format!("{ok} of {asked} answered"),
-        Input::Files { .. } if ok == asked => format!("{ok} people"),
-        Input::Files { .. } => format!("{ok} people in {asked} rows"),
+impl AnswerPart {
+    fn new(story: &Story<'_>, like: Option<&Like>) -> Self {
+        let Answer {
+            title,
+            build: _,
+            verdict,
+            first_place,
+            pairs,
+            omitted,
+        } = &story.answer;
+        let named = first_place.iter().take(MAX_NAMED);
+        let shown = pairs.iter().take(MAX_PAIRS);
+        Self {
+            title: title.clone(),
+            named: named.map(|pair| story.pair(pair).names).collect(),
+            verdict: match &story.groups {
+                Some(Groups { remark, .. }) if first_place.is_empty() => {
+                    format!("{}. {remark}", verdict.text())
+                }
+                _ => verdict.text().to_owned(),
+            },
+            heading: match like {
+                Some(Like::Found { .. }) => title.clone(),
+                _ => "Closest pairs".to_owned(),
+            },
+            pairs: shown.map(|pair| story.pair(pair)).collect(),
+            more: pairs.len().saturating_sub(MAX_PAIRS) as u64 + omitted,
+        }
     }
 }
 
-/// What the headline leaves out.
-fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let (Input::Survey(_), unusable @ 1..) = (&report.input, summary.unusable()) {
-        notes.push(format!(
-            "{unusable} answered with data that cannot be used."
-        ));
+impl GroupsPart {
+    fn new(story: &Story<'_>, groups: &Groups<'_>) -> Self {
+        let Groups {
+            heading,
+            remark: _,
+            listed,
+            total,
+        } = groups;
+        let shown = listed.iter().take(MAX_GROUPS);
+        let groups: Vec<_> = shown.map(|group| story.group(group, MAX_NAMES)).collect();
+        Self {
+            heading: heading.clone(),
+            more: total - groups.len(),
+            groups,
+        }
     }
-    let ids = &summary.duplicate_ids;
-    if !ids.is_empty() {
-        let names: Vec<_> = ids.iter().take(20).map(|id| view.name(id)).collect();
-        let more = if ids.len() > names.len() { ", …" } else { "" };
-        notes.push(format!(
-            "Duplicate id: {}{more}; claimed more than once, and not ranked.",
-            names.join(", ")
-        ));
-    }
-    notes
 }
 
-/// The states of all endpoints or rows, in the order of the legend.
+/// A remark as a sentence.
+fn sentence(note: &Note) -> String {
+    let Note { label, text } = note;
+    match label.split_at_checked(1) {
+        Some((first, rest)) => format!("{}{rest}: {text}.", first.to_uppercase()),
+        None => format!("{text}."),
+    }
+}
+
+/// The categories of all endpoints or rows, in the order of the legend.
 fn tally(report: &Report) -> Vec<OutcomeCount> {
     let outcomes = report.summary().outcomes;
     let mut counts: Vec<_> = outcomes
@@ -183,55 +274,18 @@ fn tally(report: &Report) -> Vec<OutcomeCount> {
         .collect()
 }
 
-fn failed(survey: &Survey, view: &View<'_>) -> Vec<FailureRow> {
-    let shown = failures(survey).into_iter().filter(|failure| {
-        // Before the first round of a live page is over, whoever has not answered is no failure.
-        !(view.live && *failure.outcome == Outcome::Cancelled)
-    });
-    shown
+fn failed(failures: Vec<Failure>, view: &View<'_>) -> Vec<FailureRow> {
+    failures
+        .into_iter()
+        // Before the first round of a live page is over, an endpoint without an answer has not failed.
+        .filter(|failure| !(view.live && failure.outcome == OutcomeKind::Cancelled))
         .map(|failure| {
-            let (category, word) = category(failure.outcome.kind());
-            let count = failure.count;
-            match failure.reason {
-                Some(Reason {
-                    endpoints,
-                    detail,
-                    hint,
-                }) => FailureRow {
-                    category,
-                    endpoints,
-                    count,
-                    what: match detail.filter(|_| view.shows_personal_data()) {
-                        Some(detail) => format!("{word} ({detail})"),
-                        None => word.to_owned(),
-                    },
-                    hint: hint.unwrap_or_default().into_owned(),
-                },
-                None => FailureRow {
-                    category,
-                    endpoints: format!("{count} more"),
-                    count: 1,
-                    what: format!("{word}, each for another reason"),
-                    hint: String::new(),
-                },
+            let (category, word) = category(failure.outcome);
+            FailureRow {
+                category,
+                text: failure.text(word),
+                failure,
             }
         })
         .collect()
-}
-
-fn nearest(report: &Report, view: &View<'_>) -> Option<Nearest> {
-    let everybody = report.ranking.per_person.as_ref()?;
-    let name = |person: usize| view.name(&report.people[person].id);
-    let rows = everybody.iter().take(MAX_ROWS).map(|nearest| {
-        let distance = if view.shows_personal_data() {
-            number(nearest.distance)
-        } else {
-            String::new()
-        };
-        [name(nearest.person), name(nearest.nearest), distance]
-    });
-    Some(Nearest {
-        rows: rows.collect(),
-        total: everybody.len(),
-    })
 }

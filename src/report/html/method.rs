@@ -1,9 +1,9 @@
 //! How the distance is computed.
 
 use crate::{
-    profile::Size,
-    report::{format::number, html::view::View, model::Report},
-    similarity::{FIELDS, MAX_TERM, Metric, Weights},
+    profile::{Profile, Size},
+    report::format::number,
+    similarity::{FIELDS, MAX_TERM, Metric, Options, Pair, Weights},
 };
 
 /// How the distance is computed.
@@ -13,23 +13,20 @@ pub(super) struct Method {
     pub(super) full_term: u32,
     pub(super) sizes: String,
     pub(super) weights: Option<String>,
-    /// The closest pair's distance by hand.
+    /// A pair's distance by hand.
     pub(super) example: Option<String>,
 }
 
 impl Method {
-    pub(super) fn new(report: &Report, view: &View<'_>) -> Self {
-        let weights = report.options.weights;
+    /// The method of a ranking, with one of its pairs as an example.
+    pub(super) fn new(options: &Options, example: Option<&Pair>, people: &[Profile]) -> Self {
+        let (metric, weights) = (options.metric, options.weights);
         let plain = weights == Weights::default();
-        let metric = report.options.metric;
-        let closest = report.ranking.pairs.first();
-        let example = closest
-            .filter(|_| view.shows_personal_data() && plain)
-            .and_then(|pair| {
-                let (a, b) = (&report.people[pair.a], &report.people[pair.b]);
-                let sum = metric.explain(a, b)?;
-                Some(format!("{} and {}: {sum}", a.id, b.id))
-            });
+        let example = example.filter(|_| plain).and_then(|pair| {
+            let (a, b) = (&people[pair.a], &people[pair.b]);
+            let sum = metric.explain(a, b)?;
+            Some(format!("{} and {}: {sum}", a.id, b.id))
+        });
         Self {
             metric,
             formula: metric.formula().unwrap_or_default(),

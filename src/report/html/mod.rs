@@ -10,21 +10,21 @@ mod command;
 mod content;
 mod method;
 mod page;
-mod pairs;
 mod plot;
 mod seats;
-mod view;
 
 use std::io::{self, Write};
 
 use askama::Template as _;
 
-pub use crate::report::html::{
-    content::main,
-    page::{Live, page, policy},
+use crate::report::model::Report;
+pub use crate::report::{
+    html::{
+        content::main,
+        page::{Live, page, policy},
+    },
     view::View,
 };
-use crate::report::model::Report;
 
 /// Writes `report` to `out` as a page that never changes.
 ///

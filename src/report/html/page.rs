@@ -5,7 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use crate::report::{html::content::headline, model::Report};
+use crate::report::{model::Report, text::headline};
 
 /// The page around a [`crate::report::html::main`] part.
 #[must_use]

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     profile::{Profile, Size},
-    report::{format::number, model::Report},
+    report::{
+        format::{build, number},
+        model::Report,
+    },
 };
 
 /// The drawing, which the page scales, and where its axes are.
@@ -202,13 +205,8 @@ fn title(people: &[Profile], here: &[usize]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(
-        "{}{more}: {} cm, {} kg, {}",
-        ids.join(", "),
-        first.height,
-        first.weight,
-        first.size
-    )
+    let build = build(first.height, first.weight, first.size);
+    format!("{}{more}: {build}", ids.join(", "))
 }
 
 /// Where a text beside two places covers the fewest marks, and how it is anchored there.

@@ -5,8 +5,8 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 use crate::{
     named::named,
     report::{
-        html::view::View,
         model::{Report, Survey},
+        view::View,
     },
     survey::{
         endpoint::{Address, DEFAULT_PORT, Endpoint},

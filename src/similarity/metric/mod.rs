@@ -82,3 +82,30 @@ impl fmt::Display for UnknownMetric {
 }
 
 impl std::error::Error for UnknownMetric {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(text: &str) -> Profile {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn body_distance_is_explained_as_a_sum_below_its_caps() {
+        let a = person(r#"{"id":"1","height":178,"weight":60,"size":"XXL"}"#);
+        let b = person(r#"{"id":"2","height":176.9,"weight":62.5,"size":"L"}"#);
+        let far = person(r#"{"id":"3","height":238.1,"weight":60,"size":"XXL"}"#);
+        assert_eq!(
+            Metric::Gower.formula().unwrap(),
+            "7 × |height difference in cm| + 5 × |weight difference in kg| + 60 × |size difference in steps|"
+        );
+        // By hand: 7.7 + 12.5 + 120.
+        let sum = Some("7 × 1.1 + 5 × 2.5 + 60 × 2 = 140.2".to_owned());
+        assert_eq!(Metric::Gower.explain(&a, &b), sum);
+        assert_eq!(Metric::Gower.explain(&b, &a), sum);
+        // 60.1 cm are above the range of 60.
+        assert_eq!(Metric::Gower.explain(&a, &far), None);
+        assert_eq!(Metric::Euclidean.explain(&a, &b), None);
+    }
+}

@@ -1,11 +1,11 @@
-//! What a page may show of the people.
+//! What a report for people may show of them.
 
 use crate::profile::Id;
 
 /// What is shown of the people.
 #[derive(Clone, Copy, Default)]
 pub struct View<'a> {
-    /// Names to show instead of the ids. With them the page holds nothing that was measured and nothing that a
+    /// Names to show instead of the ids. With them the report holds nothing that was measured and nothing that a
     /// peer or the command line said, since that may be an id or a height as well.
     pub pseudonyms: Option<&'a dyn Fn(&Id) -> String>,
     /// Whether the page is one of a series, whose first may have come before anybody was asked.
@@ -13,7 +13,7 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    pub(super) fn name(&self, id: &Id) -> String {
+    pub(crate) fn name(&self, id: &Id) -> String {
         match self.pseudonyms {
             Some(pseudonym) => pseudonym(id),
             None => id.to_string(),
@@ -21,7 +21,7 @@ impl View<'_> {
     }
 
     /// Whether ids, measured values and what peers sent may be shown.
-    pub(super) fn shows_personal_data(&self) -> bool {
+    pub(crate) fn shows_personal_data(&self) -> bool {
         self.pseudonyms.is_none()
     }
 }
