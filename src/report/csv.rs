@@ -5,12 +5,15 @@
 
 use std::io::{self, Write};
 
-use crate::report::{
-    document::{
-        EndpointLine, LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person,
-        twins,
+use crate::{
+    report::{
+        document::{
+            EndpointLine, LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person,
+            twins,
+        },
+        model::{Input, Report},
     },
-    model::{Input, Report},
+    similarity::Ranking,
 };
 
 /// Writes `report` to `out`.
@@ -18,10 +21,31 @@ use crate::report::{
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    // Every field is named, so that a new one is not forgotten. The lines hold those that are not used here.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
-    match &report.input {
+    match input {
         Input::Survey(_) => {
             csv.write_record([
                 "line",
@@ -38,11 +62,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             ])?;
             endpoints(report).try_for_each(|line| csv.write_record(endpoint(&line)))?;
         }
-        Input::Files { .. } if report.options.like.is_some() => {
+        Input::Files { .. } if options.like.is_some() => {
             let nearest = LikeLine::new(report).and_then(|like| like.nearest);
             pair_lines(&mut csv, nearest.into_iter().flatten())?;
         }
-        Input::Files { .. } if report.options.per_person => {
+        Input::Files { .. } if options.per_person => {
             csv.write_record(["id", "nearest", "distance"])?;
             for NearestLine {
                 id,
@@ -53,7 +77,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 csv.write_record([text(id.as_str()), text(nearest.as_str()), number(distance)])?;
             }
         }
-        Input::Files { .. } if report.options.twins => {
+        Input::Files { .. } if options.twins => {
             csv.write_record(["count", "height", "weight", "size", "ids"])?;
             for TwinsLine {
                 count,

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use crate::report::{
-    document::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
-    model::Report,
+use crate::{
+    report::{
+        document::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
+        model::Report,
+    },
+    similarity::Ranking,
 };
 
 #[derive(Serialize)]
@@ -42,16 +45,34 @@ where
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    // Every field is named, so that a new one is not forgotten. The lines hold those that are not used here.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     let document = Document {
         header: Header::new(report),
         endpoints: Lines(|| endpoints(report)),
         pairs: Lines(|| pairs(report)),
         like: LikeLine::new(report),
-        twins: report.options.twins.then_some(Lines(|| twins(report))),
-        per_person: report
-            .options
-            .per_person
-            .then_some(Lines(|| per_person(report))),
+        twins: options.twins.then_some(Lines(|| twins(report))),
+        per_person: options.per_person.then_some(Lines(|| per_person(report))),
         summary: SummaryLine::new(report),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;

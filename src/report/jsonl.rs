@@ -6,11 +6,15 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{
-    document::{
-        Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person, twins,
+use crate::{
+    report::{
+        document::{
+            Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person,
+            twins,
+        },
+        model::Report,
     },
-    model::Report,
+    similarity::Ranking,
 };
 
 /// A line whose object would not say by itself what it is.
@@ -28,13 +32,34 @@ enum Tagged {
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    // Every field is named, so that a new one is not forgotten. The lines hold those that are not used here.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     line(out, &Header::new(report))?;
     endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
     pairs(report).try_for_each(|pair| line(out, &pair))?;
     if let Some(like) = LikeLine::new(report) {
         line(out, &Tagged::Like(like))?;
     }
-    if report.options.twins {
+    if options.twins {
         twins(report).try_for_each(|twins| line(out, &Tagged::Twins(twins)))?;
     }
     per_person(report).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))?;

@@ -43,19 +43,19 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         input: _,
         people: _,
         seat_of: _,
-        ranking,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
     } = report;
-    let Ranking {
-        pairs: _,
-        smallest: _,
-        tied: _,
-        margin: _,
-        duplicates: _,
-        twins: _,
-        twin_groups: _,
-        per_person: _,
-        like: _,
-    } = ranking;
     let story = Story::new(report, &View::default());
     let mut page = Page {
         out,
