@@ -4,6 +4,7 @@
 //! looks is the business of the format's own file. Formats are pure: they write to what they are given, and
 //! the same report gives the same bytes.
 
+mod category;
 pub mod csv;
 pub mod document;
 mod failures;

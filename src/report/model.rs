@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     profile::{Id, Profile},
+    report::category::{Category, category},
     similarity::{self, Options, Pair, Ranking},
     survey::{
         hosts::Hosts,
@@ -114,7 +115,11 @@ impl Summary {
     /// Answers that are not a valid profile, or one whose id is claimed twice.
     #[must_use]
     pub fn unusable(&self) -> u64 {
-        self.outcomes[OutcomeKind::Invalid] + self.outcomes[OutcomeKind::DuplicateId]
+        let outcomes = self.outcomes.iter();
+        outcomes
+            .filter(|(outcome, _)| category(*outcome).0 == Category::BadData)
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 

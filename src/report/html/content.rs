@@ -7,13 +7,9 @@ use askama::Template;
 use crate::{
     profile::Profile,
     report::{
+        category::{Category, category},
         failures::Failure,
-        html::{
-            command::Run,
-            method::Method,
-            plot::Plot,
-            seats::{Category, Seats, category},
-        },
+        html::{command::Run, method::Method, plot::Plot, seats::Seats},
         model::{Input, Report},
         text::{Answer, GroupText, Groups, Note, PER_PERSON, PairText, Story},
         view::View,

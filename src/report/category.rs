@@ -1,0 +1,43 @@
+//! What outcomes have in common, and what they are called in a report for people.
+
+use crate::{named::named, survey::outcome::OutcomeKind};
+
+named! {
+    /// What an outcome means to a person who looks for the machines that need a visit. Each has its own shape, and
+    /// its name is that of its class in the style sheet.
+    pub(crate) enum Category {
+        /// As it should be.
+        Ok => "ok",
+        /// Answers, but the data cannot be used.
+        BadData => "data",
+        /// Answers, but not with a profile.
+        Unexpected => "wrong",
+        /// Does not answer in time.
+        NoAnswer => "silent",
+        /// Is not there.
+        Unreachable => "absent",
+        /// Was not asked, or not to the end.
+        Unasked => "unasked",
+    }
+}
+
+/// An outcome's category, and its name for people.
+pub(crate) fn category(outcome: OutcomeKind) -> (Category, &'static str) {
+    match outcome {
+        OutcomeKind::Ok => (Category::Ok, "ok"),
+        OutcomeKind::DuplicateId => (Category::BadData, "duplicate id"),
+        OutcomeKind::Invalid => (Category::BadData, "invalid data"),
+        OutcomeKind::Status => (Category::Unexpected, "gRPC error"),
+        OutcomeKind::NotGrpc => (Category::Unexpected, "not gRPC"),
+        OutcomeKind::TooLarge => (Category::Unexpected, "too large"),
+        OutcomeKind::Tls => (Category::Unexpected, "TLS failed"),
+        OutcomeKind::Reset => (Category::Unexpected, "connection reset"),
+        OutcomeKind::Timeout => (Category::NoAnswer, "timed out"),
+        OutcomeKind::Refused => (Category::Unreachable, "refused"),
+        OutcomeKind::Unreachable => (Category::Unreachable, "unreachable"),
+        OutcomeKind::Dns => (Category::Unreachable, "name not found"),
+        OutcomeKind::Local => (Category::Unasked, "local limit"),
+        OutcomeKind::Cancelled => (Category::Unasked, "no answer yet"),
+        OutcomeKind::DuplicateLine => (Category::Unasked, "listed twice"),
+    }
+}
