@@ -20,7 +20,7 @@ use crate::browser::{Browser, Page};
 /// Text that wants to be more than text.
 const HOSTILE: &str = "<script>window.pwned=1</script>\"><img src=x onerror=window.pwned=2>'\x1b[2J\u{202e}=1+1 &amp;";
 
-fn hosts(text: &str) -> Hosts {
+pub(crate) fn hosts(text: &str) -> Hosts {
     let mut builder = Builder::default();
     builder.argument(text);
     builder.build().unwrap()

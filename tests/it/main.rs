@@ -18,6 +18,7 @@ mod lab;
 mod layers;
 mod logging;
 mod manners;
+mod markdown;
 mod outcome_accounting;
 mod peer;
 mod process;

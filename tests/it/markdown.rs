@@ -1,0 +1,59 @@
+//! A format that the product does not have, to show what a new one costs.
+
+use std::{fmt::Write as _, time::UNIX_EPOCH};
+
+use labrpc::{
+    report::{Report, Survey, View, text::Story},
+    similarity::Options,
+    survey::outcome::{Answer, Dialect, Outcome},
+};
+
+fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    let story = Story::new(report, &View::default());
+    writeln!(out, "# {}\n", story.headline)?;
+    for note in &story.notes {
+        writeln!(out, "{} {}\n", note.label, note.text)?;
+    }
+    for failure in &story.failures {
+        let text = failure.text(failure.outcome.name());
+        writeln!(out, "- `{}`: {text}", failure.endpoints)?;
+    }
+    let verdict = story.answer.verdict.text();
+    writeln!(out, "\n## {}\n\n{verdict}\n", story.answer.title)?;
+    for pair in story.answer.pairs.iter().map(|pair| story.pair(pair)) {
+        let fields = pair.fields.iter();
+        let terms: Vec<_> = fields
+            .map(|field| format!("{} {}", field.name, field.term))
+            .collect();
+        writeln!(
+            out,
+            "{}. {}: {}",
+            pair.rank,
+            pair.names.join(", "),
+            terms.join(" + ")
+        )?;
+    }
+    Ok(out)
+}
+
+#[test]
+fn new_format_lays_out_the_texts_that_the_others_have() {
+    let person = |id: &str, height: u32| Outcome::Ok {
+        dialect: Dialect::Grpc,
+        profile: serde_json::from_str(&format!(
+            r#"{{"id":"{id}","height":{height},"weight":60,"size":"M"}}"#
+        ))
+        .unwrap(),
+    };
+    let outcomes = [person("1", 170), person("2", 172), Outcome::Refused];
+    let hosts = crate::html::hosts("10.0.0.1-3");
+    let answers = outcomes.into_iter().map(Answer::unasked).collect();
+    let survey = Survey { hosts, answers };
+    let report = Report::survey(UNIX_EPOCH, Vec::new(), survey, Options::default());
+    assert_eq!(
+        markdown(&report).unwrap(),
+        "# 2 of 3 answered\n\n- `10.0.0.3`: refused\n\n## Most alike\n\n\
+         one pair at distance 14\n\n1. 1, 2: height 14 + weight 0 + size 0\n"
+    );
+}
