@@ -1,4 +1,4 @@
-//! What outcomes have in common, and what they are called in a report for people.
+//! The categories of outcomes, and their names in a report for people.
 
 use crate::{named::named, survey::outcome::OutcomeKind};
 
@@ -6,7 +6,7 @@ named! {
     /// What an outcome means to a person who looks for the machines that need a visit. Each has its own shape, and
     /// its name is that of its class in the style sheet.
     pub(crate) enum Category {
-        /// As it should be.
+        /// A valid profile.
         Ok => "ok",
         /// Answers, but the data cannot be used.
         BadData => "data",
@@ -14,7 +14,7 @@ named! {
         Unexpected => "wrong",
         /// Does not answer in time.
         NoAnswer => "silent",
-        /// Is not there.
+        /// Cannot be reached.
         Unreachable => "absent",
         /// Was not asked, or not to the end.
         Unasked => "unasked",

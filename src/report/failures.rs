@@ -1,4 +1,4 @@
-//! What went wrong, folded: one entry for all endpoints that failed alike.
+//! Failures, folded: one entry for all endpoints that failed alike.
 //!
 //! A room fails in a few ways, a campus in a few more, and a hostile one in a different way at every address.
 //! What is kept is bounded in all three cases, and what is left out is counted.
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Groups shown of one outcome; what a hostile room sends may differ in every answer.
+/// Groups shown of one outcome; hostile peers may differ in every answer.
 const MAX_GROUPS: usize = 8;
 
 /// Characters of a folded list of endpoints; a campus can fail in a thousand ranges.
@@ -26,7 +26,7 @@ pub struct Failure {
     /// The endpoints, as an expression of the host grammar, cut at a comma where it is long; or how many more there
     /// are of an outcome that has more reasons than are shown.
     pub endpoints: String,
-    /// How many endpoints are meant, where the text above does not say it.
+    /// How many endpoints these are, unless it is one or stands in the text above.
     pub count: Option<usize>,
     /// What to do about it.
     pub hint: Option<Cow<'static, str>>,
@@ -35,7 +35,7 @@ pub struct Failure {
 
 /// Why they failed.
 enum Reason {
-    /// The outcome's name says it.
+    /// Nothing but the outcome.
     Plain,
     /// What exactly was seen.
     Detail(String),

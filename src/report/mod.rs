@@ -1,8 +1,12 @@
 //! What a survey or a ranking found, as one model that every format renders.
 //!
-//! The model holds what was observed and what follows from it, in the types of those who found it out; how it
-//! looks is the business of the format's own file. Formats are pure: they write to what they are given, and
-//! the same report gives the same bytes.
+//! ```text
+//! model ──┬─► text ──────► table, html         for people: texts, then layout
+//!         └─► document ──► json, jsonl, csv    for programs: objects, then syntax
+//! ```
+//!
+//! The model holds what was observed and what follows from it, in the types of the modules that found it. Formats
+//! are pure: they write to the writer that they are given, and the same report gives the same bytes.
 
 mod category;
 pub mod csv;

@@ -22,15 +22,15 @@ pub struct Report {
     pub started: SystemTime,
     /// The command line behind the program's name.
     pub arguments: Vec<String>,
-    /// By what, and how much of it, the people were ranked.
+    /// How the people were ranked, and how much of the ranking is listed.
     pub options: Options,
     /// Where the people come from.
     pub input: Input,
-    /// Everybody with a valid profile, those with a duplicate id included.
+    /// All people with a valid profile, those with a duplicate id included.
     pub people: Vec<Profile>,
     /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
     pub seat_of: Vec<usize>,
-    /// Who is alike; it names people by their index in [`Self::people`].
+    /// The ranking; it names people by their index in [`Self::people`].
     pub ranking: Ranking,
 }
 
@@ -41,17 +41,17 @@ pub enum Input {
     Survey(Survey),
     /// Files that were read.
     Files {
-        /// Rows that hold no profile.
+        /// Rows without a valid profile.
         rejected: u64,
     },
 }
 
-/// The endpoints of a survey and what became of each.
+/// The endpoints of a survey and the result of each.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// Who was asked, in input order.
+    /// The endpoints, in input order.
     pub hosts: Hosts,
-    /// What became of each, in the same order.
+    /// Their results, in the same order.
     pub answers: Vec<Answer>,
 }
 
@@ -106,7 +106,7 @@ impl Summary {
         self.outcomes[OutcomeKind::Ok]
     }
 
-    /// Endpoints that answered the question, be it with data that cannot be used.
+    /// Endpoints that answered the question, usable or not.
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.ok() + self.unusable()
@@ -180,7 +180,7 @@ impl Report {
         }
     }
 
-    /// Whether two people have the same build, whatever it counts for.
+    /// Whether two people have the same build, whatever the weights of its fields.
     pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
         let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
         (a.height, a.weight, a.size) == (b.height, b.weight, b.size)

@@ -1,7 +1,7 @@
-//! A report for people: what failed, folded, and then the answer, which is what the last lines of a screen are
-//! for.
+//! A report for a terminal: the failures, folded, and then the answer, because the last lines of a screen are the
+//! ones that stay visible.
 //!
-//! Colours repeat what the words say. Nothing that differs between two runs with the same answers is printed.
+//! Colours repeat the words. Nothing that differs between two runs with the same answers is printed.
 
 use std::io::{self, Write};
 
@@ -24,10 +24,10 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Pairs explained unless more are asked for; beyond that the list is for `--format json` or csv.
+/// Pairs explained unless more are asked for; longer lists are for `--format json` or csv.
 const MAX_PAIRS: usize = 100;
 
-/// Ids of a group that are named; the other forms have more.
+/// Ids of a group that are named; the other formats have more.
 const MAX_NAMED: usize = 8;
 
 /// Writes `report` to `out` for lines of `width` columns; `None` never breaks a line.
@@ -90,7 +90,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
     }
 }
 
-/// Where the text goes, and how wide it may be.
+/// The output, and the width of its lines.
 struct Page<'a> {
     out: &'a mut dyn Write,
     width: usize,

@@ -1,4 +1,4 @@
-//! What a report says, as texts: every sentence, name and rule that the formats for people share.
+//! A report as texts: every sentence, name and rule that the formats for people share.
 //!
 //! A format lays out a [`Story`] and adds nothing to it but headings of its own. Lists that grow with the number
 //! of people are not made into texts at once: a format takes as many of them as it shows and asks for each one's
@@ -28,9 +28,9 @@ pub const PER_PERSON: &str = "Everybody's nearest";
 pub struct Story<'a> {
     pub(super) report: &'a Report,
     pub(super) view: View<'a>,
-    /// What came of it, in one line.
+    /// The result in one line.
     pub headline: String,
-    /// Whether everything that was asked or read is as it should be.
+    /// Whether every endpoint or row gave a valid profile of its own.
     pub complete: bool,
     /// What the headline leaves out.
     pub notes: Vec<Note>,
@@ -46,7 +46,7 @@ pub struct Story<'a> {
 
 /// A remark below the headline.
 pub struct Note {
-    /// What it is about; empty where the text says it.
+    /// The subject; empty where the text contains it.
     pub label: &'static str,
     /// The remark.
     pub text: String,
@@ -137,7 +137,7 @@ pub struct GroupText {
     pub names: String,
 }
 
-/// How many were asked or read, and how many of them were good.
+/// How many endpoints or rows there were, and how many of them were good.
 pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
     let (ok, asked) = (summary.ok(), summary.asked());
     match report.input {
@@ -260,7 +260,7 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
     notes
 }
 
-/// Whether identical people are listed as groups, because a list of their pairs would say less.
+/// Whether identical people are listed as groups, because a list of their pairs would be long and repeat itself.
 fn groups_identical(report: &Report) -> bool {
     let ranking = &report.ranking;
     let large = ranking.twins.iter().any(|twins| twins.count > 2);
@@ -351,7 +351,7 @@ fn distance_text(view: &View<'_>, pair: &Pair) -> String {
     }
 }
 
-/// The similarity; where measured values are hidden too coarse to calculate them back.
+/// The similarity; rounded so that hidden values cannot be calculated from it.
 fn similarity(view: &View<'_>, pair: &Pair) -> String {
     match view.shows_personal_data() {
         true => format!("{:.3}", pair.similarity),

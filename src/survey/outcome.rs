@@ -1,7 +1,7 @@
-//! What became of one endpoint: the closed set of outcomes, each with a detail and a hint.
+//! The closed set of outcomes of one endpoint, each with a detail and a hint.
 //!
-//! These types are made by the survey and read by every report. They say what was observed; the hint says what
-//! that usually means and what to do, and is worded so that it is true in every case it is shown for.
+//! These types are made by the survey and read by every report. They hold what was observed. The hint gives the
+//! usual cause and what to do, and is worded so that it is true in every case that it is shown for.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,12 +13,12 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// One input line's outcome and how it was come by.
+/// The outcome of one input line, and how long it took.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What became of the endpoint.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Connections tried; 0 where nobody was asked.
+    /// Connections tried; 0 for an endpoint that was not asked.
     pub attempts: u32,
     /// From the start of the first attempt to the end of the last.
     pub elapsed: Duration,
@@ -27,7 +27,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer of an endpoint that nobody was sent to.
+    /// The answer of an endpoint that was not asked.
     #[must_use]
     pub fn unasked(outcome: Outcome) -> Self {
         Self {
@@ -65,7 +65,7 @@ named! {
 }
 
 named! {
-    /// What an attempt was waiting for when its time was up.
+    /// What an attempt was waiting for when its timeout expired.
     #[expect(missing_docs, reason = "the names are the stages")]
     pub enum Stage {
         Connect => "connect",
@@ -89,38 +89,38 @@ named! {
     }
 }
 
-/// Why an answer is no profile.
+/// Why an answer is not a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invalid {
     /// A field is missing, unreadable or out of range.
     Field(profile::Error),
-    /// The bytes are no `GetProfileResponse`, or the text is no JSON object of that shape.
+    /// The bytes are not a `GetProfileResponse`, or the text is not a JSON object of that shape.
     Message(Untrusted),
 }
 
-/// What became of one endpoint. Every input line gets exactly one.
+/// The outcome of one endpoint. Every input line gets exactly one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A valid profile.
     Ok {
-        /// The language it came in.
+        /// The protocol it came in.
         dialect: Dialect,
         /// The profile itself.
         profile: Profile,
     },
     /// The name did not resolve; the resolver's reason.
     Dns(Untrusted),
-    /// The machine is there and says that nothing listens.
+    /// The machine answered that nothing listens on the port.
     Refused,
-    /// The network says that there is no way to the machine.
+    /// The network reported that there is no route to the machine.
     Unreachable,
-    /// The time for one attempt was up.
+    /// The timeout of one attempt expired.
     Timeout(Stage),
     /// The peer closed or reset the connection before it had answered.
     Reset,
     /// The TLS handshake failed; the reason.
     Tls(Untrusted),
-    /// The peer speaks another protocol; an excerpt of what it said.
+    /// The peer speaks another protocol; an excerpt of what it sent.
     NotGrpc(Speaks, Untrusted),
     /// A gRPC status other than OK.
     Status {
@@ -131,7 +131,7 @@ pub enum Outcome {
     },
     /// The answer was larger than any profile can be.
     TooLarge,
-    /// An answer came in time and is no valid profile.
+    /// An answer came in time and is not a valid profile.
     Invalid(Invalid),
     /// The same endpoint stands on an earlier line and is asked there.
     DuplicateLine {
@@ -140,14 +140,14 @@ pub enum Outcome {
     },
     /// A valid profile whose id another endpoint claims too.
     DuplicateId {
-        /// The language it came in.
+        /// The protocol it came in.
         dialect: Dialect,
         /// The profile itself.
         profile: Profile,
     },
-    /// This machine ran out of something; what.
+    /// This machine failed, and not the peer.
     Local {
-        /// What the system says.
+        /// The error of the operating system.
         reason: Untrusted,
         /// Whether it ran out of something.
         exhausted: bool,
@@ -230,7 +230,7 @@ impl Outcome {
         }
     }
 
-    /// What exactly was seen, where the name does not say it all.
+    /// What exactly was seen, where the name alone is not enough.
     #[must_use]
     pub fn detail(&self) -> Option<String> {
         match self {
@@ -238,7 +238,7 @@ impl Outcome {
             Self::Dns(text) | Self::Tls(text) | Self::Local { reason: text, .. } => {
                 Some(text.to_string())
             }
-            // The bytes of a TLS record say nothing to anybody.
+            // The bytes of a TLS record are not readable.
             Self::NotGrpc(Speaks::Tls, _) => Some(Speaks::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),

@@ -17,7 +17,7 @@ use labrpc::{
 
 use crate::browser::{Browser, Page};
 
-/// Text that wants to be more than text.
+/// Text that would do harm if it were taken for more than text.
 const HOSTILE: &str = "<script>window.pwned=1</script>\"><img src=x onerror=window.pwned=2>'\x1b[2J\u{202e}=1+1 &amp;";
 
 pub(crate) fn hosts(text: &str) -> Hosts {
@@ -34,7 +34,7 @@ fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-/// A report of so many seats of a simulated room, in which `spoil` says who failed.
+/// A report of a simulated room, in which `spoil` gives the outcome of a seat that failed.
 fn report(hosts: Hosts, people: Vec<Profile>, spoil: impl Fn(usize) -> Option<Outcome>) -> Report {
     let answers = people
         .into_iter()
@@ -326,7 +326,7 @@ async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
     page.picture("report-campus").await;
 }
 
-/// The first so many endpoints of a list.
+/// The first endpoints of a list.
 trait First {
     fn first(self, count: usize) -> Hosts;
 }

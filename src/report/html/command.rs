@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::untrusted::Untrusted;
 
-/// Words of the command line that are shown; a thousand hosts may have been given one by one.
+/// Words of the command line that are shown; a thousand hosts may be given one by one.
 const MAX_ARGUMENTS: usize = 60;
 
 /// When and with what the report was made.
@@ -34,7 +34,7 @@ impl Run {
     }
 }
 
-/// A word of the command line as a shell would need it.
+/// A word of the command line, quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+[]".contains(c);
     let shown = Untrusted::new(word).to_string();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_the_command_line_are_quoted_and_sanitised() {
+    fn command_line_is_quoted_and_sanitised() {
         assert_eq!(quoted("--hosts"), "--hosts");
         assert_eq!(quoted("192.168.1.[1-40]"), "192.168.1.[1-40]");
         assert_eq!(quoted(""), "''");

@@ -18,7 +18,7 @@ use crate::{
     survey::outcome::OutcomeKind,
 };
 
-/// Rows of a table of people; a report of more is better read by a program.
+/// Rows of a table of people; longer ones are better read by a program.
 const MAX_ROWS: usize = 1000;
 
 /// Failures shown at once; further ones unfold.

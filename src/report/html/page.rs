@@ -30,7 +30,7 @@ pub struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// Whole seconds, as HTML wants them; at least one.
+    /// Whole seconds, the unit of HTML; at least one.
     fn seconds(&self) -> u64 {
         self.every.as_secs_f64().ceil().max(1.0) as u64
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_names_the_style_by_its_digest() {
+    fn policy_allows_the_style_by_its_digest() {
         // Of an independent tool: printf '' | openssl dgst -sha256 -binary | base64
         assert_eq!(
             hash(""),

@@ -62,11 +62,11 @@ pub(super) struct Plot {
     pub(super) summary: String,
     /// Whether the marks are too many to be large, and to have their counts written beside them.
     pub(super) crowded: bool,
-    /// Positions with somebody at them, where not all are drawn.
+    /// Occupied positions, where not all are drawn.
     pub(super) positions: Option<usize>,
 }
 
-/// Everybody with the same three values.
+/// The people with the same three values.
 pub(super) struct Mark {
     pub(super) x: String,
     pub(super) y: String,
@@ -81,7 +81,7 @@ pub(super) struct Link {
     pub(super) to: [String; 2],
     pub(super) ring: bool,
     pub(super) title: String,
-    /// The names and where they stand.
+    /// The position of the names, and how they are anchored there.
     pub(super) label: Option<([String; 2], &'static str)>,
 }
 
@@ -209,7 +209,7 @@ fn title(people: &[Profile], here: &[usize]) -> String {
     format!("{}{more}: {build}", ids.join(", "))
 }
 
-/// Where a text beside two places covers the fewest marks, and how it is anchored there.
+/// The position of a text beside two points that covers the fewest marks, and its anchor.
 fn label_position(
     text: &str,
     a: [f64; 2],
@@ -286,7 +286,7 @@ impl Axis {
             .unwrap_or(rough);
         let mut from = (least / step).floor() * step;
         let mut to = (most / step).ceil() * step;
-        // Nobody stands on an axis.
+        // Keep marks off the axes.
         if least - from < step / 4.0 {
             from -= step;
         }

@@ -56,7 +56,7 @@ impl Seats {
     pub(super) fn new(report: &Report, survey: &Survey, view: &View<'_>) -> Self {
         let Survey { hosts, answers } = survey;
         let mut places: Vec<(Place, usize)> = (0..answers.len())
-            // The earlier line is the seat.
+            // A duplicate line has no seat of its own.
             .filter(|&index| hosts.duplicate_of(index).is_none())
             .map(|index| (Place::from(hosts.get(index)), index))
             .collect();
@@ -148,7 +148,7 @@ impl Block {
     }
 }
 
-/// An endpoint in the order in which a room is walked: by number, not by text.
+/// An endpoint, ordered by the numbers in its address and not by their text.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Ip(IpAddr, u16, bool),
@@ -177,7 +177,7 @@ impl Place {
         }
     }
 
-    /// What stands before the number that tells neighbours apart, that number, and the rest.
+    /// The text before the number that differs between neighbours, that number, and the rest.
     fn label(&self, common_port: Option<u16>) -> [String; 3] {
         let (host, port, raw) = match self {
             Self::Ip(IpAddr::V4(ip), port, raw) => (ip.to_string(), port, raw),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn seats_stand_in_the_order_of_their_numbers() {
+    fn seats_are_sorted_by_number() {
         assert_eq!(
             labels("10.0.0.10,10.0.0.9,lab10.example,lab9.example,unix:/run/a.sock,[2001:db8::1]"),
             [
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_written_where_it_tells_seats_apart() {
+    fn port_is_shown_only_where_ports_differ() {
         assert_eq!(
             labels("10.0.0.1:2048,10.0.0.2:2048"),
             ["10.0.0.|1|", "10.0.0.|2|"]
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_says_how_many_of_it_are_in_which_state() {
+    fn block_counts_its_seats_by_category() {
         let categories = [
             Category::Ok,
             Category::Unreachable,
