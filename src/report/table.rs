@@ -57,10 +57,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
             },
     } = report;
     let story = Story::new(report, &View::default());
-    let mut page = Page {
-        out,
-        width: width.unwrap_or(usize::MAX).max(20),
-    };
+    let mut page = Page::new(width, out);
     let Story {
         report: _,
         view: _,
@@ -73,13 +70,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         per_person,
     } = &story;
     failed(failures, &mut page)?;
-    page.line(if *complete { GOOD } else { HEADING }, headline)?;
-    for Note { label, text } in notes {
-        match *label {
-            "" => page.line(Style::new(), text)?,
-            label => page.wrap(BAD, &format!("{label}: "), 4, text)?,
-        }
-    }
+    summary(headline, *complete, notes, &mut page)?;
     if let Some(groups) = groups {
         identical(&story, groups, &mut page)?;
     }
@@ -96,7 +87,14 @@ struct Page<'a> {
     width: usize,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    fn new(width: Option<usize>, out: &'a mut dyn Write) -> Self {
+        Self {
+            out,
+            width: width.unwrap_or(usize::MAX).max(20),
+        }
+    }
+
     fn line(&mut self, style: Style, text: &str) -> io::Result<()> {
         self.wrap(style, "", 0, text)
     }
@@ -175,6 +173,17 @@ fn failed(failures: &[Failure], page: &mut Page<'_>) -> io::Result<()> {
         [] => Ok(()),
         _ => page.blank(),
     }
+}
+
+fn summary(headline: &str, complete: bool, notes: &[Note], page: &mut Page<'_>) -> io::Result<()> {
+    page.line(if complete { GOOD } else { HEADING }, headline)?;
+    for Note { label, text } in notes {
+        match *label {
+            "" => page.line(Style::new(), text)?,
+            label => page.wrap(BAD, &format!("{label}: "), 4, text)?,
+        }
+    }
+    Ok(())
 }
 
 fn identical(story: &Story<'_>, groups: &Groups<'_>, page: &mut Page<'_>) -> io::Result<()> {
