@@ -30,10 +30,10 @@ use crate::{
 const SCRIPT: &str = include_str!("../../templates/board.js");
 
 /// Shortest time between two snapshots of one round: seats light up one by one, but not forty times a second.
-const PAUSE: Duration = Duration::from_millis(200);
+const MIN_REDRAW: Duration = Duration::from_millis(200);
 
-/// Shortest rest between two rounds that take longer than they should.
-const REST: Duration = Duration::from_millis(100);
+/// Shortest pause between two rounds that take longer than they should.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What does not change while a board runs.
 pub(crate) struct Board {
@@ -126,7 +126,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
     } = &board.config;
     // What each endpoint said last; a new round replaces it answer by answer.
     let known = Mutex::new(board.unasked());
-    let news = Notify::new();
+    let changed = Notify::new();
     loop {
         let (begun, started) = (Instant::now(), SystemTime::now());
         let surveying = survey::run(
@@ -134,17 +134,17 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
             survey,
             |index, answer| {
                 known.lock().unwrap_or_else(PoisonError::into_inner)[index] = answer.clone();
-                news.notify_one();
+                changed.notify_one();
             },
             pending(),
         );
         let showing = async {
             loop {
-                news.notified().await;
+                changed.notified().await;
                 let drawing = Instant::now();
                 show(board, snapshots, started, &known).await;
                 // A campus takes a while to draw: no more than a fifth of the time goes into it.
-                sleep(PAUSE.max(4 * drawing.elapsed())).await;
+                sleep(MIN_REDRAW.max(4 * drawing.elapsed())).await;
             }
         };
         tokio::select! {
@@ -152,7 +152,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
             () = showing => {}
         }
         show(board, snapshots, started, &known).await;
-        sleep_until((begun + *every).max(Instant::now() + REST)).await;
+        sleep_until((begun + *every).max(Instant::now() + MIN_PAUSE)).await;
     }
 }
 
