@@ -9,7 +9,12 @@ use crate::{
     report::{
         category::{Category, category},
         failures::Failure,
-        html::{command::Run, method::Method, plot::Plot, seats::Seats},
+        html::{
+            command::Run,
+            method::Method,
+            plot::{BOTTOM, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH},
+            seats::Seats,
+        },
         model::{Input, Report},
         text::{Answer, GroupText, Groups, Note, PER_PERSON, PairText, Story},
         view::View,

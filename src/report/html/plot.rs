@@ -10,34 +10,15 @@ use crate::{
     },
 };
 
-/// The drawing, which the page scales, and where its axes are.
-pub(super) struct Frame {
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
-}
+/// Width and height of the drawing; the page scales it.
+pub(super) const WIDTH: f64 = 960.0;
+pub(super) const HEIGHT: f64 = 600.0;
 
-const FRAME: Frame = Frame {
-    width: 960.0,
-    height: 600.0,
-    left: 74.0,
-    right: 936.0,
-    top: 20.0,
-    bottom: 534.0,
-};
-
-impl Frame {
-    /// The middle of the axes.
-    pub(super) fn middle(&self) -> [f64; 2] {
-        [
-            (self.left + self.right) / 2.0,
-            (self.top + self.bottom) / 2.0,
-        ]
-    }
-}
+/// Where the axes are.
+pub(super) const LEFT: f64 = 74.0;
+pub(super) const RIGHT: f64 = WIDTH - 24.0;
+pub(super) const TOP: f64 = 20.0;
+pub(super) const BOTTOM: f64 = HEIGHT - 66.0;
 
 /// Marks drawn; more would cover each other.
 const MAX_MARKS: usize = 2000;
@@ -53,7 +34,6 @@ const MAX_LABELS: usize = 3;
 const MAX_IDS: usize = 5;
 
 pub(super) struct Plot {
-    pub(super) frame: Frame,
     pub(super) marks: Vec<Mark>,
     pub(super) links: Vec<Link>,
     pub(super) x: Vec<Tick>,
@@ -95,16 +75,8 @@ impl Plot {
     pub(super) fn new(report: &Report) -> Option<Self> {
         let people = &report.people;
         let (x, y) = (
-            Axis::new(
-                people.iter().map(|p| p.height.value()),
-                FRAME.left,
-                FRAME.right,
-            )?,
-            Axis::new(
-                people.iter().map(|p| p.weight.value()),
-                FRAME.bottom,
-                FRAME.top,
-            )?,
+            Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
+            Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
         );
         let position = |p: &Profile| [x.place(p.height.value()), y.place(p.weight.value())];
 
@@ -172,7 +144,6 @@ impl Plot {
             format!("{} to {} {unit}", number(values.least), number(values.most))
         };
         Some(Self {
-            frame: FRAME,
             links: links.collect(),
             summary: format!(
                 "{} by height ({}) and weight ({}).",
@@ -242,10 +213,7 @@ fn label_position(
             (left - 12.0..left + width + 12.0).contains(&mark[0])
                 && (y - height - 4.0..y + 12.0).contains(&mark[1])
         };
-        let inside = left > FRAME.left
-            && left + width < FRAME.width
-            && y - height > FRAME.top
-            && y < FRAME.bottom;
+        let inside = left > LEFT && left + width < WIDTH && y - height > TOP && y < BOTTOM;
         marks.iter().filter(covered).count() + if inside { 0 } else { marks.len() + 1 }
     };
     let (x, y, anchor) = candidates
