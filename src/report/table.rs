@@ -222,7 +222,7 @@ fn alike(
         verdict,
         first_place: _,
         pairs,
-        omitted,
+        omitted: _,
     } = answer;
     page.blank()?;
     if let Some(build) = build {
@@ -237,7 +237,7 @@ fn alike(
     for pair in pairs.iter().take(max_pairs) {
         explained(&story.pair(pair), page)?;
     }
-    match pairs.len().saturating_sub(max_pairs) as u64 + omitted {
+    match story.more_pairs(max_pairs) {
         0 => Ok(()),
         1 => page.line(FAINT, "and one more pair"),
         more => page.line(FAINT, &format!("and {more} more pairs")),

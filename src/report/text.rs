@@ -198,6 +198,12 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// How many pairs a list of at most `listed` leaves out.
+    #[must_use]
+    pub fn more_pairs(&self, listed: usize) -> u64 {
+        self.answer.pairs.len().saturating_sub(listed) as u64 + self.answer.omitted
+    }
+
     /// The texts of a group, with at most `names` of its names.
     #[must_use]
     pub fn group(&self, group: &Twins, names: usize) -> GroupText {

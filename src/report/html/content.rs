@@ -1,6 +1,6 @@
 //! The part of the page that changes when the report does.
 
-use std::io;
+use std::{io, mem};
 
 use askama::Template;
 
@@ -16,7 +16,7 @@ use crate::{
             seats::Seats,
         },
         model::{Input, Report},
-        text::{Answer, GroupText, Groups, Note, PER_PERSON, PairText, Story},
+        text::{Note, PER_PERSON, Story},
         view::View,
     },
     similarity::{Like, Metric, Ranking},
@@ -49,21 +49,21 @@ pub fn main(report: &Report, view: &View<'_>) -> io::Result<String> {
 
 #[derive(Template)]
 #[template(path = "main.html")]
-struct Main {
-    headline: String,
+struct Main<'a> {
+    story: Story<'a>,
     /// Whether the report is about endpoints.
     survey: bool,
     live: bool,
     notes: Vec<String>,
     tally: Vec<OutcomeCount>,
-    answer: AnswerPart,
+    verdict: String,
+    /// The heading of the list of pairs.
+    heading: String,
     seats: Option<Seats>,
     plot: Option<Plot>,
-    groups: Option<GroupsPart>,
     failures: Vec<FailureRow>,
     folded_failures: Vec<FailureRow>,
-    people: Option<Rows<Profile>>,
-    nearest: Option<Rows<[String; 3]>>,
+    people: &'a [Profile],
     method: Method,
     run: Run,
 }
@@ -83,34 +83,8 @@ struct FailureRow {
     failure: Failure,
 }
 
-/// The first rows of a table.
-struct Rows<T> {
-    rows: Vec<T>,
-    total: usize,
-}
-
-/// Who is alike.
-struct AnswerPart {
-    title: String,
-    /// The most alike, to be read across a room.
-    named: Vec<[String; 2]>,
-    verdict: String,
-    /// What the list below is about.
-    heading: String,
-    pairs: Vec<PairText>,
-    /// Pairs that are not listed.
-    more: u64,
-}
-
-struct GroupsPart {
-    heading: String,
-    groups: Vec<GroupText>,
-    /// Groups that are not listed.
-    more: usize,
-}
-
-impl Main {
-    fn new(report: &Report, view: &View<'_>) -> Self {
+impl<'a> Main<'a> {
+    fn new(report: &'a Report, view: &View<'a>) -> Self {
         // Every field is named, so that a new one is not forgotten. The texts hold those that are not used here.
         let Report {
             started,
@@ -132,105 +106,37 @@ impl Main {
             per_person: _,
             like,
         } = ranking;
-        let story = Story::new(report, view);
-        let answer = AnswerPart::new(&story, like.as_ref());
-        let groups = story
-            .groups
-            .as_ref()
-            .map(|groups| GroupsPart::new(&story, groups));
-        let nearest = story.per_person.map(|nearest| Rows {
-            rows: nearest
-                .iter()
-                .take(MAX_ROWS)
-                .map(|nearest| story.nearest(nearest))
-                .collect(),
-            total: nearest.len(),
-        });
-        let Story {
-            report: _,
-            view: _,
-            headline,
-            complete: _,
-            notes,
-            failures,
-            answer: _,
-            groups: _,
-            per_person: _,
-        } = story;
-        let mut failures = failed(failures, view);
+        let mut story = Story::new(report, view);
+        let mut failures = failed(mem::take(&mut story.failures), view);
         let folded_failures = failures.split_off(failures.len().min(MAX_FAILURES));
+        let answer = &story.answer;
         let open = view.shows_personal_data();
         Self {
-            headline,
             survey: matches!(input, Input::Survey(_)),
             live: view.live,
-            notes: notes.iter().map(sentence).collect(),
+            notes: story.notes.iter().map(sentence).collect(),
             tally: tally(report),
-            answer,
+            verdict: match &story.groups {
+                Some(groups) if answer.first_place.is_empty() => {
+                    format!("{}. {}", answer.verdict.text(), groups.remark)
+                }
+                _ => answer.verdict.text().to_owned(),
+            },
+            heading: match like {
+                Some(Like::Found { .. }) => answer.title.clone(),
+                _ => "Closest pairs".to_owned(),
+            },
             seats: match input {
                 Input::Survey(survey) => Some(Seats::new(report, survey, view)),
                 Input::Files { .. } => None,
             },
             plot: open.then(|| Plot::new(report)).flatten(),
-            groups,
             failures,
             folded_failures,
-            people: (open && !people.is_empty()).then(|| Rows {
-                rows: people.iter().take(MAX_ROWS).cloned().collect(),
-                total: people.len(),
-            }),
-            nearest,
+            people: if open { people } else { &[] },
             method: Method::new(options, open.then(|| pairs.first()).flatten(), people),
             run: Run::new(*started, open.then_some(arguments)),
-        }
-    }
-}
-
-impl AnswerPart {
-    fn new(story: &Story<'_>, like: Option<&Like>) -> Self {
-        let Answer {
-            title,
-            build: _,
-            verdict,
-            first_place,
-            pairs,
-            omitted,
-        } = &story.answer;
-        let named = first_place.iter().take(MAX_NAMED);
-        let shown = pairs.iter().take(MAX_PAIRS);
-        Self {
-            title: title.clone(),
-            named: named.map(|pair| story.pair(pair).names).collect(),
-            verdict: match &story.groups {
-                Some(Groups { remark, .. }) if first_place.is_empty() => {
-                    format!("{}. {remark}", verdict.text())
-                }
-                _ => verdict.text().to_owned(),
-            },
-            heading: match like {
-                Some(Like::Found { .. }) => title.clone(),
-                _ => "Closest pairs".to_owned(),
-            },
-            pairs: shown.map(|pair| story.pair(pair)).collect(),
-            more: pairs.len().saturating_sub(MAX_PAIRS) as u64 + omitted,
-        }
-    }
-}
-
-impl GroupsPart {
-    fn new(story: &Story<'_>, groups: &Groups<'_>) -> Self {
-        let Groups {
-            heading,
-            remark: _,
-            listed,
-            total,
-        } = groups;
-        let shown = listed.iter().take(MAX_GROUPS);
-        let groups: Vec<_> = shown.map(|group| story.group(group, MAX_NAMES)).collect();
-        Self {
-            heading: heading.clone(),
-            more: total - groups.len(),
-            groups,
+            story,
         }
     }
 }
