@@ -227,16 +227,15 @@ impl<'a> Story<'a> {
     /// A person, the nearest other one, and how far they are apart.
     #[must_use]
     pub fn nearest(&self, nearest: &Nearest) -> [String; 3] {
-        let &Nearest {
-            person,
-            nearest,
-            distance,
-        } = nearest;
         let distance = match self.view.shows_personal_data() {
-            true => number(distance),
+            true => number(nearest.distance),
             false => String::new(),
         };
-        [self.name(person), self.name(nearest), distance]
+        [
+            self.name(nearest.person),
+            self.name(nearest.nearest),
+            distance,
+        ]
     }
 
     fn name(&self, person: usize) -> String {
@@ -367,11 +366,6 @@ fn similarity(view: &View<'_>, pair: &Pair) -> String {
 
 /// What each field contributes, so that the distance can be checked by hand.
 fn fields(report: &Report, pair: [&Profile; 2], distance: f64, terms: &Terms) -> Vec<FieldText> {
-    let Terms {
-        height,
-        weight,
-        size,
-    } = *terms;
     let field = |name, value: fn(&Profile) -> String, unit, term| {
         let [a, b] = pair.map(value);
         FieldText {
@@ -385,20 +379,20 @@ fn fields(report: &Report, pair: [&Profile; 2], distance: f64, terms: &Terms) ->
         }
     };
     vec![
-        field("height", |p| p.height.to_string(), " cm", height),
-        field("weight", |p| p.weight.to_string(), " kg", weight),
-        field("size", |p| p.size.to_string(), "", size),
+        field("height", |p| p.height.to_string(), " cm", terms.height),
+        field("weight", |p| p.weight.to_string(), " kg", terms.weight),
+        field("size", |p| p.size.to_string(), "", terms.size),
     ]
 }
 
 impl<'a> Groups<'a> {
     fn new(ranking: &'a Ranking) -> Self {
-        let (total, twins) = (ranking.twin_groups, &ranking.twins);
-        let largest = twins.first().map_or(0, |twins| twins.count);
+        let (total, listed) = (ranking.twin_groups, &ranking.twins);
+        let largest = listed.first().map_or(0, |twins| twins.count);
         Self {
             heading: format!("Identical people: {}", plural(total, "group")),
             remark: format!("Identical people are listed as groups; the largest has {largest}."),
-            listed: twins,
+            listed,
             total,
         }
     }
