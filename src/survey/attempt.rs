@@ -457,8 +457,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_peer_said_before_it_closed_is_heard() {
         let text = br#"{"id":"a","height":178,"weight":60,"size":"M"}"#;
+        let marked = [b"\xef\xbb\xbf", &text[..]].concat();
         for (said, expected) in [
             (&text[..], "ok"),
+            (&marked, "ok"),
             (b"SSH-2.0-x", "not_grpc"),
             (b"", "reset"),
         ] {

@@ -7,7 +7,7 @@ use crate::{
     survey::{
         outcome::{Invalid, Stage},
         trace::Trace,
-        wire::Wire,
+        wire::{self, Wire},
     },
     untrusted::Untrusted,
 };
@@ -62,10 +62,11 @@ struct Message {
 
 /// The profile in the first object; `None` while the object is not complete.
 fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
-    if *bytes.trim_ascii_start().first()? != b'{' {
+    let text = wire::without_mark(bytes).trim_ascii_start();
+    if *text.first()? != b'{' {
         return Some(Err(Failure::NotJson));
     }
-    let mut objects = serde_json::Deserializer::from_slice(bytes).into_iter::<Message>();
+    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<Message>();
     let invalid = match objects.next()? {
         Ok(message) => match profile(message) {
             Ok(profile) => return Some(Ok(profile)),
@@ -99,12 +100,16 @@ mod tests {
 
     #[test]
     fn every_prefix_waits_and_the_whole_is_read() {
-        let text = br#"  {"id":"1527406014","height":178,"weight":60,"size":"2xl"}"#;
-        for end in 0..text.len() {
-            assert!(parse(&text[..end]).is_none(), "{end}");
+        let text = r#"  {"id":"1527406014","height":178,"weight":60,"size":"2xl"}"#;
+        // With a byte order mark as well.
+        for text in [text.to_owned(), format!("\u{feff}{text}")] {
+            let text = text.as_bytes();
+            for end in 0..text.len() {
+                assert!(parse(&text[..end]).is_none(), "{end}");
+            }
+            let profile = parse(text).unwrap().unwrap();
+            assert_eq!(profile.to_string(), "1527406014: 178 cm, 60 kg, XXL");
         }
-        let profile = parse(text).unwrap().unwrap();
-        assert_eq!(profile.to_string(), "1527406014: 178 cm, 60 kg, XXL");
     }
 
     #[test]

@@ -233,15 +233,28 @@ impl AsyncWrite for &Wire {
     }
 }
 
+/// The byte order mark of UTF-8, which some editors and libraries put before a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A JSON text without its byte order mark. RFC 8259, section 8.1, forbids to send one and allows to ignore it.
+/// Nothing is left while a mark is not there in full.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    match bytes.strip_prefix(MARK) {
+        Some(rest) => rest,
+        None if MARK.starts_with(bytes) => &[],
+        None => bytes,
+    }
+}
+
 /// Tells an opening apart; `None` while it could still become several things.
 fn tell(bytes: &[u8]) -> Option<Opening> {
     // A frame header: 24 bits of length, of which no SETTINGS frame needs the first 8; type 4; no flags.
     const SETTINGS: [Option<u8>; 5] = [Some(0), None, None, Some(4), Some(0)];
     const HTTP1: &[u8] = b"HTTP/1";
 
-    let text = bytes.trim_ascii_start();
+    let text = without_mark(bytes).trim_ascii_start();
     let Some(&first) = text.first() else {
-        // Nothing yet, or white space before an object.
+        // Nothing yet, or white space or a byte order mark before an object.
         let waiting = bytes.len() < OPENING;
         return (!waiting).then_some(Opening::Other(Speaks::Text));
     };
@@ -310,11 +323,13 @@ fn text_or_not(bytes: &[u8]) -> Option<Speaks> {
 mod tests {
     use super::*;
 
-    const SAMPLES: [(&[u8], Opening); 12] = [
+    const SAMPLES: [(&[u8], Opening); 14] = [
         (b"\0\0\0\x04\0\0\0\0\0", Opening::Http2),
         (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80", Opening::Http2),
         (b"{\"id\":", Opening::Json),
         (b" \r\n\t{", Opening::Json),
+        (b"\xef\xbb\xbf {", Opening::Json),
+        (b"\xef\xbb\xbfhello", Opening::Other(Speaks::Text)),
         (b"HTTP/1.1 400 Bad Request", Opening::Other(Speaks::Http1)),
         (b"\x15\x03\x01\0\x02\x02\x46", Opening::Other(Speaks::Tls)),
         (b"\x16\x03\x03\0\x7a\x02", Opening::Other(Speaks::Tls)),
