@@ -468,6 +468,22 @@ mod tests {
         }
     }
 
+    /// Of a response with a body, gRPC takes the status from the trailers.
+    #[tokio::test]
+    async fn status_in_trailers_overrides_ok_in_headers() {
+        const RESPONSE: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x80\
+            \0\0\x23\x01\x04\0\0\0\x01\x88\x0f\x10\x10application/grpc\
+            \0\x0bgrpc-status\x010\
+            \0\0\x1e\0\0\0\0\0\x01\0\0\0\0\x19\x0a\x03abc\x11\0\0\0\0\0\x40\x66\x40\
+            \x19\0\0\0\0\0\0\x4e\x40\x20\x04\
+            \0\0\x1f\x01\x05\0\0\0\x01\0\x0bgrpc-status\x0214\0\x0cgrpc-message\0";
+        let outcome = heard_from(RESPONSE.to_vec()).await;
+        let Outcome::Status { code, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(code, Code::Unavailable);
+    }
+
     /// Answers with bytes changed, lost and repeated: each comes to an outcome, and none to a panic.
     #[tokio::test]
     async fn no_damaged_answer_is_too_much() {

@@ -146,6 +146,11 @@ impl GrpcService<tonic::body::Body> for Transport {
                 return Err(Failed);
             }
             notes.status |= take_status(response.headers_mut());
+            if !notes.status && !response.body().is_end_stream() {
+                // Only a response without a body has its status here. In one with a body, tonic would take this
+                // OK for the last word and not read the status in the trailers.
+                response.headers_mut().remove(Status::GRPC_STATUS);
+            }
             drop(notes);
             Ok(response.map(|stream| Answer {
                 stream,
