@@ -241,6 +241,22 @@ fn bad_lists_are_refused_with_file_line_column_and_the_way_out() {
             "hosts.txt: damaged UTF-16; save the file as UTF-8 text",
         ),
         (
+            b"3-[01-02]",
+            "hosts.txt:1:1: \"3-[01-02]\": digits, dots and hyphens alone are read as ranges of an IPv4 address; put a domain behind the name",
+        ),
+        (
+            b"unix",
+            "hosts.txt:1:1: \"unix\": a path must follow, as in unix:/run/labrpc.sock",
+        ),
+        (
+            b"raw://UNIX:80",
+            "hosts.txt:1:1: \"raw://UNIX:80\": raw:// needs host:port; a socket is written unix:PATH",
+        ),
+        (
+            b"[{\"targets\": [\"unix:/a,b\"]}]",
+            "hosts.txt: \"unix:/a,b\": a comma inside; write a target for each endpoint",
+        ),
+        (
             b"[{\"targets\": 5}]",
             "hosts.txt:1:14: not a file_sd array, [{\"targets\": [\"host:port\"]}]: invalid type: integer `5`, expected a sequence at line 1 column 14",
         ),
@@ -402,6 +418,38 @@ proptest! {
         builder.argument(&text);
         let folded = fold(builder.build().unwrap().iter());
         prop_assert_eq!(endpoints(&folded), endpoints(&text), "{} from {}", folded, text);
+    }
+
+    /// Whatever a list expands to has a canonical text that names the same endpoint, on the command line, in a
+    /// file and in a saved run.
+    #[test]
+    fn canonical_text_of_every_endpoint_reads_back_as_that_endpoint(
+        texts in prop::collection::vec(
+            prop_oneof![
+                // Names, addresses and patterns that are nearly something else.
+                "(raw://|RAW://)?(unix|UNIX|a|b-|-|\\.|0|3|12|255|1-2|0\\[8-9\\]|\\[01-02\\]|\\[3,7-8\\]){1,7}(:[1-9][0-9]{0,3}|:\\[7-8\\])?",
+                "(10|10-11)\\.0\\.(0|0-1)\\.(1|1-3|\\[4,6\\])(:9)?",
+                "\\[(::|fe80::)[1-9a-f]{1,4}\\](:[1-9])?",
+                "10\\.0\\.0\\.0/(30|31|32)(:5)?",
+                "unix:[-/a#:.,=@%\\[\\]\\\\\"0-9]{1,12}",
+            ],
+            1..4,
+        ),
+        file_sd in any::<bool>(),
+    ) {
+        let contents = if file_sd {
+            serde_json::json!([{ "targets": texts }]).to_string()
+        } else {
+            texts.join("\n")
+        };
+        let mut builder = Builder::default();
+        builder.read("hosts", contents.as_bytes());
+        if let Ok(hosts) = builder.build() {
+            for endpoint in hosts.iter() {
+                let text = endpoint.to_string();
+                prop_assert_eq!(one(&text).map_err(|e| e.to_string()), Ok(endpoint), "{} from {}", text, contents);
+            }
+        }
     }
 
     /// No text makes the reader panic, and whatever it accepts can be expanded to the last endpoint.

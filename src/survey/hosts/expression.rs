@@ -59,6 +59,10 @@ pub enum Problem {
     HostBits(IpNet),
     /// A name that no resolver could know.
     Name,
+    /// A name that reads as ranges of an IPv4 address.
+    NumericName,
+    /// A comma inside a target of a service discovery file.
+    Comma,
     /// So many endpoints where one is meant.
     NotOne(u128),
     /// More endpoints than allowed.
@@ -119,6 +123,10 @@ impl fmt::Display for Problem {
             Self::Name => f.write_str(
                 "not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
             ),
+            Self::NumericName => f.write_str(
+                "digits, dots and hyphens alone are read as ranges of an IPv4 address; put a domain behind the name",
+            ),
+            Self::Comma => f.write_str("a comma inside; write a target for each endpoint"),
             Self::NotOne(count) => write!(f, "{count} endpoints where one is meant"),
             Self::TooMany { count, max } => write!(
                 f,
@@ -320,7 +328,12 @@ fn single(text: &str) -> Result<Endpoint, Problem> {
     } else if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         Address::Ip(IpAddr::V4(host.parse().map_err(|_| Problem::Ipv4)?), port)
     } else {
-        Address::Name(name(host)?, port)
+        match name(host)? {
+            // With its port, as it is printed, it would read as a Unix socket.
+            name if &*name == "unix" && raw => return Err(Problem::RawUnix),
+            name if &*name == "unix" => return Err(Problem::NoPath),
+            name => Address::Name(name, port),
+        }
     };
     Ok(Endpoint { address, raw })
 }
@@ -337,6 +350,12 @@ fn name(host: &str) -> Result<Box<str>, Problem> {
     };
     // A final dot marks a fully qualified name.
     let labels = host.strip_suffix('.').unwrap_or(host);
+    if host
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b'.' || b == b'-')
+    {
+        return Err(Problem::NumericName);
+    }
     if labels.len() <= 253 && labels.split('.').all(label) {
         Ok(host.to_ascii_lowercase().into())
     } else {

@@ -183,7 +183,15 @@ fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<I
         Ok(groups) => groups
             .into_iter()
             .flat_map(|group| group.targets)
-            .map(|target| Ok((at(None), target)))
+            .map(|target| {
+                // Cut at its commas, as it would be when its canonical text is read again.
+                let one = split(&target).all(|(_, part)| part == target.trim());
+                if one {
+                    Ok((at(None), target))
+                } else {
+                    Err(Error::new(at(None), &target, Problem::Comma))
+                }
+            })
             .collect(),
         Err(error) => {
             let problem = Problem::FileSd(Untrusted::new(&error.to_string()));
