@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
     sync::OwnedSemaphorePermit,
     task::spawn_blocking,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -29,6 +29,10 @@ const LOOKUP: Duration = Duration::from_secs(2);
 /// Names looked up at the same time. Each holds a thread of the blocking pool, which has 512, for as long as
 /// getaddrinfo takes: with a resolver that does not answer, much longer than anybody waits for it.
 pub(crate) const LOOKUPS: usize = 128;
+
+/// Delay before a Unix socket whose queue is full is tried again.
+#[cfg(unix)]
+const QUEUE_FULL: Duration = Duration::from_millis(20);
 
 /// Anything that bytes go through: TCP, a Unix socket, TLS over either.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -150,8 +154,16 @@ fn has_source(peer: IpAddr) -> bool {
 
 #[cfg(unix)]
 async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Failure> {
-    let stream = within(limit, tokio::net::UnixStream::connect(path)).await?;
-    Ok(Box::new(stream))
+    // Linux does not wait for a place in a socket's queue, as it does over TCP, but returns EAGAIN.
+    let connecting = async {
+        loop {
+            match tokio::net::UnixStream::connect(path).await {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(QUEUE_FULL).await,
+                connected => return connected,
+            }
+        }
+    };
+    Ok(Box::new(within(limit, connecting).await?))
 }
 
 #[cfg(not(unix))]
@@ -223,7 +235,6 @@ fn is_exhausted(error: &io::Error) -> bool {
     let by_number = error
         .raw_os_error()
         .is_some_and(|number| NUMBERS.contains(&number));
-    // `WouldBlock` is what Linux says for a Unix socket whose queue is full.
     let by_kind = matches!(
         error.kind(),
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock

@@ -264,7 +264,7 @@ impl Outcome {
             Self::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
             Self::Unreachable => "no route; is the machine switched on, and in this network?",
             Self::Timeout(Stage::Connect) => {
-                "no answer at all; is the machine on, or does a firewall drop the port?"
+                "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
             }
             Self::Timeout(Stage::Tls) => "the TLS handshake stalled; does this port speak TLS?",
             Self::Timeout(Stage::Headers) => {

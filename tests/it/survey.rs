@@ -381,6 +381,49 @@ async fn unix_sockets_are_asked_and_refuse() {
     assert_eq!(shown(&answer), "ok");
 }
 
+/// Linux answers with EAGAIN at once; over TCP the handshake would wait.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn full_queue_of_a_unix_socket_times_out_and_is_asked_when_it_has_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    socket
+        .bind(&socket2::SockAddr::unix(&path).unwrap())
+        .unwrap();
+    socket.listen(0).unwrap();
+    // A queue of length 0 takes one.
+    let held = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let unix = Endpoint {
+        address: Address::Unix(path),
+        raw: false,
+    };
+    let config = Config {
+        retries: 0,
+        ..quick()
+    };
+    let answer = survey::ask(&unix, &config).await;
+    assert_eq!(shown(&answer), "timeout connect");
+    assert!(answer.elapsed < 2 * config.max_time, "{answer:?}");
+    assert!(answer.outcome.hint().unwrap().contains("stuck"));
+
+    let asking = tokio::spawn(async move { survey::ask(&unix, &Config::default()).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(held);
+    tokio::task::spawn_blocking(move || {
+        let text = br#"{"id":"late","height":178,"weight":60,"size":"M"}"#;
+        loop {
+            let (stream, _) = socket.accept().unwrap();
+            if std::io::Write::write_all(&mut &stream, text).is_ok() {
+                break;
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(shown(&asking.await.unwrap()), "ok");
+}
+
 /// A process with few descriptors asks many endpoints at once, and none of them hears of it.
 #[tokio::test]
 async fn few_descriptors_are_enough_for_many_endpoints() {
