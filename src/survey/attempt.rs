@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use h2::Reason;
 use http::{Uri, uri::Authority};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::mpsc::UnboundedSender,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
@@ -15,7 +15,7 @@ use crate::{
     profile::Profile,
     survey::{
         Config, Tls, call,
-        connect::{self, LOOKUPS, Stream, during},
+        connect::{self, Stream, during},
         endpoint::{Address, Endpoint},
         outcome::{Dialect, Invalid, Outcome, Phases, Speaks, Stage},
         raw,
@@ -39,7 +39,16 @@ pub(crate) struct Asker {
     connect_timeout: Duration,
     max_time: Duration,
     tls: Option<Tls>,
-    lookups: Arc<Semaphore>,
+}
+
+/// One of the lookups that the schedule hands out. Dropped when the resolver has returned, it is reported back.
+pub(crate) struct Lookup(pub(crate) UnboundedSender<()>);
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        // The run may be over before its last lookup is.
+        let _ = self.0.send(());
+    }
 }
 
 /// What an attempt came to.
@@ -72,8 +81,10 @@ pub(crate) enum Again {
     No,
     /// The attempt had no effect, and the peer may recover soon; after so long if it said so.
     Soon(Option<Duration>),
-    /// Nobody is there yet.
+    /// No server is there yet.
     WhenUp,
+    /// Nothing came back: packets were lost, or no machine is there.
+    Lost,
     /// The attempt never left this machine.
     WhenFree,
 }
@@ -84,14 +95,13 @@ impl Asker {
             connect_timeout: config.connect_timeout,
             max_time: config.max_time,
             tls: config.tls.clone(),
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
-    /// Asks an endpoint once.
-    pub(crate) async fn attempt(&self, endpoint: &Endpoint) -> Attempt {
+    /// Asks an endpoint once. One with a name comes with the right to look it up.
+    pub(crate) async fn attempt(&self, endpoint: &Endpoint, lookup: Option<Lookup>) -> Attempt {
         let trace = Arc::new(Trace::new());
-        let (outcome, again) = self.resolve_and_ask(endpoint, &trace).await;
+        let (outcome, again) = self.resolve_and_ask(endpoint, lookup, &trace).await;
         let phases = trace.notes().phases;
         Attempt {
             outcome,
@@ -100,21 +110,17 @@ impl Asker {
         }
     }
 
-    async fn resolve_and_ask(&self, endpoint: &Endpoint, trace: &Arc<Trace>) -> (Outcome, Again) {
-        let name = match &endpoint.address {
-            Address::Name(name, port) => Some((&**name, *port)),
-            Address::Ip(..) | Address::Unix(_) => None,
-        };
-        let permit = match name {
-            Some(_) => Some(self.permit().await),
-            None => None,
-        };
-        // The time of an attempt does not include the queue before this machine's own resolver.
+    async fn resolve_and_ask(
+        &self,
+        endpoint: &Endpoint,
+        lookup: Option<Lookup>,
+        trace: &Arc<Trace>,
+    ) -> (Outcome, Again) {
         let start = Instant::now();
         let deadline = start + self.max_time;
         let mut addresses = Vec::new();
-        if let Some(((name, port), permit)) = name.zip(permit) {
-            match connect::resolve(name, port, self.max_time, permit).await {
+        if let Address::Name(name, port) = &endpoint.address {
+            match connect::resolve(name, *port, self.max_time, lookup).await {
                 Ok(found) => addresses = found,
                 Err(reason) => return conclude(Outcome::Dns(reason)),
             }
@@ -123,13 +129,6 @@ impl Asker {
         timeout_at(deadline, self.ask(endpoint, &addresses, deadline, trace))
             .await
             .unwrap_or_else(|_| conclude(Outcome::Timeout(trace.notes().stage)))
-    }
-
-    /// The right to ask the resolver.
-    async fn permit(&self) -> OwnedSemaphorePermit {
-        let lookups = Arc::clone(&self.lookups);
-        let permit = lookups.acquire_owned().await;
-        permit.expect("nobody closes it")
     }
 
     async fn ask(
@@ -199,7 +198,7 @@ impl Asker {
         let connecting = async {
             let mut resolved = Vec::new();
             if let Address::Name(name, port) = &endpoint.address {
-                resolved = connect::resolve(name, *port, self.max_time, self.permit().await)
+                resolved = connect::resolve(name, *port, self.max_time, ())
                     .await
                     .map_err(Outcome::Dns)?;
             }
@@ -218,7 +217,8 @@ impl Asker {
 /// An outcome with the repetition that follows from it alone.
 fn conclude(outcome: Outcome) -> (Outcome, Again) {
     let again = match outcome {
-        Outcome::Refused | Outcome::Unreachable | Outcome::Timeout(Stage::Connect) => Again::WhenUp,
+        Outcome::Refused => Again::WhenUp,
+        Outcome::Unreachable | Outcome::Timeout(Stage::Connect) => Again::Lost,
         _ => Again::No,
     };
     (outcome, again)

@@ -10,7 +10,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     task::spawn_blocking,
     time::{Instant, sleep, timeout},
 };
@@ -24,7 +23,7 @@ use crate::{
 };
 
 /// Longest time that one name is waited for: getaddrinfo has no limit of its own.
-const LOOKUP: Duration = Duration::from_secs(2);
+pub(crate) const LOOKUP: Duration = Duration::from_secs(2);
 
 /// Names looked up at the same time. Each holds a thread of the blocking pool, which has 512, for as long as
 /// getaddrinfo takes: with a resolver that does not answer, much longer than anybody waits for it.
@@ -64,8 +63,8 @@ impl Failure {
     }
 }
 
-/// Looks up the addresses of a name. The permit is given back when the resolver has answered, which may be after
-/// the caller has given up.
+/// Looks up the addresses of a name. `held` is dropped when the resolver has returned, which may be after the caller
+/// has given up.
 ///
 /// # Errors
 /// The resolver's reason, or that it took longer than `limit` or 2 s.
@@ -73,13 +72,13 @@ pub(crate) async fn resolve(
     name: &str,
     port: u16,
     limit: Duration,
-    permit: OwnedSemaphorePermit,
+    held: impl Send + 'static,
 ) -> Result<Vec<SocketAddr>, Untrusted> {
     let limit = limit.min(LOOKUP);
     let host = (name.to_owned(), port);
     let lookup = async {
         let looking_up = spawn_blocking(move || {
-            let _permit = permit;
+            let _held = held;
             host.to_socket_addrs()
         });
         looking_up.await?

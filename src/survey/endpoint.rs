@@ -29,6 +29,12 @@ pub enum Address {
 }
 
 impl Address {
+    /// Whether it has a name that the resolver must look up.
+    #[must_use]
+    pub fn is_name(&self) -> bool {
+        matches!(self, Self::Name(..))
+    }
+
     /// Gives the address another port; a Unix socket has none and stays as it is.
     pub fn set_port(&mut self, new: u16) {
         match self {

@@ -25,12 +25,13 @@ use std::{
 };
 
 use tokio::{
+    sync::mpsc,
     task::{self, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
 use crate::survey::{
-    attempt::{Asker, Attempt},
+    attempt::{Asker, Attempt, Lookup},
     endpoint::Endpoint,
     hosts::Hosts,
     outcome::{Answer, Outcome},
@@ -48,8 +49,9 @@ pub struct Config {
     pub max_time: Duration,
     /// Longest time for the whole run; who has not answered by then is cancelled.
     pub deadline: Option<Duration>,
-    /// Most repetitions for one endpoint, of failures that had no effect and have hope. All repetitions
-    /// together are held below a tenth of the endpoints, so that a failing room is not asked twice over.
+    /// Most repetitions for one endpoint, of failures that had no effect and have hope; of these, one where nothing
+    /// came back at all. All repetitions together are held below a tenth of the endpoints, so that a failing room is
+    /// not asked twice over.
     pub retries: u32,
     /// Keep trying those that refuse, cannot be reached or do not take the connection, for so long.
     pub wait: Option<Duration>,
@@ -137,7 +139,8 @@ pub async fn run(
             None => asked.push(index as u32),
         }
     }
-    let mut schedule = Schedule::new(asked, config, open_files(), start);
+    let mut schedule = Schedule::new(asked, hosts.names(), config, open_files(), start);
+    let (lookup, mut lookups) = mpsc::unbounded_channel();
     let mut running = Running::default();
 
     loop {
@@ -145,8 +148,12 @@ pub async fn run(
             match schedule.next(Instant::now()) {
                 Next::Ask(index) => {
                     let (asker, endpoint) = (Arc::clone(&asker), hosts.get(index as usize));
-                    running.start(index, async move { asker.attempt(&endpoint).await });
+                    let is_name = endpoint.address.is_name();
+                    let lookup = is_name.then(|| Lookup(lookup.clone()));
+                    let attempt = async move { asker.attempt(&endpoint, lookup).await };
+                    running.start(index, attempt);
                 }
+                Next::Decided(index, answer) => decide(index as usize, answer),
                 Next::At(instant) => break Some(instant),
                 Next::Wait => break None,
                 Next::Finished => {
@@ -159,6 +166,10 @@ pub async fn run(
             biased;
             () = &mut cancel => break,
             Some(ended) = running.next() => Some(ended),
+            Some(()) = lookups.recv() => {
+                schedule.lookup_ended();
+                None
+            }
             () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => None,
         };
         // One wake-up may stand for many that have ended.

@@ -4,16 +4,20 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, VecDeque},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use crate::survey::{
-    Config,
-    attempt::{Again, Attempt},
-    outcome::{Answer, Outcome, Phases},
+use crate::{
+    survey::{
+        Config,
+        attempt::{Again, Attempt},
+        connect::{LOOKUP, LOOKUPS},
+        outcome::{Answer, Outcome, Phases},
+    },
+    untrusted::Untrusted,
 };
 
 /// Of how many endpoints one may be repeated, by all repetitions together.
@@ -41,10 +45,12 @@ const SPARE_FILES: usize = 48;
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// What to do now.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Next {
     /// Ask this endpoint.
     Ask(u32),
+    /// This endpoint is decided without another attempt.
+    Decided(u32, Answer),
     /// Nothing before this instant, unless an attempt ends.
     At(Instant),
     /// Nothing until an attempt ends.
@@ -84,6 +90,9 @@ pub(crate) struct Schedule {
     absent: Dated,
     /// Asked at least once and not decided.
     begun: HashMap<u32, Begun>,
+    /// Which endpoints have a name to look up, by index; none of those behind its end.
+    names: Vec<bool>,
+    lookups: Lookups,
     running: usize,
     window: Window,
     pace: Option<Pace>,
@@ -102,7 +111,18 @@ struct Begun {
     knocks: u32,
     exhausted: u32,
     exhausted_alone: u32,
+    /// Whether it was asked again because nothing had come back.
+    lost: bool,
     last: Option<(Outcome, Phases)>,
+}
+
+/// The lookups that this machine's resolver may be given, and the endpoints that wait for one. Those are not asked
+/// yet: they hold no place in the window, and their time does not run.
+struct Lookups {
+    free: usize,
+    /// When the last one was begun.
+    begun: Instant,
+    waiting: VecDeque<u32>,
 }
 
 /// How many attempts may run: as many as did when this machine ran out, grown back slowly.
@@ -121,6 +141,7 @@ struct Pace {
 impl Schedule {
     pub(crate) fn new(
         mut endpoints: Vec<u32>,
+        names: Vec<bool>,
         config: &Config,
         open_files: usize,
         start: Instant,
@@ -138,6 +159,12 @@ impl Schedule {
             later: Dated::default(),
             absent: Dated::default(),
             begun: HashMap::new(),
+            names,
+            lookups: Lookups {
+                free: LOOKUPS,
+                begun: start,
+                waiting: VecDeque::new(),
+            },
             running: 0,
             window: Window {
                 now: max,
@@ -156,30 +183,65 @@ impl Schedule {
 
     /// Decides what to do; an endpoint that it hands out is running from then on.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
+        let mut wake = self.lookups.hopeless();
+        if wake.is_some_and(|at| at <= now)
+            && let Some(index) = self.lookups.waiting.pop_front()
+        {
+            return Next::Decided(index, self.unresolved(index));
+        }
         let due = [self.later.due(), self.absent.due()];
         let due = due.into_iter().flatten().min();
-        if self.fresh.is_empty() && due.is_none_or(|due| due > now) {
-            return match due {
-                Some(due) => Next::At(due),
-                None if self.running > 0 => Next::Wait,
-                None => Next::Finished,
+        if self.fresh.is_empty() && due.is_none() && self.lookups.waiting.is_empty() {
+            return match self.running {
+                0 => Next::Finished,
+                _ => Next::Wait,
             };
         }
-        if self.running >= self.window.now {
-            return Next::Wait;
-        }
-        if let Some(pace) = &mut self.pace {
-            if pace.next > now {
-                return Next::At(pace.next);
+        if self.running < self.window.now {
+            let paced = self.pace.as_ref().map(|pace| pace.next);
+            let paced = paced.filter(|next| *next > now);
+            if paced.is_none()
+                && let Some(index) = self.pop(now)
+            {
+                self.begin(index, now);
+                return Next::Ask(index);
             }
+            wake = [wake, paced.or(due)].into_iter().flatten().min();
+        }
+        wake.map_or(Next::Wait, Next::At)
+    }
+
+    /// Takes the endpoint that is to be asked next, if one may be.
+    fn pop(&mut self, now: Instant) -> Option<u32> {
+        if self.lookups.free > 0
+            && let Some(index) = self.lookups.waiting.pop_front()
+        {
+            return Some(index);
+        }
+        loop {
+            let promised = self.later.pop(now).or_else(|| self.fresh.pop());
+            let index = promised.or_else(|| self.absent.pop(now))?;
+            if !self.has_name(index) || self.lookups.free > 0 {
+                return Some(index);
+            }
+            self.lookups.waiting.push_back(index);
+        }
+    }
+
+    fn has_name(&self, index: u32) -> bool {
+        self.names.get(index as usize).is_some_and(|name| *name)
+    }
+
+    fn begin(&mut self, index: u32, now: Instant) {
+        if let Some(pace) = &mut self.pace {
             // What a coarse timer missed is made up for; a longer pause is not.
             let floor = now.checked_sub(CATCH_UP).unwrap_or(now);
             pace.next = pace.next.max(floor) + pace.every;
         }
-        let promised = self.later.pop(now).or_else(|| self.fresh.pop());
-        let Some(index) = promised.or_else(|| self.absent.pop(now)) else {
-            return Next::Wait;
-        };
+        if self.has_name(index) {
+            self.lookups.free -= 1;
+            self.lookups.begun = now;
+        }
         self.running += 1;
         self.begun.entry(index).or_insert(Begun {
             since: now,
@@ -189,9 +251,23 @@ impl Schedule {
             knocks: 0,
             exhausted: 0,
             exhausted_alone: 0,
+            lost: false,
             last: None,
         });
-        Next::Ask(index)
+    }
+
+    /// The resolver has returned from a lookup, whether or not its attempt still waited for that.
+    pub(crate) fn lookup_ended(&mut self) {
+        self.lookups.free += 1;
+    }
+
+    /// The answer of an endpoint for which no lookup can be begun: what it answered last, if it was asked before.
+    fn unresolved(&mut self, index: u32) -> Answer {
+        let begun = self.begun.remove(&index).and_then(Begun::answer);
+        begun.unwrap_or_else(|| {
+            let reason = Untrusted::new("the resolver does not answer");
+            Answer::unasked(Outcome::Dns(reason))
+        })
     }
 
     /// Takes an attempt's result; the answer, if that decides the endpoint.
@@ -214,7 +290,7 @@ impl Schedule {
         match self.delay(&mut begun, again, now) {
             Some(delay) => {
                 let queue = match again {
-                    Again::WhenUp => &mut self.absent,
+                    Again::WhenUp | Again::Lost => &mut self.absent,
                     Again::No | Again::Soon(_) | Again::WhenFree => &mut self.later,
                 };
                 queue.push(now + delay, index);
@@ -238,19 +314,15 @@ impl Schedule {
                     Some(after) => after,
                     None => doubled((RETRY, PUSHBACK), begun.repetitions),
                 };
-                if begun.repetitions >= self.retries || self.repetitions == 0 {
-                    return None;
-                }
-                begun.repetitions += 1;
-                self.repetitions -= 1;
-                Some(self.jittered(delay))
+                self.repeat(begun).then(|| self.jittered(delay))
             }
-            Again::WhenUp => {
+            Again::WhenUp | Again::Lost => {
                 let delay = self.jittered(doubled(KNOCK, begun.knocks));
                 begun.knocks += 1;
-                self.wait_until
-                    .is_some_and(|until| now + delay < until)
-                    .then_some(delay)
+                let waits = self.wait_until.is_some_and(|until| now + delay < until);
+                // Once: a whole network that is switched off must not use up what others need.
+                let lost = again == Again::Lost && !std::mem::replace(&mut begun.lost, true);
+                (waits || lost && self.repeat(begun)).then_some(delay)
             }
             Again::WhenFree => {
                 begun.exhausted += 1;
@@ -262,13 +334,26 @@ impl Schedule {
         }
     }
 
+    /// Takes one of the repetitions that are left, to all and to this endpoint.
+    fn repeat(&mut self, begun: &mut Begun) -> bool {
+        let may = begun.repetitions < self.retries && self.repetitions > 0;
+        if may {
+            begun.repetitions += 1;
+            self.repetitions -= 1;
+        }
+        may
+    }
+
     /// A fifth more or less, so that those who failed together do not come back together.
     fn jittered(&mut self, delay: Duration) -> Duration {
         delay.mul_f64(0.8 + 0.4 * self.jitter.f64())
     }
 
     /// The answers of all who are not decided, at the end of a run that is cut short.
-    pub(crate) fn rest(self) -> impl Iterator<Item = (u32, Answer)> {
+    pub(crate) fn rest(mut self) -> impl Iterator<Item = (u32, Answer)> {
+        let waiting = self.lookups.waiting.into_iter();
+        self.fresh
+            .extend(waiting.filter(|index| !self.begun.contains_key(index)));
         let begun = self.begun.into_iter().map(|(index, begun)| {
             // What this machine lacked a moment ago says nothing about the endpoint.
             let answer = begun
@@ -305,6 +390,14 @@ fn cancelled() -> Answer {
         attempts: 0,
         elapsed: Duration::ZERO,
         phases: Phases::default(),
+    }
+}
+
+impl Lookups {
+    /// When to stop waiting for one, if there are endpoints that wait. No attempt waits for its own lookup longer than
+    /// [`LOOKUP`]: if none has ended for so long, the resolver holds them all and answers none.
+    fn hopeless(&self) -> Option<Instant> {
+        (self.free == 0 && !self.waiting.is_empty()).then(|| self.begun + LOOKUP)
     }
 }
 
@@ -367,7 +460,8 @@ mod tests {
     ) -> (Vec<Answer>, Duration) {
         let start = Instant::now();
         let mut now = start;
-        let mut schedule = Schedule::new((0..endpoints).collect(), config, open_files, start);
+        let mut schedule =
+            Schedule::new((0..endpoints).collect(), vec![], config, open_files, start);
         let mut answers = vec![None; endpoints as usize];
         let mut running = Vec::new();
         loop {
@@ -378,6 +472,7 @@ mod tests {
                 }
                 Next::At(at) if running.is_empty() => now = at,
                 Next::At(_) | Next::Wait => {}
+                Next::Decided(index, _) => panic!("{index} needs no lookup"),
                 Next::Finished => break,
             }
             // One at a time and the oldest first, as the network would not promise.
@@ -466,7 +561,7 @@ mod tests {
             ..config()
         };
         let mut now = Instant::now();
-        let mut schedule = Schedule::new((0..100).collect(), &waiting, MANY_FILES, now);
+        let mut schedule = Schedule::new((0..100).collect(), vec![], &waiting, MANY_FILES, now);
         let mut asked = Vec::new();
         while asked.len() < 150 {
             // Long enough for everybody to be due again.
@@ -480,6 +575,86 @@ mod tests {
         }
         let first: std::collections::HashSet<_> = asked[..100].iter().collect();
         assert_eq!(first.len(), 100, "{asked:?}");
+    }
+
+    /// Plays the first attempts of ten addresses and many names, of which no lookup ever ends.
+    fn dead_resolver(names: u32) -> (Schedule, Vec<u32>, Instant) {
+        let start = Instant::now();
+        let all = names + 10;
+        let is_name = (0..all).map(|index| index >= 10).collect();
+        let mut schedule = Schedule::new((0..all).collect(), is_name, &config(), MANY_FILES, start);
+        let mut asked = Vec::new();
+        let mut now = start;
+        while let Next::Ask(index) = schedule.next(now) {
+            asked.push(index);
+            let given_up = attempt(Outcome::Dns(Untrusted::new("late")), Again::No);
+            assert!(schedule.done(index, given_up, now).is_some());
+            now += Duration::from_millis(1);
+        }
+        (schedule, asked, now)
+    }
+
+    #[test]
+    fn names_that_wait_for_a_lookup_do_not_delay_addresses() {
+        let (_, asked, _) = dead_resolver(1_500);
+        assert_eq!(asked.len(), LOOKUPS + 10);
+        assert_eq!(asked.iter().filter(|index| **index < 10).count(), 10);
+    }
+
+    #[test]
+    fn names_are_decided_once_no_lookup_ends() {
+        let (mut schedule, asked, now) = dead_resolver(1_500);
+        let Next::At(at) = schedule.next(now) else {
+            panic!("names wait");
+        };
+        assert!(at > now && at <= now + LOOKUP, "{:?}", at - now);
+        let mut decided = 0;
+        while let Next::Decided(_, answer) = schedule.next(at) {
+            assert_eq!((answer.outcome.name(), answer.attempts), ("dns", 0));
+            decided += 1;
+        }
+        assert_eq!(decided + asked.len(), 1_510);
+        assert!(matches!(schedule.next(at), Next::Finished));
+    }
+
+    #[test]
+    fn a_lookup_that_ends_lets_the_next_name_begin() {
+        let (mut schedule, _, now) = dead_resolver(1_500);
+        schedule.lookup_ended();
+        assert!(matches!(schedule.next(now), Next::Ask(_)));
+        assert!(matches!(schedule.next(now), Next::At(at) if at == now + LOOKUP));
+        let rest: Vec<_> = schedule.rest().collect();
+        assert_eq!(rest.len(), 1_500 - LOOKUPS);
+        assert!(rest.iter().all(|(_, a)| a.outcome == Outcome::Cancelled));
+    }
+
+    #[test]
+    fn endpoints_that_nothing_came_back_from_are_asked_once_more_within_the_budget() {
+        let lost = |_, _| attempt(Outcome::Timeout(Stage::Connect), Again::Lost);
+        assert_eq!(attempts(&play(1, &config(), MANY_FILES, lost).0), 2);
+        assert_eq!(attempts(&play(1000, &config(), MANY_FILES, lost).0), 1100);
+        let none = Config {
+            retries: 0,
+            ..config()
+        };
+        assert_eq!(attempts(&play(40, &none, MANY_FILES, lost).0), 40);
+
+        // One of forty, whose first packets were lost, beside one that is switched off.
+        let mut asked = [0; 40];
+        let (answers, _) = play(40, &config(), MANY_FILES, |index, _| {
+            asked[index as usize] += 1;
+            match (index, asked[index as usize]) {
+                (7, _) => lost(index, 0),
+                (8, 1) => attempt(Outcome::Unreachable, Again::Lost),
+                _ => attempt(Outcome::TooLarge, Again::No),
+            }
+        });
+        assert_eq!(answers[7].outcome.name(), "timeout");
+        assert_eq!(
+            (answers[8].outcome.name(), answers[8].attempts),
+            ("too_large", 2)
+        );
+        assert_eq!(attempts(&answers), 42);
     }
 
     /// A machine with descriptors for five, of which the limit says nothing.
@@ -554,7 +729,7 @@ mod tests {
             ..config()
         };
         let now = Instant::now();
-        let mut schedule = Schedule::new(vec![0, 1], &waiting, MANY_FILES, now);
+        let mut schedule = Schedule::new(vec![0, 1], vec![], &waiting, MANY_FILES, now);
         let (Next::Ask(first), Next::Ask(_)) = (schedule.next(now), schedule.next(now)) else {
             panic!("two may run");
         };

@@ -34,6 +34,7 @@ mod spreadsheet;
 mod style;
 mod support;
 mod survey;
+mod survey_network;
 mod survey_room;
 mod survey_tls;
 mod tls;

@@ -219,3 +219,41 @@ pub(crate) fn read_until(
     thread::spawn(move || lines.for_each(drop));
     found
 }
+
+/// Runs the calling test again as root of network and mount namespaces of its own, and returns whether this is that
+/// run. Where none can be made the test is skipped.
+pub(crate) fn in_own_network() -> bool {
+    const INSIDE: &str = "LABRPC_TEST_IN_OWN_NETWORK";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if tool("unshare").is_none() || tool("ip").is_none() {
+        return false;
+    }
+    let made = output(Command::new("unshare").args(["-rmn", "true"]));
+    if made.status != 0 {
+        skip("this user may not make a network namespace");
+        return false;
+    }
+    let thread = thread::current();
+    let mut again = Command::new("unshare");
+    again.arg("-rmn").arg(std::env::current_exe().unwrap());
+    again
+        .args([
+            thread.name().unwrap(),
+            "--exact",
+            "--nocapture",
+            "--include-ignored",
+        ])
+        .env(INSIDE, "1")
+        .stderr(Stdio::inherit());
+    let output = output(&mut again);
+    assert_eq!(output.status, 0, "{}", output.stdout);
+    false
+}
+
+/// Runs a shell script that must succeed.
+pub(crate) fn shell(script: &str) {
+    let ran = output(Command::new("sh").args(["-ec", script]));
+    assert_eq!(ran.status, 0, "{script}: {ran:?}");
+}

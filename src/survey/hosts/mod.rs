@@ -75,6 +75,17 @@ impl Hosts {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    /// Which endpoints have a name to look up, by index.
+    pub(crate) fn names(&self) -> Vec<bool> {
+        // The endpoints of one expression differ in numbers only.
+        let first = |expression: &Expression| expression.get(0).address.is_name();
+        let expressions: Vec<bool> = self.expressions.iter().map(first).collect();
+        let places = self.places.iter();
+        places
+            .map(|(expression, _)| expressions[*expression as usize])
+            .collect()
+    }
+
     /// The index of the first line with the same endpoint, for one that is listed again.
     #[must_use]
     pub fn duplicate_of(&self, index: usize) -> Option<usize> {
