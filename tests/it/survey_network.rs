@@ -68,7 +68,7 @@ fn dead_resolver_delays_no_address_and_no_name_beyond_max_time() {
     assert!(unasked > 1_000, "{unasked}");
 }
 
-/// So long after the handshake the preface comes if the SYN-ACK and the first preface were lost.
+/// So long after the handshake most of the prefaces come that lost packets delay beyond a second.
 #[test]
 fn preface_that_is_sent_again_is_not_too_late_for_grpc() {
     const SENT_AGAIN: Duration = Duration::from_millis(2_500);
