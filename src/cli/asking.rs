@@ -40,6 +40,10 @@ pub(crate) struct List {
 }
 
 impl List {
+    pub(crate) fn max_hosts(&self) -> usize {
+        self.max_hosts
+    }
+
     pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
         for file in &self.hosts {

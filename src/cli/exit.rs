@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
-use labrpc::{report::saved, serve::profile_file, tls};
+use labrpc::{report::read, serve::profile_file, tls};
 
 /// The statuses, as every help text shows them.
 pub(crate) const HELP: &str = "\
@@ -117,9 +117,9 @@ impl From<tls::Error> for Failure {
     }
 }
 
-impl From<saved::Error> for Failure {
-    fn from(error: saved::Error) -> Self {
-        Self::file(&error, error.is_io())
+impl From<read::Error> for Failure {
+    fn from(error: read::Error) -> Self {
+        Self::file(&error, matches!(error, read::Error::Io { .. }))
     }
 }
 

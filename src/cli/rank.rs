@@ -53,11 +53,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let bar = progress::bytes(total(&args.files));
     let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let people = people.map_err(|error| match &error {
+    let people = people.map_err(|error| match error {
         read::Error::Rejected(_) => {
             Failure::usage(&error).hint("leave out --strict to go on without it")
         }
-        _ => Failure::file(&error, matches!(error, read::Error::Io { .. })),
+        _ => error.into(),
     })?;
     for rejected in people.rejected.iter().take(SHOWN) {
         say!("warning: {rejected}");

@@ -59,7 +59,7 @@ pub(crate) struct Args {
         conflicts_with_all = ["endpoints", "hosts", "exclude", "only_failed"]
     )]
     demo: Option<NonZeroUsize>,
-    /// Ask again those that failed in a saved run, and merge.
+    /// Ask again those that failed in a saved run, and merge; - is standard input.
     #[arg(
         long,
         value_name = "RUN",
@@ -223,7 +223,7 @@ async fn who(args: &Args) -> Result<(Who, Option<lab::Room>), Failure> {
         return Ok((Who::List(room.hosts()), Some(room)));
     }
     if let Some(run) = &args.only_failed {
-        return Ok((Who::Rest(saved::read(run)?), None));
+        return Ok((Who::Rest(saved::read(run, args.list_of.max_hosts())?), None));
     }
     Ok((Who::List(args.list_of.hosts()?), None))
 }

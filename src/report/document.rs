@@ -86,8 +86,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// One endpoint and what became of it. Written by reports, read back by `--only-failed`.
-#[derive(Debug, Serialize, Deserialize)]
+/// One endpoint and what became of it. `report::read` reads it back.
+#[derive(Debug, Serialize)]
 pub struct EndpointLine<'a> {
     /// Its place among the expanded endpoints, from 1.
     pub line: usize,

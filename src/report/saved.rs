@@ -1,22 +1,23 @@
 //! Reads a saved run back, to ask again those that failed.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, BufRead as _, BufReader},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use crate::{
     report::{
-        document::{self, EndpointLine, VERSION},
+        document,
         model::Survey,
+        read::{
+            self,
+            error::{Error, Reason, Rejected},
+            lines::Lines,
+            run::{self, RunLine},
+        },
     },
     survey::{
+        endpoint::Endpoint,
         hosts::{self, Hosts},
-        outcome::{Answer, Outcome, OutcomeKind},
+        outcome::{Answer, Dialect, Outcome, OutcomeKind},
     },
-    untrusted::Untrusted,
 };
 
 /// The endpoints of a saved run, and the answers that need not be asked for again.
@@ -55,91 +56,57 @@ impl Saved {
     }
 }
 
-/// Why a file is no saved run.
-#[derive(Debug)]
-pub struct Error {
-    file: PathBuf,
-    reason: Reason,
-}
-
-#[derive(Debug)]
-enum Reason {
-    Io(io::Error),
-    NoHeader,
-    Version(u64),
-    Line { number: usize, problem: Untrusted },
-}
-
-impl Error {
-    /// Whether the file could not be read at all.
-    #[must_use]
-    pub fn is_io(&self) -> bool {
-        // What is no text has been read.
-        matches!(&self.reason, Reason::Io(error) if error.kind() != io::ErrorKind::InvalidData)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
-        match &self.reason {
-            Reason::Io(error) => write!(f, "{file}: {error}"),
-            Reason::NoHeader => write!(
-                f,
-                "{file}: the first line is no header of a saved run; save one with --format jsonl"
-            ),
-            Reason::Version(version) => write!(
-                f,
-                "{file}: the saved run has version {version}, and this labrpc knows {VERSION}"
-            ),
-            Reason::Line { number, problem } => write!(f, "{file}:{number}: {problem}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// Reads a run that was written as JSON Lines.
+/// Reads a run that was written as JSON Lines; `-` is standard input.
+///
+/// Memory holds the endpoints and one line.
 ///
 /// # Errors
-/// When the file cannot be read, is no saved run, or has a damaged line.
-pub fn read(file: &Path) -> Result<Saved, Error> {
-    parse(file).map_err(|reason| Error {
-        file: file.to_owned(),
-        reason,
-    })
-}
-
-fn parse(file: &Path) -> Result<Saved, Reason> {
-    let mut lines = (1..).zip(BufReader::new(File::open(file).map_err(Reason::Io)?).lines());
-    let header = match lines.next() {
-        Some((_, line)) => line.map_err(Reason::Io)?,
-        None => return Err(Reason::NoHeader),
-    };
-    let header: serde_json::Value = serde_json::from_str(&header).map_err(|_| Reason::NoHeader)?;
-    match header.get("labrpc_run").and_then(serde_json::Value::as_u64) {
-        Some(version) if version == u64::from(VERSION) => {}
-        Some(version) => return Err(Reason::Version(version)),
-        None => return Err(Reason::NoHeader),
-    }
+/// When the file cannot be read, is not a saved run, has a damaged line or more than `max_hosts` endpoints.
+pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
+    let mut lines = Lines::new(read::open(file)?, |_| ());
     let (mut endpoints, mut known) = (Vec::new(), Vec::new());
-    for (number, line) in lines {
-        let problem = |problem: &dyn fmt::Display| Reason::Line {
-            number,
-            problem: Untrusted::new(&problem.to_string()),
+    let mut begun = false;
+    loop {
+        let next = lines.next(false).map_err(|error| Error::Io {
+            file: file.to_owned(),
+            error,
+        })?;
+        let Some(line) = next else { break };
+        if line.is_blank() {
+            continue;
+        }
+        if !begun {
+            if !run::is_run(line.bytes, file)? {
+                break;
+            }
+            begun = true;
+            continue;
+        }
+        let rejected = |reason| {
+            Error::Rejected(Rejected {
+                file: file.to_owned(),
+                line: line.number,
+                reason,
+            })
         };
-        let line = line.map_err(Reason::Io)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let value: serde_json::Value = serde_json::from_str(&line).map_err(|e| problem(&e))?;
-        if value.get("endpoint").is_none() {
+        match run::parse(&line).map_err(rejected)? {
+            RunLine::Header(version) => run::expect_version(version, file)?,
             // Pairs and summary follow from the endpoints.
-            continue;
+            RunLine::Other => {}
+            RunLine::Endpoint(_) if endpoints.len() == max_hosts => {
+                return Err(Error::TooMany {
+                    file: file.to_owned(),
+                    max: max_hosts,
+                });
+            }
+            RunLine::Endpoint(line) => {
+                endpoints.push(endpoint(&line).map_err(rejected)?);
+                known.push(answer(*line).map_err(rejected)?);
+            }
         }
-        let line: EndpointLine<'_> = serde_json::from_value(value).map_err(|e| problem(&e))?;
-        endpoints.push(hosts::one(&line.endpoint).map_err(|e| problem(&e))?);
-        known.push(answer(line));
+    }
+    if !begun {
+        return Err(Error::NotARun(file.to_owned()));
     }
     let hosts: Hosts = endpoints.into_iter().collect();
     for (index, known) in known.iter_mut().enumerate() {
@@ -150,29 +117,38 @@ fn parse(file: &Path) -> Result<Saved, Reason> {
     Ok(Saved { hosts, known })
 }
 
+fn endpoint(line: &run::Endpoint<'_>) -> Result<Endpoint, Reason> {
+    let Some(endpoint) = &line.endpoint else {
+        return Err(Reason::Endpoint("endpoint is missing".to_owned()));
+    };
+    hosts::one(endpoint).map_err(|error| Reason::Endpoint(error.to_string()))
+}
+
 /// The answer of a line, if it need not be asked for again.
-fn answer(line: EndpointLine<'_>) -> Option<Answer> {
-    let EndpointLine {
-        line: _,
+fn answer(line: run::Endpoint<'_>) -> Result<Option<Answer>, Reason> {
+    let run::Endpoint {
         endpoint: _,
         outcome,
         dialect,
         profile,
-        detail: _,
         attempts,
         elapsed_ms,
         phases_ms,
     } = line;
-    match (OutcomeKind::from_name(&outcome), dialect, profile) {
-        (Some(OutcomeKind::Ok), Some(dialect), Some(profile)) => Some(Answer {
-            outcome: Outcome::Ok {
-                dialect,
-                profile: profile.into_owned(),
-            },
-            attempts,
-            elapsed: document::duration(elapsed_ms),
-            phases: phases_ms.into(),
-        }),
-        _ => None,
+    let (Some(dialect), Some(profile)) = (dialect.as_deref().and_then(Dialect::from_name), profile)
+    else {
+        return Ok(None);
+    };
+    if OutcomeKind::from_name(&outcome) != Some(OutcomeKind::Ok) {
+        return Ok(None);
     }
+    Ok(Some(Answer {
+        outcome: Outcome::Ok {
+            dialect,
+            profile: profile.profile()?,
+        },
+        attempts,
+        elapsed: document::duration(elapsed_ms),
+        phases: phases_ms.into(),
+    }))
 }

@@ -356,7 +356,8 @@ fn those_that_failed_are_asked_again_and_merged() {
     let run = output(labrpc().args(["survey", "--only-failed"]).arg(&damaged));
     assert_eq!(run.status, 2);
     assert!(
-        run.stderr.contains("damaged.jsonl:3: expected ident"),
+        run.stderr
+            .contains("damaged.jsonl:3: not a JSON object of the expected form: expected ident"),
         "{run:?}"
     );
 }

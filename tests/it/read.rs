@@ -14,6 +14,8 @@ use labrpc::{
 };
 use proptest::prelude::*;
 
+use crate::support;
+
 fn read_bytes(bytes: impl Read) -> Result<People, Error> {
     let mut people = People::default();
     people.read_from(bytes, Path::new("file"), false, |_| ())?;
@@ -183,15 +185,15 @@ fn every_form_is_read_and_every_fault_is_named() {
         ),
         (
             b"{\"id\":\"a\"\n",
-            "file:1: no JSON object of a profile: EOF while parsing an object at line 1 column 9",
+            "file:1: not a JSON object of the expected form: EOF while parsing an object at line 1 column 9",
         ),
         (
             br#"{"id":"a","height":1e999,"weight":60.5,"size":"M"}"#,
-            "file:1: no JSON object of a profile: number out of range at line 1 column 24",
+            "file:1: not a JSON object of the expected form: number out of range at line 1 column 24",
         ),
         (
             br#"{"id":1,"height":178,"weight":60.5,"size":"M"}"#,
-            "file:1: no JSON object of a profile: invalid type: integer `1`, expected a string at line 1 column 7",
+            "file:1: not a JSON object of the expected form: invalid type: integer `1`, expected a string at line 1 column 7",
         ),
         (
             b"{\n \"id\": \"a\"\n}\n",
@@ -419,6 +421,98 @@ fn several_files_are_read_and_missing_ones_named() {
     }
 }
 
+const HEADER: &str = r#"{"labrpc_run":1,"version":"0.1.0","metric":"gower"}"#;
+
+/// A line of an endpoint that has answered.
+fn answered(endpoint: &str) -> String {
+    format!(
+        r#"{{"line":1,"endpoint":"{endpoint}","outcome":"ok","dialect":"grpc","profile":{{"id":"a","height":178,"weight":60.5,"size":"XXL"}},"detail":null,"attempts":1,"elapsed_ms":1.5,"phases_ms":{{"dns":null,"connect":1,"tls":null,"call":1}}}}"#
+    )
+}
+
+/// Asks again with so much memory, and returns the status and the last line of standard error.
+fn only_failed(run: &Path, kilobytes: u32, arguments: &[&str]) -> (i32, String) {
+    let script = format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"");
+    let mut command = support::under(&["sh", "-c", &script], &support::labrpc());
+    command.args(["survey", "--list", "--only-failed"]).arg(run);
+    let output = support::output(command.args(arguments));
+    let last = output.stderr.lines().last().unwrap_or_default();
+    (output.status, last.to_owned())
+}
+
+#[test]
+fn saved_run_with_lines_of_any_length_is_read_in_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = "1,".repeat(30_000_000) + "1";
+    let tag = format!(r#"{{"twins":{{"ids":[{numbers}]}}}}"#);
+    let array = format!("[{numbers}]");
+    let endpoint = answered("a:1").replace("\"detail\":null", &format!("\"detail\":[{numbers}]"));
+    let no_run = "the first line is not the header of a saved run; save one with --format jsonl";
+    let too_long = "the line is longer than 65536 bytes";
+    let cases = [
+        (vec![numbers.as_str()], 2, format!(": {no_run}")),
+        (vec![HEADER, &array], 2, format!(":2: {too_long}")),
+        (vec![HEADER, &endpoint], 2, format!(":2: {too_long}")),
+        // What follows from the endpoints is not read, however long it is.
+        (vec![HEADER, &tag, HEADER], 0, String::new()),
+    ];
+    for (lines, status, error) in cases {
+        let run = support::file(folder.path(), "run.jsonl", lines.join("\n"));
+        let (found, said) = only_failed(&run, 300_000, &[]);
+        let said = said.strip_prefix(&format!("error: {}", run.display()));
+        let expected = (status, Some(&*error).filter(|error| !error.is_empty()));
+        assert_eq!((found, said), expected);
+    }
+    let endless = only_failed(Path::new("/dev/zero"), 300_000, &[]);
+    assert_eq!(endless, (2, format!("error: /dev/zero: {no_run}")));
+}
+
+#[test]
+fn saved_run_has_at_most_max_hosts_endpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["a:1", "b:1"].map(answered);
+    let run = [HEADER, &a, &b].join("\n");
+    let run = support::file(folder.path(), "run.jsonl", run);
+    let allowed = |max| only_failed(&run, 1_000_000, &["--max-hosts", max]);
+    assert_eq!(allowed("2"), (0, String::new()));
+    let refused = "more than 1 endpoints; raise --max-hosts if that is meant";
+    let expected = format!("error: {}: {refused}", run.display());
+    assert_eq!(allowed("1"), (2, expected));
+}
+
+/// `rank` and `--only-failed` take the same files, and refuse the same ones with the same words.
+#[test]
+fn saved_runs_are_read_alike_by_rank_and_only_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = |text: &str| {
+        let run = support::file(folder.path(), "run.jsonl", text);
+        let mut rank = support::labrpc();
+        let rank = support::output(rank.args(["rank", "--strict"]).arg(&run));
+        let said = rank.stderr.lines().next().unwrap_or_default();
+        let only_failed = only_failed(&run, 1_000_000, &[]);
+        assert_eq!((rank.status, said), (only_failed.0, &*only_failed.1));
+        said.replace(&run.display().to_string(), "run")
+    };
+    let run = format!("{HEADER}\n{}\n", answered("a:1"));
+    assert_eq!(both(&run), "");
+    assert_eq!(both(&format!("\u{feff}\n\n{run}")), "");
+    assert_eq!(both(&format!("\u{feff}{run}")), "");
+    assert_eq!(both(&format!("{run}{run}")), "");
+    let later = run.replace("\"labrpc_run\":1", "\"labrpc_run\" : 2");
+    let version = "error: run: the saved run has version 2, and this labrpc reads version 1";
+    assert_eq!(both(&later), version);
+    assert_eq!(both(&format!("{run}{later}")), version);
+    let document = "error: run: the file is one JSON document; save the run with --format jsonl, one line an endpoint";
+    assert_eq!(both(&format!("{{\n{run}")), document);
+    assert_eq!(both(&format!("[{run}]")), document);
+    let damaged = run.replace("\"line\":1", "\"line\":one");
+    let json =
+        "error: run:2: not a JSON object of the expected form: expected value at line 1 column 9";
+    assert_eq!(both(&damaged), json);
+    let heavy = run.replace("60.5", "6050");
+    assert!(both(&heavy).starts_with("error: run:2: weight 6050 is not within"));
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -462,7 +556,7 @@ proptest! {
 #[test]
 fn real_people_are_read_and_grouped_as_sort_and_uniq_group_them() {
     let Some(path) = std::env::var_os("LABRPC_PEOPLE").map(PathBuf::from) else {
-        return crate::support::say_skipped("LABRPC_PEOPLE names no people.csv");
+        return support::say_skipped("LABRPC_PEOPLE names no people.csv");
     };
     let people = read(std::slice::from_ref(&path), false, |_| ()).unwrap();
     let shell = |script: &str| {

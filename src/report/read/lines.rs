@@ -20,6 +20,13 @@ pub(crate) struct Line<'a> {
     pub(crate) broken: Option<Broken>,
 }
 
+impl Line<'_> {
+    /// Whether there is nothing in it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.broken.is_none() && self.bytes.trim_ascii().is_empty()
+    }
+}
+
 /// Why a line is not whole.
 pub(crate) enum Broken {
     /// It is longer than [`MAX_LINE`].

@@ -1,0 +1,45 @@
+//! What one row of a file holds.
+
+use crate::{profile::Profile, report::read::error::Reason, survey::outcome::OutcomeKind};
+
+/// What a row tells.
+pub(crate) enum Row {
+    Person(Profile),
+    /// An endpoint of a survey that has no profile.
+    Absent,
+    /// Something about the run as a whole.
+    Other,
+}
+
+impl Row {
+    /// A line of a survey; only with these outcomes it is to hold a profile.
+    pub(crate) fn surveyed(
+        outcome: &[u8],
+        profile: impl FnOnce() -> Result<Profile, Reason>,
+    ) -> Result<Self, Reason> {
+        match str::from_utf8(outcome)
+            .ok()
+            .and_then(OutcomeKind::from_name)
+        {
+            Some(OutcomeKind::Ok | OutcomeKind::DuplicateId) => profile().map(Self::Person),
+            // The endpoint is listed twice and counted once.
+            Some(OutcomeKind::DuplicateLine) => Ok(Self::Other),
+            Some(
+                OutcomeKind::Invalid
+                | OutcomeKind::Status
+                | OutcomeKind::NotGrpc
+                | OutcomeKind::TooLarge
+                | OutcomeKind::Tls
+                | OutcomeKind::Reset
+                | OutcomeKind::Timeout
+                | OutcomeKind::Refused
+                | OutcomeKind::Unreachable
+                | OutcomeKind::Dns
+                | OutcomeKind::Local
+                | OutcomeKind::Cancelled,
+            )
+            // An outcome of a later version.
+            | None => Ok(Self::Absent),
+        }
+    }
+}
