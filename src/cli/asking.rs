@@ -1,8 +1,8 @@
 //! The arguments that say whom to ask and how; the same for every command that asks.
 
 use std::{
-    fs, io,
-    io::Read as _,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -39,6 +39,9 @@ pub(crate) struct List {
     max_hosts: usize,
 }
 
+/// The longest list that is read. Ten million endpoints fit into it, and a device that never ends does not.
+const MAX_LIST: u64 = 256 * 1024 * 1024;
+
 impl List {
     pub(crate) fn max_hosts(&self) -> usize {
         self.max_hosts
@@ -47,7 +50,7 @@ impl List {
     pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
         for file in &self.hosts {
-            let contents = read(file).map_err(|error| Failure::io(file.display(), &error))?;
+            let contents = read(file)?;
             builder.read(&file.to_string_lossy(), &contents);
         }
         self.endpoints
@@ -59,13 +62,22 @@ impl List {
 }
 
 /// A whole file, or standard input for `-`.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if file.as_os_str() != "-" {
-        return fs::read(file);
-    }
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut contents = Vec::new();
-    io::stdin().lock().read_to_end(&mut contents)?;
-    Ok(contents)
+    let mut take = |input: &mut dyn io::Read| input.take(MAX_LIST + 1).read_to_end(&mut contents);
+    let taken = if file.as_os_str() == "-" {
+        take(&mut io::stdin().lock())
+    } else {
+        File::open(file).and_then(|mut file| take(&mut file))
+    };
+    match taken {
+        Err(error) => Err(Failure::io(file.display(), &error)),
+        Ok(length) if length as u64 > MAX_LIST => Err(Failure::usage(format_args!(
+            "{}: a host list of more than 256 MiB is not read",
+            file.display()
+        ))),
+        Ok(_) => Ok(contents),
+    }
 }
 
 /// One endpoint, where a list makes no sense.

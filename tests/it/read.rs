@@ -468,6 +468,20 @@ fn saved_run_with_lines_of_any_length_is_read_in_bounded_memory() {
 }
 
 #[test]
+fn host_list_without_an_end_is_refused_in_bounded_memory() {
+    let script = "ulimit -v 900000; exec \"$0\" \"$@\"";
+    let mut command = support::under(&["sh", "-c", script], &support::labrpc());
+    let output = support::output(command.args(["survey", "--hosts", "/dev/zero"]));
+    assert_eq!(
+        (output.status, &*output.stderr),
+        (
+            2,
+            "error: /dev/zero: a host list of more than 256 MiB is not read\n"
+        )
+    );
+}
+
+#[test]
 fn saved_run_has_at_most_max_hosts_endpoints() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b] = ["a:1", "b:1"].map(answered);
