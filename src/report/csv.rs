@@ -180,9 +180,27 @@ fn number(value: impl ToString) -> String {
     value.to_string()
 }
 
-/// A text, with an apostrophe before what a spreadsheet would run as a formula.
+/// A text, with an apostrophe before whatever a spreadsheet would run as a formula.
+///
+/// A cell can begin inside of a text as well: a spreadsheet that splits at semicolons or bars takes no notice of
+/// quotes behind a comma. There the apostrophe stands before spaces and quotes too, because some readers drop them.
 fn text(text: &str) -> String {
-    let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-    let guard = if text.starts_with(formula) { "'" } else { "" };
-    format!("{guard}{text}")
+    let mut guarded = String::with_capacity(text.len() + 1);
+    if text.starts_with(FORMULA) {
+        guarded.push('\'');
+    }
+    for (at, c) in text.char_indices() {
+        guarded.push(c);
+        let cell = text[at + c.len_utf8()..].trim_start_matches([' ', '"', '\'']);
+        if SEPARATORS.contains(&c) && cell.starts_with(FORMULA) {
+            guarded.push('\'');
+        }
+    }
+    guarded
 }
+
+/// What spreadsheets split rows at, beside the comma.
+const SEPARATORS: [char; 3] = [';', '|', '\t'];
+
+/// What a formula begins with, in some locale.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];

@@ -33,6 +33,16 @@ const FORMULAS: [&str; 9] = [
     "=HYPERLINK(\"x\",\"y\")",
 ];
 
+/// Texts with a formula in a cell of its own, where a row is split at semicolons or bars.
+const SPLIT: [&str; 6] = [
+    "a;=1+1",
+    "a; \"=1+1\"",
+    "a;+1+1;-1+1",
+    "a|=1+1",
+    "a| '@SUM(1)",
+    "a\t=1+1",
+];
+
 fn person(id: &str) -> Running {
     let id = format!("--id={id}");
     let rest = "--listen 127.0.0.1:0 --height 178 --weight 60 --size XXL";
@@ -88,11 +98,12 @@ fn ranked(folder: &Path) -> [PathBuf; 3] {
 /// A report in which a text of strangers stands alone in its cell.
 fn details(folder: &Path) -> PathBuf {
     let mut hosts = Builder::default();
-    hosts.argument(&format!("192.0.2.1-{}", FORMULAS.len()));
-    let answers = FORMULAS.map(|text| Answer::unasked(Outcome::Dns(Untrusted::new(text))));
+    let texts = FORMULAS.iter().chain(&SPLIT);
+    hosts.argument(&format!("192.0.2.1-{}", texts.clone().count()));
+    let answers = texts.map(|text| Answer::unasked(Outcome::Dns(Untrusted::new(text))));
     let survey = Survey {
+        answers: answers.collect(),
         hosts: hosts.build().unwrap(),
-        answers: answers.to_vec(),
     };
     let report = Report::survey(
         UNIX_EPOCH + Duration::from_secs(1),
@@ -123,6 +134,11 @@ for path in sys.argv[1:]:
         assert len(row) == len(rows[0]), (path, row)
         for cell in row:
             assert cell[:1] not in tuple('=+-@\t\r\n＝＋－＠'), (path, row)
+    for separator in ';|\t':
+        with open(path, newline='', encoding='utf-8') as file:
+            for row in csv.reader(file, delimiter=separator):
+                for cell in row[1:]:
+                    assert cell.lstrip(' "\'')[:1] not in tuple('=+-@＝＋－＠') or cell[:1] == "'", (path, row)
     unquoted = re.sub(rb'"[^"]*"', b'', data)
     ends = [unquoted.count(end) for end in (b'\r\n', b'\r', b'\n')]
     assert ends == [len(rows)] * 3, (path, ends, len(rows))
@@ -138,7 +154,7 @@ for path in sys.argv[1:]:
     // Rows with the header, and cells that are guarded: ids, and the details that begin as formulas do.
     let expected = [
         "survey.csv 204 3",
-        "details.csv 10 9",
+        "details.csv 16 9",
         "pairs.csv 21 40",
         "per-person.csv 61 120",
         "twins.csv 7 6",
@@ -154,28 +170,47 @@ fn libreoffice_reads_every_report_and_finds_no_formula() {
     let folder = tempfile::tempdir().unwrap();
     let reports = reports(folder.path());
     // Were it to take no cell for a formula, the others would prove nothing.
-    let control = file(folder.path(), "control.csv", "a,b\r\n=1+1,2\r\n");
+    let control = file(
+        folder.path(),
+        "control.csv",
+        "a;a,b\r\n=1+1,2\r\nc,\"a;=1+1\"\r\nd,\"a|=1+1\"\r\n",
+    );
     let profile = format!(
         "-env:UserInstallation=file://{}/office",
         folder.path().display()
     );
-    let output = output(
-        Command::new(office)
-            .args([&profile, "--headless", "--convert-to", "fods", "--outdir"])
-            .arg(folder.path())
-            .args(&reports)
-            .arg(&control),
-    );
-    assert_eq!(output.status, 0, "{output:?}");
-    let opened = |path: &Path| fs::read_to_string(path.with_extension("fods")).unwrap();
-    let formulas = |path: &Path| opened(path).matches("table:formula=").count();
-    assert_eq!(formulas(&control), 1);
-    for report in &reports {
-        assert_eq!(formulas(report), 0, "{}", report.display());
+    // Split at commas, at semicolons and at bars; by their codes, and 34 is the quote and 76 UTF-8.
+    let splits = ["44,34,76", "59,34,76", "124,34,76", "44/59,34,76"];
+    let opened = splits.map(|split| {
+        let opened = folder.path().join(split.replace('/', "-"));
+        let output = output(
+            Command::new(&office)
+                .args([&profile, "--headless", "--convert-to", "fods"])
+                .args([&format!("--infilter=CSV:{split}"), "--outdir"])
+                .arg(&opened)
+                .args(&reports)
+                .arg(&control),
+        );
+        assert_eq!(output.status, 0, "{output:?}");
+        opened
+    });
+    let text = |folder: &Path, path: &Path| {
+        let name = path.with_extension("fods");
+        fs::read_to_string(folder.join(name.file_name().unwrap())).unwrap()
+    };
+    let formulas =
+        |folder: &Path, path: &Path| text(folder, path).matches("table:formula=").count();
+    // Behind an open cell only commas are looked at; the first cell begins each row in every split.
+    let controls = opened.each_ref().map(|folder| formulas(folder, &control));
+    assert_eq!(controls, [1, 2, 2, 1]);
+    for folder in &opened {
+        for report in &reports {
+            assert_eq!(formulas(folder, report), 0, "{}", report.display());
+        }
     }
     // They were read, and not as one column.
     for (report, cell) in reports.iter().zip(["-1-2", "=1+1", "-0-1", "-0-1", "-0-1"]) {
-        let text = opened(report);
+        let text = text(&opened[0], report);
         let whole = [format!("<text:p>&apos;{cell}"), format!("<text:p>'{cell}")];
         assert!(
             whole.iter().any(|cell| text.contains(cell)),
