@@ -1,12 +1,72 @@
 //! The progress bar, on a terminal only.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use labrpc::survey::{hosts::Hosts, outcome::Outcome};
 
-/// Counts endpoints on standard error; invisible where that is no terminal.
-pub(crate) fn endpoints(total: usize) -> ProgressBar {
-    bar(total as u64, "{bar:30} {pos} of {len} · {msg} · {elapsed}")
+/// Counts endpoints on standard error; invisible where that is not a terminal.
+pub(crate) struct Endpoints {
+    bar: ProgressBar,
+    counts: Counts,
+}
+
+impl Endpoints {
+    /// Begins to count; an endpoint that is listed again is not one more.
+    pub(crate) fn new(hosts: &Hosts) -> Self {
+        let again = (0..hosts.len()).filter(|&index| hosts.duplicate_of(index).is_some());
+        let counts = Counts {
+            total: hosts.len() - again.count(),
+            ok: 0,
+            failed: 0,
+        };
+        // All figures stand in the message: it is replaced as a whole, while the bar is drawn by a thread of its own.
+        let bar = bar(counts.total as u64, "{bar:30} {msg} · {elapsed}");
+        bar.set_message(counts.to_string());
+        Self { bar, counts }
+    }
+
+    /// Counts an endpoint that is decided.
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        if self.counts.add(outcome) {
+            self.bar.set_message(self.counts.to_string());
+            self.bar.inc(1);
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Counts {
+    total: usize,
+    ok: usize,
+    failed: usize,
+}
+
+impl Counts {
+    /// Counts an outcome, unless the endpoint is counted where it is listed first.
+    fn add(&mut self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::DuplicateLine { .. } => return false,
+            Outcome::Ok { .. } => self.ok += 1,
+            _ => self.failed += 1,
+        }
+        true
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { total, ok, failed } = *self;
+        write!(f, "{} of {total} · {ok} ok", ok + failed)?;
+        match failed {
+            0 => Ok(()),
+            failed => write!(f, " · {failed} failed"),
+        }
+    }
 }
 
 /// Counts bytes of files read.
@@ -27,4 +87,38 @@ fn bar(total: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_counts_each_endpoint_once_and_never_more_ok_than_done() {
+        let mut counts = Counts {
+            total: 3,
+            ok: 0,
+            failed: 0,
+        };
+        assert_eq!(counts.to_string(), "0 of 3 · 0 ok");
+        let ok = || Outcome::Ok {
+            dialect: labrpc::survey::outcome::Dialect::Grpc,
+            profile: labrpc::profile::Profile {
+                id: "a".parse().unwrap(),
+                height: "170".parse().unwrap(),
+                weight: "60".parse().unwrap(),
+                size: "M".parse().unwrap(),
+            },
+        };
+        let steps = [
+            (ok(), "1 of 3 · 1 ok"),
+            (Outcome::DuplicateLine { first: 1 }, "1 of 3 · 1 ok"),
+            (Outcome::Refused, "2 of 3 · 1 ok · 1 failed"),
+            (ok(), "3 of 3 · 2 ok · 1 failed"),
+        ];
+        for (outcome, expected) in steps {
+            counts.add(&outcome);
+            assert_eq!(counts.to_string(), expected);
+        }
+    }
 }

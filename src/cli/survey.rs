@@ -245,17 +245,12 @@ async fn ask(
     signals: &mut Signals,
 ) -> (Vec<Answer>, Option<Exit>) {
     let clock = Instant::now();
-    let bar = progress::endpoints(hosts.len());
-    let mut ok = 0_u64;
+    let mut progress = progress::Endpoints::new(hosts);
     let mut end = None;
-    let observe = |_: usize, answer: &Answer| {
-        ok += u64::from(answer.outcome.profile().is_some());
-        bar.set_message(format!("{ok} ok"));
-        bar.inc(1);
-    };
+    let observe = |_: usize, answer: &Answer| progress.add(&answer.outcome);
     let cancel = async { end = Some(signals.next().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
-    bar.finish_and_clear();
+    progress.finish();
     say!(
         "asked {} endpoints in {:.2} s",
         hosts.len(),
