@@ -13,7 +13,7 @@ use crate::cli::{
     Exit, Failure,
     asking::{List, Security, Times},
     duration,
-    ranking::{Format, Ranking, arguments},
+    ranking::{Ranking, arguments},
     runtime,
     signals::Signals,
 };
@@ -98,7 +98,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
             tls: args.security.tls()?,
             ..survey::Config::default()
         },
-        options: args.ranking.options(Format::Html),
+        options: args.ranking.options(true),
         arguments: arguments(),
         every: args.every,
         anonymous: args.anonymous,

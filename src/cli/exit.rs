@@ -14,7 +14,7 @@ Exit status:
     3  survey: too few answered; check: a check failed
     4  survey: nobody answered
     5  survey: enough answered, but some data are invalid or an id is claimed twice
-  130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first
+  130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first, for 5 s at most
  64+N  get: the call failed with gRPC code N (78: nobody could be asked, 68: no answer in time)";
 
 /// An exit status.
@@ -33,20 +33,27 @@ pub(crate) enum Exit {
     Terminated,
 }
 
+impl Exit {
+    /// The number that the process ends with.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::TooFew => 3,
+            Self::Nobody => 4,
+            Self::BadData => 5,
+            // The codes are 0 to 16.
+            Self::Call(code) => 64 + code as u8,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Success => 0,
-            Exit::Internal => 1,
-            Exit::Usage => 2,
-            Exit::TooFew => 3,
-            Exit::Nobody => 4,
-            Exit::BadData => 5,
-            // The codes are 0 to 16.
-            Exit::Call(code) => 64 + code as u8,
-            Exit::Interrupted => 130,
-            Exit::Terminated => 143,
-        })
+        Self::from(exit.status())
     }
 }
 

@@ -1,62 +1,126 @@
-//! Where data go: standard output, or a file that is whole or not there.
+//! Where data go: standard output, a pipe, or a file that is whole or not there.
 
 use std::{
-    fs::OpenOptions,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use anstream::{AutoStream, StripStream};
-use clap::Args;
 
 use crate::cli::Failure;
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Output {
-    /// Write the report to this file instead of standard output.
-    ///
-    /// It is written beside the file and renamed, so that the file is always whole.
-    #[arg(short, long, value_name = "FILE", env = "LABRPC_OUTPUT")]
-    output: Option<PathBuf>,
+/// Links that are followed to the file behind them, as many as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// What writes a report.
+type Render<'a> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a;
+
+/// What `-o` names.
+pub(crate) enum Output {
+    Stdout,
+    /// A pipe or a device. It is opened when there is something to write: opening a pipe waits for its reader.
+    Stream(PathBuf),
+    File(Partial),
 }
 
 impl Output {
-    /// How many columns a text may use; `None` where nobody looks at columns.
-    pub(crate) fn width(&self) -> Option<usize> {
-        let columns = std::env::var("COLUMNS")
-            .ok()
-            .and_then(|text| text.parse().ok());
-        let terminal =
-            || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
-        match self.output {
-            None => columns.or_else(terminal),
-            Some(_) => columns,
+    /// Opens what can be opened without waiting; `-` is standard output.
+    ///
+    /// # Errors
+    /// When a file could not be written in the end.
+    pub(crate) fn open(name: &Path) -> Result<Self, Failure> {
+        if name.as_os_str() == "-" {
+            return Ok(Self::Stdout);
+        }
+        match name.metadata() {
+            // In place of a device or a pipe, a file would be in the way of every other program.
+            Ok(old) if !old.is_file() && !old.is_dir() => Ok(Self::Stream(name.to_owned())),
+            _ => Partial::open(name)
+                .map(Self::File)
+                .map_err(|error| cannot_write(name, &error)),
         }
     }
 
-    /// Writes with `render`, and tells whether somebody still reads.
-    pub(crate) fn write(
-        &self,
-        render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<bool, Failure> {
-        match &self.output {
-            Some(path) => to_file(path, render)
-                .map(|()| true)
-                .map_err(|error| Failure::io(path.display(), &error)),
-            None => {
+    /// How many columns a text may use; `None` where there is no terminal.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match self {
+            Self::Stdout => columns(io::stdout()),
+            _ => columns_asked_for(),
+        }
+    }
+
+    /// The file, as the command line names it.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(&file.name),
+            _ => None,
+        }
+    }
+
+    /// Whether one that was opened later goes to the same place, and has replaced this file by its own.
+    pub(crate) fn is_taken_by(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Stdout, Self::Stdout) => true,
+            (Self::File(file), Self::File(_)) => !file.is_in_place(),
+            _ => false,
+        }
+    }
+
+    /// Writes with `render`, and returns whether there is still a reader.
+    pub(crate) fn write(self, render: Box<Render<'_>>) -> Result<bool, Failure> {
+        match self {
+            Self::Stdout => {
                 let stdout = io::stdout().lock();
                 let choice = AutoStream::choice(&stdout);
-                printed(to_stream(
-                    BufWriter::new(AutoStream::new(stdout, choice)),
-                    render,
-                ))
+                printed(to_stream(AutoStream::new(stdout, choice), render))
+            }
+            Self::Stream(name) => {
+                let written = OpenOptions::new()
+                    .write(true)
+                    .open(&name)
+                    .and_then(|stream| to_stream(StripStream::new(stream), render));
+                match written {
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        Err(cannot_write(&name, &error))
+                    }
+                    written => Ok(written.is_ok()),
+                }
+            }
+            Self::File(file) => {
+                let name = file.name.clone();
+                match file.write(render) {
+                    Ok(()) => Ok(true),
+                    Err(error) => Err(cannot_write(&name, &error)),
+                }
             }
         }
     }
 }
 
-/// What writing to standard output came to. A reader that has closed the pipe has seen enough: that is success, and
-/// told apart only for those who would go on writing.
+/// The columns of a terminal, or those that `COLUMNS` asks for.
+#[cfg(unix)]
+pub(crate) fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let terminal = || terminal_size::terminal_size_of(stream).map(|(width, _)| width.0.into());
+    columns_asked_for().or_else(terminal)
+}
+
+/// The columns of a terminal, or those that `COLUMNS` asks for.
+#[cfg(windows)]
+pub(crate) fn columns(stream: impl std::os::windows::io::AsHandle) -> Option<usize> {
+    let terminal = || terminal_size::terminal_size_of(stream).map(|(width, _)| width.0.into());
+    columns_asked_for().or_else(terminal)
+}
+
+fn columns_asked_for() -> Option<usize> {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+}
+
+/// The result of writing to standard output: whether there is still a reader. One that has closed the pipe has read
+/// what it wanted, so that is success.
 pub(crate) fn printed(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
         Ok(()) => Ok(true),
@@ -65,38 +129,114 @@ pub(crate) fn printed(written: io::Result<()>) -> Result<bool, Failure> {
     }
 }
 
-fn to_stream(
-    mut stream: impl Write,
-    render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+fn to_stream(stream: impl Write, render: Box<Render<'_>>) -> io::Result<()> {
+    let mut stream = BufWriter::new(stream);
     render(&mut stream)?;
     stream.flush()
 }
 
-fn to_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let old = path.metadata().ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
-        // A device or a pipe is written to; in its place a file would be in everybody's way.
-        let file = OpenOptions::new().write(true).open(path)?;
-        return to_stream(BufWriter::new(StripStream::new(file)), render);
+/// The error names the file that was asked for, not the one beside it.
+fn cannot_write(name: &Path, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "the folder does not exist".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::internal(format_args!("cannot write {}: {reason}", name.display()))
+}
+
+/// A file while it is written: `FILE.partial`, which becomes `FILE` when it is whole. Dropped before that, it is
+/// removed; what a killed process has left of it is replaced by the next one.
+pub(crate) struct Partial {
+    /// The file as the command line names it.
+    name: PathBuf,
+    /// The file behind all links.
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+}
+
+impl Partial {
+    fn open(name: &Path) -> io::Result<Self> {
+        let target = behind_links(name)?;
+        let old = target.metadata().ok();
+        if old.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        // A file can be renamed within its own file system only, so the two stand side by side.
+        let mut path = OsString::from(&target);
+        path.push(".partial");
+        let path = PathBuf::from(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Never through a link that another user may have put there.
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        let partial = Self {
+            name: name.to_owned(),
+            target,
+            path,
+            file,
+        };
+        if let Some(old) = old {
+            partial.file.set_permissions(old.permissions())?;
+        }
+        Ok(partial)
     }
-    // A link stays one: what it leads to is replaced.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    // A file can be renamed within its own file system only.
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".labrpc-");
-    // tempfile makes files for their owner alone; a report is as open as the file it replaces or as the umask lets
-    // a new one be.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    to_stream(BufWriter::new(StripStream::new(file.as_file_mut())), render)?;
-    if let Some(old) = old {
-        file.as_file().set_permissions(old.permissions())?;
+
+    fn write(mut self, render: Box<Render<'_>>) -> io::Result<()> {
+        to_stream(StripStream::new(&mut self.file), render)?;
+        if !self.is_in_place() {
+            return Err(io::Error::other(
+                "it was removed or replaced meanwhile; does another run write it?",
+            ));
+        }
+        fs::rename(&self.path, &self.target)
     }
-    file.persist(path)?;
-    Ok(())
+
+    /// Whether no other run has replaced the file beside the target by its own.
+    fn is_in_place(&self) -> bool {
+        match (self.path.symlink_metadata(), self.file.metadata()) {
+            (Ok(there), Ok(here)) => is_same(&there, &here),
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.is_in_place() {
+            // Without permission it stays, and the next run replaces it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Windows does not let the file be removed while it is open.
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+/// The file that a link leads to, whether it is there or not: a link stays, and its target is written.
+fn behind_links(name: &Path) -> io::Result<PathBuf> {
+    let mut path = name.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            // Not a link, or not there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many links lead on from it"))
 }

@@ -41,14 +41,18 @@ pub(crate) struct Args {
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let mut options = args.ranking.options(args.writing.format);
+    let plan = args.writing.plan()?;
+    let mut options = args.ranking.options(plan.has(Format::Html));
     options.per_person = args.per_person;
     options.twins = args.twins;
     let tables = [options.like.is_some(), options.per_person, options.twins];
-    if args.writing.format == Format::Csv && tables.iter().filter(|asked| **asked).count() > 1 {
+    if plan.has(Format::Csv) && tables.iter().filter(|asked| **asked).count() > 1 {
         return Err(Failure::usage("CSV holds one table")
             .hint("give one of --like, --per-person and --twins, or another --format"));
     }
+    // Before the files are read: afterwards a wrong name would cost all of it. What is open is closed again, because
+    // a signal ends this command at once and would leave it.
+    drop(plan.open()?);
     let started = SystemTime::now();
     let bar = progress::bytes(total(&args.files));
     let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
@@ -81,7 +85,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         people.rejections,
         options,
     );
-    args.writing.write(&report)?;
+    plan.open()?.write(&report).finish()?;
     Ok(Exit::Success)
 }
 

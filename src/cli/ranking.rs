@@ -1,8 +1,9 @@
 //! The arguments that say how to rank and how to show it; the same for a survey and for saved runs.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _},
     num::NonZeroUsize,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct Ranking {
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
     /// How many pairs to show, or with --like how many people; pairs that tie for the first place are all shown
-    /// [default: 1; with --like or --format html 10].
+    /// [default: 1; with --like or an HTML page 10].
     #[arg(long, value_name = "N", env = "LABRPC_TOP")]
     top: Option<NonZeroUsize>,
     /// gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
@@ -48,9 +49,9 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    pub(crate) fn options(&self, format: Format) -> Options {
-        // A page has room, and a list of the nearest is what --like is for.
-        let many = self.like.is_some() || format == Format::Html;
+    pub(crate) fn options(&self, has_page: bool) -> Options {
+        // A page has space, and a list of the nearest is what --like is for.
+        let many = self.like.is_some() || has_page;
         let top = self
             .top
             .map_or(if many { 10 } else { 1 }, NonZeroUsize::get);
@@ -82,30 +83,169 @@ pub(crate) enum Format {
     Html,
 }
 
+impl Format {
+    /// The form that the ending of a file's name stands for.
+    fn of(file: &Path) -> Option<Self> {
+        let ending = file.extension()?.to_str()?.to_ascii_lowercase();
+        match &*ending {
+            "txt" => Some(Self::Table),
+            "json" => Some(Self::Json),
+            "jsonl" => Some(Self::Jsonl),
+            "csv" => Some(Self::Csv),
+            "html" => Some(Self::Html),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct Writing {
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t, env = "LABRPC_FORMAT")]
-    pub(crate) format: Format,
-    #[command(flatten)]
-    output: Output,
+    /// The form of the report [default: by the ending of --output, otherwise table].
+    #[arg(long, value_enum, env = "LABRPC_FORMAT")]
+    format: Option<Format>,
+    /// Write the report to this file instead of standard output, in the form that its ending stands for (.txt .json
+    /// .jsonl .csv .html); - is standard output. Repeatable.
+    ///
+    /// It is written as FILE.partial and renamed when it is complete, so that the file is always whole.
+    #[arg(short, long, value_name = "FILE", env = "LABRPC_OUTPUT")]
+    output: Vec<PathBuf>,
 }
 
 impl Writing {
-    /// Tells whether somebody still reads.
-    pub(crate) fn write(&self, report: &Report) -> Result<bool, Failure> {
-        let render = |out: &mut dyn Write| -> io::Result<()> {
-            match self.format {
-                Format::Table => table::write(report, self.output.width(), out),
-                Format::Json => json::write(report, out),
-                Format::Jsonl => jsonl::write(report, out),
-                Format::Csv => csv::write(report, out),
-                Format::Html => html::write(report, out),
-            }
+    /// The reports that are asked for: where each goes, and its form.
+    ///
+    /// # Errors
+    /// When `--format` and the ending of a name contradict each other.
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
+        if self.output.is_empty() {
+            return Ok(Plan(vec![(
+                PathBuf::from("-"),
+                self.format.unwrap_or_default(),
+            )]));
+        }
+        let report = |name: &PathBuf| match (Format::of(name), self.format) {
+            (Some(ending), Some(format)) if ending != format => Err(Failure::usage(format_args!(
+                "--format {} contradicts the name {}",
+                word(format),
+                name.display()
+            ))
+            .hint("leave out --format (or LABRPC_FORMAT), or give another name")),
+            (ending, format) => Ok((name.clone(), ending.or(format).unwrap_or_default())),
         };
-        self.output.write(render)
+        self.output
+            .iter()
+            .map(report)
+            .collect::<Result<_, _>>()
+            .map(Plan)
     }
+}
+
+fn word(format: Format) -> String {
+    let value = format.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// The reports that are asked for.
+pub(crate) struct Plan(Vec<(PathBuf, Format)>);
+
+impl Plan {
+    /// Whether one of the reports has this form.
+    pub(crate) fn has(&self, format: Format) -> bool {
+        self.0.iter().any(|(_, form)| *form == format)
+    }
+
+    /// Opens what the reports go to, as far as that does not wait.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or is named twice.
+    pub(crate) fn open(&self) -> Result<Outputs, Failure> {
+        let mut outputs: Vec<(Output, Format)> = Vec::new();
+        for (name, format) in &self.0 {
+            let output = Output::open(name)?;
+            if outputs.iter().any(|(other, _)| other.is_taken_by(&output)) {
+                return Err(Failure::usage(format_args!(
+                    "--output names {} twice",
+                    name.display()
+                )));
+            }
+            outputs.push((output, *format));
+        }
+        // A pipe may block; what is in files by then is safe.
+        outputs.sort_by_key(|(output, _)| output.file().is_none());
+        Ok(Outputs(outputs))
+    }
+}
+
+/// What reports go to.
+pub(crate) struct Outputs(Vec<(Output, Format)>);
+
+/// What became of the reports.
+pub(crate) struct Written {
+    /// Whether every reader still reads.
+    pub(crate) is_read: bool,
+    /// Whether one of the reports went to a terminal.
+    pub(crate) is_shown: bool,
+    /// The files that were written, as the command line names them.
+    pub(crate) files: Vec<PathBuf>,
+    /// Why the others were not.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Written {
+    /// Lists the files on standard error, and returns what failed.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        for file in &self.files {
+            say!("wrote {}", file.display());
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Outputs {
+    /// Writes a report to all of them. One that cannot be written goes to standard output, so that no answer is lost.
+    pub(crate) fn write(self, report: &Report) -> Written {
+        let mut to_stdout = self
+            .0
+            .iter()
+            .any(|(output, _)| matches!(output, Output::Stdout));
+        let mut written = Written {
+            is_read: true,
+            is_shown: to_stdout && io::stdout().is_terminal(),
+            files: Vec::new(),
+            failure: None,
+        };
+        for (output, format) in self.0 {
+            let file = output.file().map(Path::to_owned);
+            match render(report, format, output) {
+                Ok(is_read) => {
+                    written.is_read &= is_read;
+                    written.files.extend(file);
+                }
+                Err(failure) => {
+                    written.failure.get_or_insert(failure);
+                    if !to_stdout {
+                        to_stdout = true;
+                        // The failure that is reported is the first one.
+                        let _ = render(report, format, Output::Stdout);
+                    }
+                }
+            }
+        }
+        written
+    }
+}
+
+/// Writes a report in one form, and returns whether there is still a reader.
+fn render(report: &Report, format: Format, output: Output) -> Result<bool, Failure> {
+    let width = output.width();
+    output.write(Box::new(move |out| match format {
+        Format::Table => table::write(report, width, out),
+        Format::Json => json::write(report, out),
+        Format::Jsonl => jsonl::write(report, out),
+        Format::Csv => csv::write(report, out),
+        Format::Html => html::write(report, out),
+    }))
 }
 
 /// The command line behind the program's name, as it is kept in a report.

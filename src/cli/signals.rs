@@ -2,11 +2,13 @@
 
 #[cfg(unix)]
 use std::io::IsTerminal as _;
+use std::{sync::mpsc, thread, time::Duration};
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind};
+use tokio::sync::watch;
 
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, runtime};
 
 #[cfg(unix)]
 fn signal(kind: SignalKind) -> Result<Signal, Failure> {
@@ -54,6 +56,54 @@ impl Signals {
             }
             Exit::Interrupted
         }
+    }
+}
+
+/// How long a command may go on after a signal, to write what it has.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The first signal, for a command that then writes a report.
+///
+/// Signals are received on a thread of their own, because a terminal or a pipe that takes no output blocks the one
+/// that writes. [`GRACE`] after the first signal, or at a second one, that thread ends the process.
+pub(crate) struct Interruption(watch::Receiver<Option<Exit>>);
+
+impl Interruption {
+    /// # Errors
+    /// When the system refuses to install a handler or to start a thread.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let (first, receiver) = watch::channel(None);
+        let (ready, is_ready) = mpsc::channel();
+        let listen = async move {
+            let mut signals = match Signals::new() {
+                Ok(signals) => signals,
+                Err(failure) => return drop(ready.send(Err(failure))),
+            };
+            drop(ready.send(Ok(())));
+            let exit = signals.next().await;
+            first.send_replace(Some(exit));
+            let _ = tokio::time::timeout(GRACE, signals.next()).await;
+            std::process::exit(exit.status().into());
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(|| runtime::one_thread(listen))
+            .map_err(|error| Failure::io("signals", &error))?;
+        is_ready
+            .recv()
+            .unwrap_or_else(|_| Err(Failure::internal("signals: the thread has ended")))?;
+        Ok(Self(receiver))
+    }
+
+    /// Waits for the signal; the status is that of a command which it ends.
+    pub(crate) async fn wait(&mut self) -> Exit {
+        if let Ok(exit) = self.0.wait_for(Option::is_some).await
+            && let Some(exit) = *exit
+        {
+            return exit;
+        }
+        // The thread has ended; then no signal comes this way.
+        std::future::pending().await
     }
 }
 

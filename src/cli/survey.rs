@@ -13,7 +13,7 @@ use std::{
 use clap::Args as ClapArgs;
 use labrpc::{
     lab,
-    report::{Input, Report, Summary, Survey, saved},
+    report::{Input, Report, Summary, Survey, saved, table},
     survey::{
         self,
         endpoint::DEFAULT_PORT,
@@ -26,11 +26,11 @@ use crate::cli::{
     Exit, Failure,
     asking::{List, Security, Times},
     duration, exit,
-    output::printed,
+    output::{self, printed},
     progress,
-    ranking::{Ranking, Writing, arguments},
+    ranking::{Format, Ranking, Writing, Written, arguments},
     runtime,
-    signals::Signals,
+    signals::Interruption,
 };
 
 /// Ask all endpoints at once and show who is most alike.
@@ -41,7 +41,7 @@ Examples:
   labrpc survey --hosts hosts.txt
   labrpc survey 192.168.1.1-40 lab[01-20].example:2048
   labrpc survey --hosts hosts.txt --wait 5m   until everybody is up
-  labrpc survey --hosts hosts.txt --format jsonl -o run.jsonl
+  labrpc survey --hosts hosts.txt -o run.jsonl -o report.html
   labrpc survey --only-failed run.jsonl       ask again those that failed", after_help = exit::HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -164,28 +164,42 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         );
     }
     let config = args.config()?;
-    let mut signals = Signals::new()?;
+    let plan = args.writing.plan()?;
+    let mut interruption = Interruption::new()?;
     let mut present = None;
     loop {
+        // Before anything is asked: afterwards a wrong name would cost all answers.
+        let outputs = plan.open()?;
         let started = SystemTime::now();
-        let (answers, end) = ask(&hosts, &config, &mut signals).await;
+        let (answers, end) = ask(&hosts, &config, &mut interruption).await;
         let report = Report::survey(
             started,
             arguments(),
             who.clone().complete(answers),
-            args.ranking.options(args.writing.format),
+            args.ranking.options(plan.has(Format::Html)),
         );
-        let read = args.writing.write(&report)?;
-        let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
-        let Some(pause) = args.asking.watch.filter(|_| end.is_none() && read) else {
-            return Ok(exit);
+        let written = outputs.write(&report);
+        let goes_on = end.is_none() && written.is_read && written.failure.is_none();
+        let Some(pause) = args.asking.watch.filter(|_| goes_on) else {
+            let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
+            return finish(&report, written).map(|()| exit);
         };
         say_changes(&report, &mut present);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            end = signals.next() => return Ok(end),
+            end = interruption.wait() => return Ok(end),
         }
     }
+}
+
+/// Ends standard error with what became of the endpoints, where no terminal shows the report.
+fn finish(report: &Report, written: Written) -> Result<(), Failure> {
+    if !written.is_shown {
+        // That it cannot be written is not a reason to fail.
+        let width = output::columns(io::stderr());
+        let _ = table::outcomes(report, width, &mut anstream::stderr().lock());
+    }
+    written.finish()
 }
 
 /// Who is to be in the report, and what is known of them before anybody is asked.
@@ -242,13 +256,13 @@ fn list(hosts: &Hosts) -> Result<Exit, Failure> {
 async fn ask(
     hosts: &Hosts,
     config: &survey::Config,
-    signals: &mut Signals,
+    interruption: &mut Interruption,
 ) -> (Vec<Answer>, Option<Exit>) {
     let clock = Instant::now();
     let mut progress = progress::Endpoints::new(hosts);
     let mut end = None;
     let observe = |_: usize, answer: &Answer| progress.add(&answer.outcome);
-    let cancel = async { end = Some(signals.next().await) };
+    let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
     progress.finish();
     say!(

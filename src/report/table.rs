@@ -61,16 +61,15 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
     let Story {
         report: _,
         view: _,
-        headline,
-        complete,
-        notes,
-        failures,
+        headline: _,
+        complete: _,
+        notes: _,
+        failures: _,
         answer,
         groups,
         per_person,
     } = &story;
-    failed(failures, &mut page)?;
-    summary(headline, *complete, notes, &mut page)?;
+    outcomes_of(&story, &mut page)?;
     if let Some(groups) = groups {
         identical(&story, groups, &mut page)?;
     }
@@ -79,6 +78,20 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         Some(nearest) => all_nearest(&story, nearest, &mut page),
         None => Ok(()),
     }
+}
+
+/// Writes what became of the endpoints, without the ranking: how [`write`] begins.
+///
+/// # Errors
+/// Those of `out`.
+pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let story = Story::new(report, &View::default());
+    outcomes_of(&story, &mut Page::new(width, out))
+}
+
+fn outcomes_of(story: &Story<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    failed(&story.failures, page)?;
+    summary(&story.headline, story.complete, &story.notes, page)
 }
 
 /// The output, and the width of its lines.

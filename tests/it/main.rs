@@ -20,6 +20,7 @@ mod logging;
 mod manners;
 mod markdown;
 mod outcome_accounting;
+mod output;
 mod peer;
 mod process;
 mod profile;
