@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     }
     if people.rejections > 0 {
         say!(
-            "warning: {} rows are no profile and were left out",
+            "warning: {} rows are not a profile and were left out",
             people.rejections
         );
     }

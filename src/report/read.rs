@@ -1,7 +1,7 @@
 //! Reads people from files: CSV with a header, JSON Lines of profiles, and saved runs.
 //!
 //! The three are told apart by how the file begins. Reading is streamed: memory holds the people and one line.
-//! A row that is no profile is counted and described, and everything around it is still read. Given up for it:
+//! A row that is not a profile is counted and described, and everything around it is still read. Given up for it:
 //! other separators than commas, other encodings than UTF-8, and JSON that is spread over several lines.
 
 mod csv;
@@ -38,9 +38,9 @@ pub const MOST_REJECTED: usize = 1000;
 pub struct People {
     /// The profiles in the order of the files and their lines.
     pub profiles: Vec<Profile>,
-    /// The first [`MOST_REJECTED`] rows that are no profile.
+    /// The first [`MOST_REJECTED`] rows that are not a profile.
     pub rejected: Vec<Rejected>,
-    /// How many rows are no profile.
+    /// How many rows are not a profile.
     pub rejections: u64,
     /// How many endpoints of saved surveys have no profile to read.
     pub absent: u64,
@@ -48,8 +48,8 @@ pub struct People {
 
 /// Reads every file in turn; `-` is standard input.
 ///
-/// With `strict`, the first row that is no profile ends the reading. `progress` is told how many bytes were read
-/// since it was told last.
+/// With `strict`, the first row that is not a profile ends the reading. `progress` gets the number of bytes read since
+/// its last call.
 ///
 /// # Errors
 /// [`Error`] when a file cannot be read or is none of the three formats; rows alone are errors only if `strict`.

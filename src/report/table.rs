@@ -80,7 +80,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
     }
 }
 
-/// Writes what became of the endpoints, without the ranking: how [`write`] begins.
+/// Writes what became of the endpoints, without the ranking: how [`write()`] begins.
 ///
 /// # Errors
 /// Those of `out`.

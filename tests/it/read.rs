@@ -158,12 +158,12 @@ fn every_form_is_read_and_every_fault_is_named() {
         ),
         (
             b"id,height,weight\n",
-            "file: \"id,height,weight\" is no CSV header with id,height,weight,size, and no JSON object; \
+            "file: \"id,height,weight\" is neither a CSV header with id,height,weight,size nor a JSON object; \
           give CSV with commas in UTF-8, JSON Lines or a saved run",
         ),
         (
             b"\x7fELF\0\0\xff",
-            "file: \"\\u{7f}ELF\\u{0}\\u{0}\u{fffd}\" is no CSV header with id,height,weight,size, and no JSON object; \
+            "file: \"\\u{7f}ELF\\u{0}\\u{0}\u{fffd}\" is neither a CSV header with id,height,weight,size nor a JSON object; \
           give CSV with commas in UTF-8, JSON Lines or a saved run",
         ),
         (

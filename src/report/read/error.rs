@@ -8,14 +8,14 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// A row that is no profile.
+/// A row that is not a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejected {
     /// The file, `-` for standard input.
     pub file: PathBuf,
     /// The line that the row begins on, from 1.
     pub line: u64,
-    /// Why it is none.
+    /// Why it is not one.
     pub reason: Reason,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Why a row is no profile.
+/// Why a row is not a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// A field is missing, unreadable or out of range.
@@ -62,7 +62,7 @@ pub enum Error {
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// A file has nothing in it.
@@ -99,7 +99,7 @@ pub enum Error {
         /// How many there may be.
         max: usize,
     },
-    /// Reading was strict and a row is no profile.
+    /// Reading was strict and a row is not a profile.
     Rejected(Rejected),
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for Error {
             ),
             Self::Header { file, found } => write!(
                 f,
-                "{}: \"{found}\" is no CSV header with id,height,weight,size, and no JSON object; \
+                "{}: \"{found}\" is neither a CSV header with id,height,weight,size nor a JSON object; \
                  give CSV with commas in UTF-8, JSON Lines or a saved run",
                 file.display()
             ),

@@ -2,7 +2,7 @@
 
 use crate::{profile::Profile, report::read::error::Reason, survey::outcome::OutcomeKind};
 
-/// What a row tells.
+/// What a row holds.
 pub(crate) enum Row {
     Person(Profile),
     /// An endpoint of a survey that has no profile.
@@ -12,7 +12,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    /// A line of a survey; only with these outcomes it is to hold a profile.
+    /// A line of a survey; only with these outcomes it has to hold a profile.
     pub(crate) fn surveyed(
         outcome: &[u8],
         profile: impl FnOnce() -> Result<Profile, Reason>,
