@@ -15,7 +15,7 @@
 //! serve  survey  similarity
 //! tls
 //! profile
-//! file  pb  untrusted
+//! file  named  pb  untrusted
 //! ```
 
 pub mod board;
