@@ -14,7 +14,7 @@ use tokio::{
 use tower_service::Service as _;
 
 use crate::{
-    peer, road,
+    end_to_end, peer,
     support::{self, Output, Running, network, run},
 };
 
@@ -102,7 +102,7 @@ fn python_server_without_health_and_reflection_fails_only_those() {
     let Some(python) = support::python("grpc, grpc_tools") else {
         return;
     };
-    let folder = road::generate(&python);
+    let folder = end_to_end::generate(&python);
     let server = Running::start(
         Command::new(&python)
             .arg(concat!(
@@ -290,12 +290,12 @@ async fn get_exits_with_64_plus_the_grpc_code() {
         let get = move || run(["get", "--max-time", "300ms", &endpoint]);
         async { tokio::task::spawn_blocking(get).await.unwrap() }
     };
-    let status = tonic::Status::not_found("nobody \x1b[31mhere");
+    let status = tonic::Status::not_found("no profile \x1b[31mhere");
     let refused = peer::grpc(Err(status)).await;
     let output = get(refused.to_string()).await;
     assert_eq!(output.status, 69, "{output:?}");
     assert!(
-        output.stderr.contains(r"nobody \u{1b}[31mhere"),
+        output.stderr.contains(r"no profile \u{1b}[31mhere"),
         "{output:?}"
     );
     assert_eq!(get(peer::mute().await.to_string()).await.status, 68);

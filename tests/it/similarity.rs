@@ -225,7 +225,7 @@ fn random_people(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
         weights: weights.parse().unwrap_or_default(),
         top: [0, 1, 3, 10, 5000][random.usize(..5)],
         like: match people.len() {
-            0 => Some("nobody".parse().unwrap()),
+            0 => Some("unknown".parse().unwrap()),
             len => Some(people[random.usize(..len)].id).filter(|_| random.bool()),
         },
         per_person: random.bool(),
@@ -525,12 +525,9 @@ fn empty_single_and_identical_input() {
             like: Some("a".parse().unwrap()),
             ..by(metric)
         };
-        let nobody = rank(&[], &options);
-        assert_eq!(
-            (nobody.smallest, nobody.tied, nobody.margin),
-            (None, 0, None)
-        );
-        assert_eq!(nobody.like, Some(Like::Unknown("a".parse().unwrap())));
+        let empty = rank(&[], &options);
+        assert_eq!((empty.smallest, empty.tied, empty.margin), (None, 0, None));
+        assert_eq!(empty.like, Some(Like::Unknown("a".parse().unwrap())));
         let alone = rank(&[person("a", 1780, 600, 4)], &options);
         assert_eq!((alone.pairs, alone.per_person), (vec![], Some(vec![])));
         assert_eq!(

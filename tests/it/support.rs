@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-/// The program under test, deaf to the variables of whoever runs the tests.
+/// The program under test, without the `LABRPC_…` variables of the environment that runs the tests.
 pub(crate) fn labrpc() -> Command {
     // Another build can be measured, or compared, with the same tests.
     let other = std::env::var_os("LABRPC_TEST_PROGRAM");
@@ -93,7 +93,7 @@ impl Running {
                 break;
             }
         }
-        // It must not block on a pipe that nobody reads.
+        // Without a reader the pipe would fill up and block the process.
         thread::spawn(move || lines.for_each(drop));
         Self { child, said }
     }
@@ -193,7 +193,7 @@ pub(crate) fn skip(reason: &str) {
     say_skipped(reason);
 }
 
-/// Says it past the test runner's capture: a skip that nobody sees is a lie.
+/// Reports a skip past the capture of the test runner, so that it is visible in a passing run.
 pub(crate) fn say_skipped(reason: &str) {
     let message = format!(
         "SKIPPED in {}: {reason}\n",

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    road::generate,
+    end_to_end::generate,
     support::{self, Running, run},
 };
 

@@ -1,4 +1,4 @@
-//! The whole road, with the real binary: forty servers, one survey, the two most alike.
+//! The exercise from end to end, with the real binary: forty servers, one survey, the closest pair.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{self, Running, labrpc, network, output, run};
 
-/// Forty people, of whom 7 and 23 are twins and nobody else is.
+/// Forty people; only 7 and 23 have the same build.
 fn person(seat: usize) -> [String; 4] {
     let (height, weight) = match seat {
         7 | 23 => (1705, 605),
@@ -44,7 +44,7 @@ fn seat(network: &str, seat: usize, port: u16) -> Running {
 }
 
 #[test]
-fn the_demo_answers_with_nothing_set_up() {
+fn demo_needs_no_setup() {
     let output = run(["survey", "--demo"]);
     assert_eq!(output.status, 0, "{output:?}");
     assert!(
@@ -57,7 +57,7 @@ fn the_demo_answers_with_nothing_set_up() {
 }
 
 #[test]
-fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
+fn survey_of_forty_servers_reports_refused_and_timed_out_endpoints() {
     if !cfg!(target_os = "linux") {
         return support::skip("only Linux has the whole of 127.0.0.0/8");
     }
@@ -80,7 +80,7 @@ fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
          \u{20} 1. 1007 and 1023: distance 0, similarity 1.000\n\
          \u{20}    height both 170.5 cm: 0 · weight both 60.5 kg: 0 · size both M: 0\n"
     );
-    // Whoever is asked first, and whoever answers first: the same bytes.
+    // The report does not depend on the order of calls and answers.
     for concurrency in ["1", "7", "40"] {
         assert_eq!(survey(&["-c", concurrency]).stdout, first.stdout);
     }
@@ -92,8 +92,8 @@ fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
     servers[20 - 1].signal("STOP");
     servers[30 - 1].signal("KILL");
     servers[30 - 1].wait();
-    // Takes connections, because the system does, and never says a word.
-    let _mute = TcpListener::bind(format!("{network}30:1024")).unwrap();
+    // The kernel accepts connections, and no process ever answers them.
+    let _silent = TcpListener::bind(format!("{network}30:1024")).unwrap();
 
     let clock = Instant::now();
     let run = survey(&["--max-time", "1500ms", "--format", "json"]);
@@ -113,7 +113,7 @@ fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
     assert_eq!(outcomes.remove("timeout"), Some(vec![20, 30]));
     assert_eq!(outcomes.remove("ok").map(|ok| ok.len()), Some(35));
     assert!(outcomes.is_empty());
-    // Not a measurement: without the bound around the attempt the run would never have come here.
+    // Not a measurement: it only tells an end from a hang.
     assert!(elapsed < Duration::from_secs(30), "{elapsed:?}");
 
     let enough = survey(&["--max-time", "1500ms", "--min-ok", "35"]);
@@ -129,7 +129,7 @@ fn forty_servers_are_surveyed_and_every_failure_is_accounted_for() {
 }
 
 #[test]
-fn a_server_in_another_language_cannot_be_told_apart() {
+fn python_grpcio_server_gives_the_same_report_as_labrpc_serve() {
     let Some(python) = support::python("grpc, grpc_tools") else {
         return;
     };
@@ -169,7 +169,7 @@ fn a_server_in_another_language_cannot_be_told_apart() {
     assert_eq!(run.status, 0, "{run:?}");
     let mut report: Value = serde_json::from_str(&run.stdout).unwrap();
     for endpoint in report["endpoints"].as_array_mut().unwrap() {
-        // What differs between any two endpoints.
+        // These differ between any two endpoints.
         for own in ["line", "endpoint", "elapsed_ms", "phases_ms"] {
             endpoint.as_object_mut().unwrap().remove(own);
         }
@@ -194,19 +194,19 @@ pub(crate) fn generate(python: &std::path::Path) -> tempfile::TempDir {
 }
 
 #[test]
-fn grpcurl_sees_the_contract() {
+fn grpcurl_gets_the_profile_health_and_descriptors() {
     let Some(grpcurl) = support::tool("grpcurl") else {
         return;
     };
     let server = Running::serve(["--listen", "127.0.0.1:0"]);
-    let ask = |method: &str| {
+    let call = |method: &str| {
         output(Command::new(&grpcurl).args(["-plaintext", server.address(), method]))
     };
     assert_eq!(
-        ask("lab.Profile/GetProfile").stdout,
+        call("lab.Profile/GetProfile").stdout,
         "{\n  \"id\": \"1527406014\",\n  \"height\": 178,\n  \"weight\": 60,\n  \"size\": \"XXL\"\n}\n"
     );
-    let services = ask("list").stdout;
+    let services = call("list").stdout;
     let services: Vec<_> = services.lines().collect();
     for service in ["grpc.health.v1.Health", "lab.Profile"] {
         assert!(services.contains(&service), "{services:?}");
@@ -218,18 +218,18 @@ fn grpcurl_sees_the_contract() {
         "{services:?}"
     );
     assert_eq!(
-        ask("grpc.health.v1.Health/Check").stdout,
+        call("grpc.health.v1.Health/Check").stdout,
         "{\n  \"status\": \"SERVING\"\n}\n"
     );
     assert!(
-        ask("describe").stdout.contains("rpc GetProfile"),
+        call("describe").stdout.contains("rpc GetProfile"),
         "{:?}",
-        ask("describe")
+        call("describe")
     );
 }
 
 #[test]
-fn a_thousand_seats_agree_with_brute_force() {
+fn ranking_of_a_thousand_seats_equals_brute_force() {
     let mut lab = labrpc();
     lab.args(["lab", "--seats", "1000", "--seed", "11"])
         .stdout(Stdio::piped());
