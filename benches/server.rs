@@ -1,15 +1,16 @@
-//! What the server costs, side by side with its peers in one run: `cargo bench --bench server`.
+//! What the server costs, side by side with other servers in one run: `cargo bench --bench server`.
 //!
-//! Peers: hyper alone sending the same bytes (the floor), tonic and grpc-go with nothing set. They take turns
-//! round by round, so that whatever else the machine does falls on all of them; reported are medians of the
-//! rounds and of each round's ratios. The server has one core to itself and the load another, by taskset: two
-//! threads that pass connections to and fro beside a client that wants both cores measure the scheduler. With
+//! Baselines: hyper alone sending the same bytes (the floor), tonic and grpc-go with nothing set. They take turns
+//! round by round, so that other load on the machine affects all of them; reported are medians of the rounds
+//! and of each round's ratios. The server has one core to itself and the load another, by taskset: two
+//! server threads and a client on the same two cores would measure the scheduler. With
 //! `--unpinned` all have all cores. h2load brings the calls and is needed; grpc-go needs Go, and ghz, a gRPC
 //! client for load, is a second opinion where it is installed
 //! (`go install github.com/bojand/ghz/cmd/ghz@v0.121.0`). Every answer is counted, and under h2load its bytes
-//! are: nobody wins by saying less.
+//! are, so that no server gains by sending less.
 //!
-//! With `--record` the report is also written to `benches/runs/`.
+//! With `--record` the report is also written to `benches/runs/`. With `LABRPC_BASELINES_BEFORE=PROGRAM` the
+//! program `ours` that another commit built takes part as `before`.
 
 use std::{
     env,
@@ -33,11 +34,11 @@ const IDLE: [usize; 2] = [5_000, 15_000];
 /// The answer as a gRPC message: five bytes of prefix and the profile.
 const ANSWER_LEN: u64 = 37;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type BenchResult<T> = Result<T, Box<dyn std::error::Error>>;
 
-fn main() -> Outcome<()> {
+fn main() -> BenchResult<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let peers = build(root)?;
+    let candidates = build(root)?;
     let mut report = Report::new(root);
 
     let loads = [
@@ -50,27 +51,27 @@ fn main() -> Outcome<()> {
     ];
     for (title, shape) in loads {
         report.section(&format!("Calls per CPU second, {title}"));
-        let rounds = take_turns(&peers, |peer| calls(peer, &shape))?;
-        report.table(&peers, &rounds, "calls per CPU second");
+        let rounds = take_turns(&candidates, |candidate| calls(candidate, &shape))?;
+        report.table(&candidates, &rounds, "calls per CPU second");
     }
     let title = "Calls per CPU second by ghz, 8 connections, 64 calls open on all";
-    match ghz(root, &peers) {
+    match ghz(root, &candidates) {
         Ok(rounds) => {
             report.section(title);
-            report.table(&peers, &rounds, "calls per CPU second");
+            report.table(&candidates, &rounds, "calls per CPU second");
         }
         Err(error) => eprintln!("without ghz: {error}"),
     }
     report.section("New connections with one call each, per CPU second");
-    let rounds = take_turns(&peers, connections)?;
-    report.table(&peers, &rounds, "connections per CPU second");
+    let rounds = take_turns(&candidates, connections)?;
+    report.table(&candidates, &rounds, "connections per CPU second");
 
     report.section("Resident memory");
-    for peer in &peers {
-        let (idle, slope) = memory(peer)?;
+    for candidate in &candidates {
+        let (idle, slope) = memory(candidate)?;
         report.line(&format!(
             "{:<12} {:>8.1} MiB with no connection, {:>6.2} KiB for each idle one ({} to {})",
-            peer.name,
+            candidate.name,
             idle / 1024.0,
             slope,
             IDLE[0],
@@ -78,32 +79,42 @@ fn main() -> Outcome<()> {
         ));
     }
     report.section("From exec to the first answer, median of 20");
-    for peer in &peers {
+    for candidate in &candidates {
         let mut times: Vec<f64> = (0..20)
-            .map(|_| first_answer(peer))
-            .collect::<Outcome<_>>()?;
-        report.line(&format!("{:<12} {:>8.1} ms", peer.name, median(&mut times)));
+            .map(|_| first_answer(candidate))
+            .collect::<BenchResult<_>>()?;
+        report.line(&format!(
+            "{:<12} {:>8.1} ms",
+            candidate.name,
+            median(&mut times)
+        ));
     }
     report.finish(root)
 }
 
 /// One server under test.
-struct Peer {
+struct Candidate {
     name: &'static str,
     program: PathBuf,
 }
 
-/// Ours first; ratios are those of ours to each.
-fn build(root: &Path) -> Outcome<Vec<Peer>> {
+/// Builds the servers. The first is ours; ratios are those of ours to each other.
+fn build(root: &Path) -> BenchResult<Vec<Candidate>> {
     let rust = root.join("benches/baselines/rust");
     run(Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "--manifest-path"])
         .arg(rust.join("Cargo.toml")))?;
     let release = rust.join("target/release");
-    let mut peers = Vec::from(["ours", "bare-hyper", "bare-tonic"].map(|name| Peer {
+    let mut candidates = Vec::from(["ours", "bare-hyper", "bare-tonic"].map(|name| Candidate {
         name,
         program: release.join(name),
     }));
+    if let Some(program) = env::var_os("LABRPC_BASELINES_BEFORE") {
+        candidates.push(Candidate {
+            name: "before",
+            program: program.into(),
+        });
+    }
     let go = root.join("benches/baselines/grpc-go");
     let program = release.join("grpc-go");
     match run(Command::new("go")
@@ -112,13 +123,13 @@ fn build(root: &Path) -> Outcome<Vec<Peer>> {
         .arg(".")
         .current_dir(go))
     {
-        Ok(_) => peers.push(Peer {
+        Ok(_) => candidates.push(Candidate {
             name: "grpc-go",
             program,
         }),
         Err(error) => eprintln!("without grpc-go: {error}"),
     }
-    Ok(peers)
+    Ok(candidates)
 }
 
 /// A program on one core, unless all are to have all.
@@ -138,20 +149,20 @@ struct Server {
 }
 
 impl Server {
-    fn start(peer: &Peer) -> Outcome<Self> {
-        // Nobody else takes the port in the moment between.
+    fn start(candidate: &Candidate) -> BenchResult<Self> {
+        // The kernel hands out other ports first, so no other process takes this one in the moment between.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let process = on_core("0", &peer.program)
+        let process = on_core("0", &candidate.program)
             .arg(address.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("{}: {error}", peer.program.display()))?;
+            .map_err(|error| format!("{}: {error}", candidate.program.display()))?;
         let server = Self { process, address };
         let patience = Instant::now() + Duration::from_secs(10);
         while let Err(error) = TcpStream::connect(address) {
             if Instant::now() > patience {
-                return Err(format!("{} does not listen: {error}", peer.name).into());
+                return Err(format!("{} does not listen: {error}", candidate.name).into());
             }
             thread::sleep(Duration::from_micros(200));
         }
@@ -159,7 +170,7 @@ impl Server {
     }
 
     /// CPU time taken so far, user and system, in seconds.
-    fn cpu(&self) -> Outcome<f64> {
+    fn cpu(&self) -> BenchResult<f64> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let stat = fs::read_to_string(task?.path().join("schedstat"))?;
@@ -170,7 +181,7 @@ impl Server {
     }
 
     /// Resident memory in KiB.
-    fn resident(&self) -> Outcome<f64> {
+    fn resident(&self) -> BenchResult<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status
             .lines()
@@ -187,17 +198,17 @@ impl Drop for Server {
     }
 }
 
-/// Measures every peer once a round, beginning with another one each round.
+/// Measures every candidate once a round, beginning with another one each round.
 fn take_turns(
-    peers: &[Peer],
-    mut measure: impl FnMut(&Peer) -> Outcome<f64>,
-) -> Outcome<Vec<Vec<f64>>> {
+    candidates: &[Candidate],
+    mut measure: impl FnMut(&Candidate) -> BenchResult<f64>,
+) -> BenchResult<Vec<Vec<f64>>> {
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
-        let mut figures = vec![0.0; peers.len()];
-        for turn in 0..peers.len() {
-            let index = (round + turn) % peers.len();
-            figures[index] = measure(&peers[index])?;
+        let mut figures = vec![0.0; candidates.len()];
+        for turn in 0..candidates.len() {
+            let index = (round + turn) % candidates.len();
+            figures[index] = measure(&candidates[index])?;
         }
         rounds.push(figures);
     }
@@ -205,11 +216,11 @@ fn take_turns(
 }
 
 /// Calls per CPU second of the server under h2load.
-fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
-    let server = Server::start(peer)?;
+fn calls(candidate: &Candidate, shape: &[&str]) -> BenchResult<f64> {
+    let server = Server::start(candidate)?;
     let message = env::temp_dir().join(format!("labrpc-bench-{}", std::process::id()));
     fs::write(&message, [0; 5])?;
-    let load = |calls: u64| -> Outcome<String> {
+    let load = |calls: u64| -> BenchResult<String> {
         run(on_core("1", "h2load")
             .args(shape)
             .arg(format!("-n{calls}"))
@@ -220,7 +231,7 @@ fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
     };
     load(CALLS / 20)?;
     let before = server.cpu()?;
-    let said = load(CALLS)?;
+    let printed = load(CALLS)?;
     let cpu = server.cpu()? - before;
     fs::remove_file(message)?;
     // "requests: 200000 total, …, 200000 succeeded, 0 failed" and "traffic: …, 7.06MB (7400000) data"
@@ -229,21 +240,21 @@ fn calls(peer: &Peer, shape: &[&str]) -> Outcome<f64> {
         format!("({}) data", CALLS * ANSWER_LEN),
         format!("status codes: {CALLS} 2xx"),
     ] {
-        if !said.contains(&wanted) {
-            return Err(format!("{}: no \"{wanted}\" in {said}", peer.name).into());
+        if !printed.contains(&wanted) {
+            return Err(format!("{}: no \"{wanted}\" in {printed}", candidate.name).into());
         }
     }
     Ok(CALLS as f64 / cpu)
 }
 
 /// Calls per CPU second of the servers under ghz.
-fn ghz(root: &Path, peers: &[Peer]) -> Outcome<Vec<Vec<f64>>> {
+fn ghz(root: &Path, candidates: &[Candidate]) -> BenchResult<Vec<Vec<f64>>> {
     run(Command::new("ghz").arg("--version"))?;
-    take_turns(peers, |peer| {
-        let server = Server::start(peer)?;
+    take_turns(candidates, |candidate| {
+        let server = Server::start(candidate)?;
         call(server.address)?;
         let before = server.cpu()?;
-        let said = run(on_core("1", "ghz")
+        let printed = run(on_core("1", "ghz")
             .args([
                 "--insecure",
                 "--call",
@@ -258,18 +269,18 @@ fn ghz(root: &Path, peers: &[Peer]) -> Outcome<Vec<Vec<f64>>> {
             .arg(server.address.to_string()))?;
         let cpu = server.cpu()? - before;
         let wanted = format!("[OK]   {GHZ_CALLS} responses");
-        if !said.contains(&wanted) {
-            return Err(format!("{}: no \"{wanted}\" in {said}", peer.name).into());
+        if !printed.contains(&wanted) {
+            return Err(format!("{}: no \"{wanted}\" in {printed}", candidate.name).into());
         }
         Ok(GHZ_CALLS as f64 / cpu)
     })
 }
 
 /// Connections per CPU second of the server, each with one call.
-fn connections(peer: &Peer) -> Outcome<f64> {
+fn connections(candidate: &Candidate) -> BenchResult<f64> {
     const CALLERS: u64 = 4;
-    let server = Server::start(peer)?;
-    let round = |count: u64| -> Outcome<()> {
+    let server = Server::start(candidate)?;
+    let round = |count: u64| -> BenchResult<()> {
         let callers: Vec<_> = (0..CALLERS)
             .map(|_| {
                 let address = server.address;
@@ -293,7 +304,7 @@ fn connections(peer: &Peer) -> Outcome<f64> {
 }
 
 /// Makes a connection and one call on it, and reads the answer to its end.
-fn call(address: SocketAddr) -> Outcome<TcpStream> {
+fn call(address: SocketAddr) -> BenchResult<TcpStream> {
     // Preface, empty SETTINGS, HEADERS without Huffman coding or table, one empty message.
     let mut block = vec![0x83, 0x86];
     for (index, name, value) in [
@@ -337,8 +348,8 @@ fn call(address: SocketAddr) -> Outcome<TcpStream> {
 }
 
 /// Resident memory without a connection, and that of each idle one, in KiB.
-fn memory(peer: &Peer) -> Outcome<(f64, f64)> {
-    let server = Server::start(peer)?;
+fn memory(candidate: &Candidate) -> BenchResult<(f64, f64)> {
+    let server = Server::start(candidate)?;
     call(server.address)?;
     let none = server.resident()?;
     let mut open = Vec::new();
@@ -353,14 +364,14 @@ fn memory(peer: &Peer) -> Outcome<(f64, f64)> {
 }
 
 /// Milliseconds from starting the program to having its first answer.
-fn first_answer(peer: &Peer) -> Outcome<f64> {
+fn first_answer(candidate: &Candidate) -> BenchResult<f64> {
     let start = Instant::now();
-    let server = Server::start(peer)?;
+    let server = Server::start(candidate)?;
     call(server.address)?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }
 
-fn run(command: &mut Command) -> Outcome<String> {
+fn run(command: &mut Command) -> BenchResult<String> {
     let output = command
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
@@ -382,8 +393,8 @@ impl Report {
     fn new(root: &Path) -> Self {
         let ask = |program: &str, arguments: &[&str]| {
             let mut command = Command::new(program);
-            let said = run(command.args(arguments).current_dir(root)).unwrap_or_default();
-            said.lines().next().unwrap_or("unknown").to_owned()
+            let printed = run(command.args(arguments).current_dir(root)).unwrap_or_default();
+            printed.lines().next().unwrap_or("unknown").to_owned()
         };
         let cpus = thread::available_parallelism().map_or(0, usize::from);
         let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -421,14 +432,14 @@ impl Report {
         self.0.push('\n');
     }
 
-    fn table(&mut self, peers: &[Peer], rounds: &[Vec<f64>], unit: &str) {
-        for (index, peer) in peers.iter().enumerate() {
+    fn table(&mut self, candidates: &[Candidate], rounds: &[Vec<f64>], unit: &str) {
+        for (index, candidate) in candidates.iter().enumerate() {
             let mut figures: Vec<f64> = rounds.iter().map(|round| round[index]).collect();
             let mut ratios: Vec<f64> = rounds.iter().map(|r| r[0] / r[index]).collect();
             let figure = median(&mut figures);
             self.line(&format!(
                 "{:<12} {figure:>9.0} {unit}; ours over it {:.2} ({:.2} to {:.2})",
-                peer.name,
+                candidate.name,
                 median(&mut ratios),
                 ratios[0],
                 ratios[ratios.len() - 1],
@@ -436,7 +447,7 @@ impl Report {
         }
     }
 
-    fn finish(self, root: &Path) -> Outcome<()> {
+    fn finish(self, root: &Path) -> BenchResult<()> {
         if env::args().any(|argument| argument == "--record") {
             let folder = root.join("benches/runs");
             fs::create_dir_all(&folder)?;

@@ -1,7 +1,7 @@
 //! What a survey costs, side by side with other ways to ask the same endpoints, in one run.
 //!
 //! ```text
-//! sh benches/baselines/survey.sh                      installs the baselines; a row without its baseline is left out
+//! sh benches/baselines/survey.sh                  installs the baselines; rows of missing ones are left out
 //! cargo bench --bench survey                      every table, some minutes
 //! cargo bench --bench survey -- cpu 20000 5       one table: endpoints, repetitions
 //! cargo bench --bench survey -- forty 15
@@ -9,8 +9,8 @@
 //! cargo bench --bench survey -- campus 100000
 //! ```
 //!
-//! The room is a process of its own, each client is another, and what is counted is the time of the client's
-//! process from exec to exit. Every client's answers are added up; a sum that is not the room's stops the run.
+//! The simulated room is one process and each client another; the CPU time of the client's process is counted from
+//! exec to exit. The answers of every client are added up, and a sum that differs from the room's stops the run.
 //! Rows are run in turn, and medians are given.
 
 #![allow(clippy::unwrap_used, reason = "a bench that fails should stop")]
@@ -68,7 +68,7 @@ fn main() {
     }
 }
 
-/// What a client was told, added up: answers, ids and ticks of height.
+/// The answers that a client received, added up: their number, ids and ticks of height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Checksum {
     answers: u64,

@@ -3,7 +3,7 @@
 Coordinates come as raw little-endian f64, three a person, already scaled so that the body distance is the Manhattan
 distance; they are whole numbers, so every sum is exact and the checksums must be equal.
 
-    ranker.py scipy FILE      build a cKDTree, query the two nearest of everybody
+    ranker.py scipy FILE      build a cKDTree, query the two nearest of each point
     ranker.py sklearn FILE    the same with sklearn.neighbors.KDTree
     ranker.py pandas CSV      the whole way from a CSV file to the closest pair
     ranker.py ties CSV        how many pairs of a CSV file have the same build

@@ -81,7 +81,7 @@ pub(crate) fn baselines() {
                     let (time, smallest) = cpu_seconds(|| pairs(points, metric));
                     times.add(&format!("labrpc: 100 closest pairs{order}"), time);
                     let (time, sum) = cpu_seconds(|| nearest_of_each(points, metric));
-                    times.add(&format!("labrpc: everybody's nearest{order}"), time);
+                    times.add(&format!("labrpc: each one's nearest{order}"), time);
                     assert_eq!([sum as f64, smallest as f64], expected);
                     // Of the baselines only kiddo is measurably faster in this order.
                     if order.is_empty() || *name == "kiddo" {
@@ -100,9 +100,9 @@ pub(crate) fn baselines() {
                 let over =
                     |what| median(baseline) / times.median(&format!("labrpc: {what}{order}"));
                 println!(
-                    "{name} over labrpc: pairs {:.1}, everybody's nearest {:.1}",
+                    "{name} over labrpc: pairs {:.1}, each one's nearest {:.1}",
                     over("100 closest pairs"),
-                    over("everybody's nearest")
+                    over("each one's nearest")
                 );
             }
         }

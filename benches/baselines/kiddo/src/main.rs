@@ -1,4 +1,4 @@
-//! kiddo, measured beside labrpc's ranker: builds its tree and asks for the two nearest of everybody.
+//! kiddo, measured beside labrpc's ranker: builds its tree and queries the two nearest of each point.
 //!
 //! Prints as `ranker.py` does: the seconds of processor time, the sum of the distances to the nearest, and the smallest of them.
 
