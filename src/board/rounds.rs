@@ -23,7 +23,7 @@ use crate::{
     },
     survey::{
         self,
-        outcome::{Answer, Outcome},
+        outcome::{EndpointResult, Outcome},
     },
 };
 
@@ -59,11 +59,11 @@ impl Board {
         }
     }
 
-    fn unasked(&self) -> Vec<Answer> {
+    fn unasked(&self) -> Vec<EndpointResult> {
         let hosts = &self.config.hosts;
         (0..hosts.len())
             .map(|index| {
-                Answer::unasked(match hosts.duplicate_of(index) {
+                EndpointResult::without_attempt(match hosts.duplicate_of(index) {
                     Some(first) => Outcome::DuplicateLine { first: first + 1 },
                     None => Outcome::Cancelled,
                 })
@@ -71,7 +71,7 @@ impl Board {
             .collect()
     }
 
-    fn snapshot(&self, started: SystemTime, answers: Vec<Answer>) -> Snapshot {
+    fn snapshot(&self, started: SystemTime, answers: Vec<EndpointResult>) -> Snapshot {
         let Config {
             hosts,
             options,
@@ -161,7 +161,7 @@ async fn show(
     board: &Arc<Board>,
     snapshots: &watch::Sender<Snapshot>,
     started: SystemTime,
-    known: &Mutex<Vec<Answer>>,
+    known: &Mutex<Vec<EndpointResult>>,
 ) {
     let answers = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let drawer = Arc::clone(board);

@@ -12,7 +12,7 @@ use crate::{
         attempt::Asker,
         connect::Stream,
         endpoint::Endpoint,
-        outcome::{Answer, Outcome},
+        outcome::{EndpointResult, Outcome},
     },
 };
 
@@ -52,7 +52,7 @@ impl Target {
     }
 
     /// Asks for the profile as a survey does.
-    pub(super) async fn ask(&mut self) -> Answer {
+    pub(super) async fn ask(&mut self) -> EndpointResult {
         survey::ask(&self.endpoint, &self.config).await
     }
 

@@ -18,7 +18,7 @@ use labrpc::{
         self,
         endpoint::DEFAULT_PORT,
         hosts::{Hosts, fold},
-        outcome::Answer,
+        outcome::EndpointResult,
     },
 };
 
@@ -223,7 +223,7 @@ impl Who {
         }
     }
 
-    fn complete(self, answers: Vec<Answer>) -> Survey {
+    fn complete(self, answers: Vec<EndpointResult>) -> Survey {
         match self {
             Self::List(hosts) => Survey { hosts, answers },
             Self::Rest(saved) => saved.merge(answers),
@@ -257,11 +257,11 @@ async fn ask(
     hosts: &Hosts,
     config: &survey::Config,
     interruption: &mut Interruption,
-) -> (Vec<Answer>, Option<Exit>) {
+) -> (Vec<EndpointResult>, Option<Exit>) {
     let clock = Instant::now();
     let mut progress = progress::Endpoints::new(hosts);
     let mut end = None;
-    let observe = |_: usize, answer: &Answer| progress.add(&answer.outcome);
+    let observe = |_: usize, answer: &EndpointResult| progress.add(&answer.outcome);
     let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
     progress.finish();

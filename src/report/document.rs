@@ -16,7 +16,7 @@ use crate::{
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
-        outcome::{Answer, Dialect, Phases},
+        outcome::{Dialect, EndpointResult, Phases},
     },
 };
 
@@ -121,8 +121,8 @@ pub struct PhasesMs {
 impl<'a> EndpointLine<'a> {
     /// The line at an index that counts from 0.
     #[must_use]
-    pub fn new(index: usize, endpoint: &Endpoint, answer: &'a Answer) -> Self {
-        let Answer {
+    pub fn new(index: usize, endpoint: &Endpoint, answer: &'a EndpointResult) -> Self {
+        let EndpointResult {
             outcome,
             attempts,
             elapsed,

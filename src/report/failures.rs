@@ -9,7 +9,7 @@ use crate::{
     report::{model::Survey, view::View},
     survey::{
         hosts::fold,
-        outcome::{Answer, OutcomeKind},
+        outcome::{EndpointResult, OutcomeKind},
     },
 };
 
@@ -60,7 +60,7 @@ impl Failure {
 pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<Failure> {
     let Survey { hosts, answers } = survey;
     let mut groups: BTreeMap<(OutcomeKind, Option<String>), Vec<usize>> = BTreeMap::new();
-    for (index, Answer { outcome, .. }) in answers.iter().enumerate() {
+    for (index, EndpointResult { outcome, .. }) in answers.iter().enumerate() {
         let kind = outcome.kind();
         if kind != OutcomeKind::Ok {
             let alike = groups.entry((kind, outcome.detail())).or_default();

@@ -11,7 +11,7 @@ use crate::{
     similarity::{self, Options, Pair, Ranking},
     survey::{
         hosts::Hosts,
-        outcome::{Answer, Outcome, OutcomeKind},
+        outcome::{EndpointResult, Outcome, OutcomeKind},
     },
 };
 
@@ -52,7 +52,7 @@ pub struct Survey {
     /// The endpoints, in input order.
     pub hosts: Hosts,
     /// Their results, in the same order.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<EndpointResult>,
 }
 
 /// How often each outcome occurred.

@@ -16,7 +16,7 @@ use crate::{
     survey::{
         endpoint::Endpoint,
         hosts::{self, Hosts},
-        outcome::{Answer, Dialect, Outcome, OutcomeKind},
+        outcome::{Dialect, EndpointResult, Outcome, OutcomeKind},
     },
 };
 
@@ -26,7 +26,7 @@ pub struct Saved {
     /// Everybody who was asked, in the order of the run.
     pub hosts: Hosts,
     /// For each of them the answer, unless it has to be asked again.
-    pub known: Vec<Option<Answer>>,
+    pub known: Vec<Option<EndpointResult>>,
 }
 
 impl Saved {
@@ -42,12 +42,12 @@ impl Saved {
 
     /// Fills in what those in [`Self::unknown`] have answered, in the same order.
     #[must_use]
-    pub fn merge(self, new: Vec<Answer>) -> Survey {
+    pub fn merge(self, new: Vec<EndpointResult>) -> Survey {
         let mut new = new.into_iter();
         let answers = self.known.into_iter().map(|known| {
             known
                 .or_else(|| new.next())
-                .unwrap_or_else(|| Answer::unasked(Outcome::Cancelled))
+                .unwrap_or_else(|| EndpointResult::without_attempt(Outcome::Cancelled))
         });
         Survey {
             answers: answers.collect(),
@@ -111,7 +111,9 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
     let hosts: Hosts = endpoints.into_iter().collect();
     for (index, known) in known.iter_mut().enumerate() {
         if let Some(first) = hosts.duplicate_of(index) {
-            *known = Some(Answer::unasked(Outcome::DuplicateLine { first: first + 1 }));
+            *known = Some(EndpointResult::without_attempt(Outcome::DuplicateLine {
+                first: first + 1,
+            }));
         }
     }
     Ok(Saved { hosts, known })
@@ -125,7 +127,7 @@ fn endpoint(line: &run::Endpoint<'_>) -> Result<Endpoint, Reason> {
 }
 
 /// The answer of a line, if it need not be asked for again.
-fn answer(line: run::Endpoint<'_>) -> Result<Option<Answer>, Reason> {
+fn answer(line: run::Endpoint<'_>) -> Result<Option<EndpointResult>, Reason> {
     let run::Endpoint {
         endpoint: _,
         outcome,
@@ -142,7 +144,7 @@ fn answer(line: run::Endpoint<'_>) -> Result<Option<Answer>, Reason> {
     if OutcomeKind::from_name(&outcome) != Some(OutcomeKind::Ok) {
         return Ok(None);
     }
-    Ok(Some(Answer {
+    Ok(Some(EndpointResult {
         outcome: Outcome::Ok {
             dialect,
             profile: profile.profile()?,

@@ -116,9 +116,9 @@ struct Transport {
 }
 
 impl GrpcService<tonic::body::Body> for Transport {
-    type ResponseBody = Answer;
+    type ResponseBody = ResponseBody;
     type Error = Failed;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, Failed>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failed>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         let ready = ready!(self.streams.poll_ready(cx));
@@ -152,7 +152,7 @@ impl GrpcService<tonic::body::Body> for Transport {
                 response.headers_mut().remove(Status::GRPC_STATUS);
             }
             drop(notes);
-            Ok(response.map(|stream| Answer {
+            Ok(response.map(|stream| ResponseBody {
                 stream,
                 data: true,
                 trace,
@@ -203,14 +203,14 @@ fn failed(trace: &Trace, error: h2::Error) -> Failed {
 }
 
 /// A response's body as tonic wants it.
-struct Answer {
+struct ResponseBody {
     stream: h2::RecvStream,
     /// Whether DATA may follow; then come the trailers.
     data: bool,
     trace: Arc<Trace>,
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Failed;
 

@@ -34,7 +34,7 @@ use crate::survey::{
     attempt::{Asker, Attempt, Lookup},
     endpoint::Endpoint,
     hosts::Hosts,
-    outcome::{Answer, Outcome},
+    outcome::{EndpointResult, Outcome},
     schedule::{Next, Schedule},
 };
 
@@ -116,15 +116,15 @@ pub struct Tls {
 pub async fn run(
     hosts: &Hosts,
     config: &Config,
-    mut observe: impl FnMut(usize, &Answer),
+    mut observe: impl FnMut(usize, &EndpointResult),
     cancel: impl Future<Output = ()>,
-) -> Vec<Answer> {
+) -> Vec<EndpointResult> {
     let start = Instant::now();
     let end = config.deadline.map(|deadline| start + deadline);
     let asker = Arc::new(Asker::new(config));
     let mut cancel = pin!(cancel);
     let mut answers = vec![None; hosts.len()];
-    let mut decide = |index: usize, answer: Answer| {
+    let mut decide = |index: usize, answer: EndpointResult| {
         observe(index, &answer);
         answers[index] = Some(answer);
     };
@@ -134,7 +134,7 @@ pub async fn run(
         match hosts.duplicate_of(index) {
             Some(first) => {
                 let outcome = Outcome::DuplicateLine { first: first + 1 };
-                decide(index, Answer::unasked(outcome));
+                decide(index, EndpointResult::without_attempt(outcome));
             }
             None => asked.push(index as u32),
         }
@@ -228,7 +228,7 @@ impl Running {
 }
 
 /// Asks one endpoint.
-pub async fn ask(endpoint: &Endpoint, config: &Config) -> Answer {
+pub async fn ask(endpoint: &Endpoint, config: &Config) -> EndpointResult {
     let hosts = Hosts::from_iter([endpoint.clone()]);
     let mut answers = run(&hosts, config, |_, _| {}, std::future::pending()).await;
     answers.pop().expect("a run returns one answer an endpoint")

@@ -15,7 +15,7 @@ use crate::{
 
 /// The outcome of one input line, and how long it took.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct EndpointResult {
     /// Its outcome.
     pub outcome: Outcome,
     /// Connections tried; 0 for an endpoint that was not asked.
@@ -26,10 +26,10 @@ pub struct Answer {
     pub phases: Phases,
 }
 
-impl Answer {
-    /// The answer of an endpoint that was not asked.
+impl EndpointResult {
+    /// The result of an endpoint to which no connection was tried.
     #[must_use]
-    pub fn unasked(outcome: Outcome) -> Self {
+    pub fn without_attempt(outcome: Outcome) -> Self {
         Self {
             outcome,
             attempts: 0,

@@ -15,7 +15,7 @@ use crate::{
         Config,
         attempt::{Again, Attempt},
         connect::{LOOKUP, LOOKUPS},
-        outcome::{Answer, Outcome, Phases},
+        outcome::{EndpointResult, Outcome, Phases},
     },
     untrusted::Untrusted,
 };
@@ -50,7 +50,7 @@ pub(crate) enum Next {
     /// Ask this endpoint.
     Ask(u32),
     /// This endpoint is decided without another attempt.
-    Decided(u32, Answer),
+    Decided(u32, EndpointResult),
     /// Nothing before this instant, unless an attempt ends.
     At(Instant),
     /// Nothing until an attempt ends.
@@ -262,16 +262,21 @@ impl Schedule {
     }
 
     /// The answer of an endpoint for which no lookup can be begun: what it answered last, if it was asked before.
-    fn unresolved(&mut self, index: u32) -> Answer {
+    fn unresolved(&mut self, index: u32) -> EndpointResult {
         let begun = self.begun.remove(&index).and_then(Begun::answer);
         begun.unwrap_or_else(|| {
             let reason = Untrusted::new("the resolver does not answer");
-            Answer::unasked(Outcome::Dns(reason))
+            EndpointResult::without_attempt(Outcome::Dns(reason))
         })
     }
 
     /// Takes an attempt's result; the answer, if that decides the endpoint.
-    pub(crate) fn done(&mut self, index: u32, attempt: Attempt, now: Instant) -> Option<Answer> {
+    pub(crate) fn done(
+        &mut self,
+        index: u32,
+        attempt: Attempt,
+        now: Instant,
+    ) -> Option<EndpointResult> {
         let Attempt {
             outcome,
             again,
@@ -350,7 +355,7 @@ impl Schedule {
     }
 
     /// The answers of all who are not decided, at the end of a run that is cut short.
-    pub(crate) fn rest(mut self) -> impl Iterator<Item = (u32, Answer)> {
+    pub(crate) fn rest(mut self) -> impl Iterator<Item = (u32, EndpointResult)> {
         let waiting = self.lookups.waiting.into_iter();
         self.fresh
             .extend(waiting.filter(|index| !self.begun.contains_key(index)));
@@ -367,7 +372,7 @@ impl Schedule {
 
 impl Begun {
     /// The answer with the last attempt's outcome, if one has ended.
-    fn answer(self) -> Option<Answer> {
+    fn answer(self) -> Option<EndpointResult> {
         let Self {
             since,
             until,
@@ -375,7 +380,7 @@ impl Begun {
             last,
             ..
         } = self;
-        last.map(|(outcome, phases)| Answer {
+        last.map(|(outcome, phases)| EndpointResult {
             outcome,
             attempts,
             elapsed: until - since,
@@ -384,8 +389,8 @@ impl Begun {
     }
 }
 
-fn cancelled() -> Answer {
-    Answer {
+fn cancelled() -> EndpointResult {
+    EndpointResult {
         outcome: Outcome::Cancelled,
         attempts: 0,
         elapsed: Duration::ZERO,
@@ -457,7 +462,7 @@ mod tests {
         config: &Config,
         open_files: usize,
         mut ask: impl FnMut(u32, usize) -> Attempt,
-    ) -> (Vec<Answer>, Duration) {
+    ) -> (Vec<EndpointResult>, Duration) {
         let start = Instant::now();
         let mut now = start;
         let mut schedule =
@@ -490,7 +495,7 @@ mod tests {
         (answers, now - start)
     }
 
-    fn attempts(answers: &[Answer]) -> u32 {
+    fn attempts(answers: &[EndpointResult]) -> u32 {
         answers.iter().map(|answer| answer.attempts).sum()
     }
 

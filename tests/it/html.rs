@@ -10,7 +10,7 @@ use labrpc::{
     survey::{
         endpoint::Endpoint,
         hosts::{Builder, Hosts},
-        outcome::{Answer, Dialect, Outcome, Speaks, Stage},
+        outcome::{Dialect, EndpointResult, Outcome, Speaks, Stage},
     },
     untrusted::Untrusted,
 };
@@ -26,11 +26,11 @@ pub(crate) fn hosts(text: &str) -> Hosts {
     builder.build().unwrap()
 }
 
-fn answer(outcome: Outcome) -> Answer {
-    Answer {
+fn answer(outcome: Outcome) -> EndpointResult {
+    EndpointResult {
         attempts: 1,
         elapsed: Duration::from_millis(2),
-        ..Answer::unasked(outcome)
+        ..EndpointResult::without_attempt(outcome)
     }
 }
 

@@ -5,18 +5,18 @@ use std::{future::pending, time::Duration};
 use labrpc::{
     lab::{self, Room},
     profile::Profile,
-    survey::{self, outcome::Answer},
+    survey::{self, outcome::EndpointResult},
 };
 
 use crate::support::run;
 
-async fn ask(room: &Room) -> Vec<Answer> {
+async fn ask(room: &Room) -> Vec<EndpointResult> {
     let config = survey::Config::default();
     survey::run(&room.hosts(), &config, |_, _| {}, pending()).await
 }
 
-fn profiles(answers: &[Answer]) -> Vec<&Profile> {
-    let profile = |answer: &'_ Answer| answer.outcome.profile().is_some();
+fn profiles(answers: &[EndpointResult]) -> Vec<&Profile> {
+    let profile = |answer: &'_ EndpointResult| answer.outcome.profile().is_some();
     assert!(answers.iter().all(profile), "{answers:#?}");
     answers
         .iter()
@@ -77,7 +77,7 @@ async fn seats_refuse_connections_until_they_join() {
         };
         let room = open(Duration::from_secs(3600)).await.unwrap();
         let answers = ask(&room).await;
-        let refused = |answer: &Answer| answer.outcome.name() == "refused";
+        let refused = |answer: &EndpointResult| answer.outcome.name() == "refused";
         assert!(answers.iter().all(refused), "{answers:#?}");
         room.shutdown().await;
 

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::UNIX_EPOCH};
 use labrpc::{
     report::{Report, Survey, View, text::Story},
     similarity::Options,
-    survey::outcome::{Answer, Dialect, Outcome},
+    survey::outcome::{Dialect, EndpointResult, Outcome},
 };
 
 fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
@@ -48,7 +48,10 @@ fn new_format_lays_out_the_texts_that_the_others_have() {
     };
     let outcomes = [person("1", 170), person("2", 172), Outcome::Refused];
     let hosts = crate::html::hosts("10.0.0.1-3");
-    let answers = outcomes.into_iter().map(Answer::unasked).collect();
+    let answers = outcomes
+        .into_iter()
+        .map(EndpointResult::without_attempt)
+        .collect();
     let survey = Survey { hosts, answers };
     let report = Report::survey(UNIX_EPOCH, Vec::new(), survey, Options::default());
     assert_eq!(

@@ -7,7 +7,7 @@ use labrpc::{
     survey::{
         self,
         endpoint::Address,
-        outcome::{Answer, Outcome},
+        outcome::{EndpointResult, Outcome},
     },
 };
 use tokio::sync::oneshot;
@@ -33,7 +33,7 @@ fn config(seed: u64) -> survey::Config {
 }
 
 /// The lines whose outcome is neither the expected one nor tolerated.
-fn wrong(room: &Room, answers: &[Answer], tolerated: fn(&Outcome) -> bool) -> Vec<String> {
+fn wrong(room: &Room, answers: &[EndpointResult], tolerated: fn(&Outcome) -> bool) -> Vec<String> {
     let lines = answers.iter().enumerate();
     lines
         .filter(|(seat, a)| !room.expected(*seat).matches(&a.outcome) && !tolerated(&a.outcome))
@@ -44,7 +44,7 @@ fn wrong(room: &Room, answers: &[Answer], tolerated: fn(&Outcome) -> bool) -> Ve
 async fn survey_of(seats: usize, seed: u64) {
     let room = Room::start(room(seats, seed)).await.unwrap();
     let mut observed = vec![0; seats];
-    let observe = |index: usize, _: &Answer| observed[index] += 1;
+    let observe = |index: usize, _: &EndpointResult| observed[index] += 1;
     let answers = survey::run(&room.hosts(), &config(seed), observe, pending()).await;
     assert_eq!(answers.len(), seats);
     assert!(observed.iter().all(|times| *times == 1));
@@ -75,7 +75,7 @@ async fn survey_across_a_restart(seats: usize, seed: u64) {
         Room::start(again).await.unwrap()
     });
     let (mut half, mut decided) = (Some(half), 0);
-    let observe = |_: usize, _: &Answer| {
+    let observe = |_: usize, _: &EndpointResult| {
         decided += 1;
         if decided == seats / 2 {
             half.take().unwrap().send(()).unwrap();

@@ -13,7 +13,7 @@ use labrpc::{
     similarity::Options,
     survey::{
         hosts::Builder,
-        outcome::{Answer, Outcome},
+        outcome::{EndpointResult, Outcome},
     },
     untrusted::Untrusted,
 };
@@ -100,7 +100,8 @@ fn details(folder: &Path) -> PathBuf {
     let mut hosts = Builder::default();
     let texts = FORMULAS.iter().chain(&SPLIT);
     hosts.argument(&format!("192.0.2.1-{}", texts.clone().count()));
-    let answers = texts.map(|text| Answer::unasked(Outcome::Dns(Untrusted::new(text))));
+    let answers =
+        texts.map(|text| EndpointResult::without_attempt(Outcome::Dns(Untrusted::new(text))));
     let survey = Survey {
         answers: answers.collect(),
         hosts: hosts.build().unwrap(),

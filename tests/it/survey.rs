@@ -21,7 +21,7 @@ use labrpc::{
         self, Config,
         endpoint::{Address, Endpoint},
         hosts::Hosts,
-        outcome::{Answer, Dialect, Outcome},
+        outcome::{Dialect, EndpointResult, Outcome},
     },
 };
 use tokio::{sync::oneshot, time::timeout};
@@ -40,7 +40,7 @@ fn refused() -> Endpoint {
     peer::local(listener.local_addr().unwrap().port())
 }
 
-fn shown(answer: &Answer) -> String {
+fn shown(answer: &EndpointResult) -> String {
     let name = answer.outcome.name();
     match answer.outcome.detail() {
         Some(detail) => format!("{name} {detail}"),
@@ -103,7 +103,7 @@ async fn a_cancelled_run_returns_at_once_with_what_there_is() {
     let (first, answered) = oneshot::channel();
     let mut first = Some(first);
     let mut observed = Vec::new();
-    let observe = |index: usize, answer: &Answer| {
+    let observe = |index: usize, answer: &EndpointResult| {
         observed.push((index, answer.outcome.name()));
         if let Some(first) = first.take() {
             first.send(()).unwrap();
@@ -190,7 +190,7 @@ async fn a_deadline_that_the_server_keeps_is_a_timeout() {
     assert_eq!(shown(&answer), "timeout headers");
 }
 
-async fn asked_of(faults: &str, seats: usize) -> (Vec<Answer>, u32) {
+async fn asked_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
     let room = Room::start(lab::Config {
         seats,
         faults: faults.parse().unwrap(),

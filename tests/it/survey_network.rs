@@ -48,7 +48,8 @@ fn dead_resolver_delays_no_address_and_no_name_beyond_max_time() {
         let hosts: Hosts = room.hosts().iter().chain(names).collect();
         let start = Instant::now();
         let mut decided = vec![Duration::ZERO; hosts.len()];
-        let observe = |index: usize, _: &survey::outcome::Answer| decided[index] = start.elapsed();
+        let observe =
+            |index: usize, _: &survey::outcome::EndpointResult| decided[index] = start.elapsed();
         let answers = survey::run(&hosts, &Config::default(), observe, pending()).await;
         (start, answers, decided)
     });
