@@ -24,7 +24,7 @@ use crate::{
         target::{SERVICE, Target},
     },
     pb::{GetProfileRequest, GetProfileResponse},
-    survey::outcome::{Dialect, Outcome, code_name},
+    survey::outcome::{Outcome, Protocol, code_name},
     untrusted::Untrusted,
 };
 
@@ -40,11 +40,11 @@ pub(super) const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/Ser
 
 pub(super) async fn data(target: &mut Target) -> Verdict {
     match target.ask().await.outcome {
-        Outcome::Ok { dialect, profile } => {
+        Outcome::Ok { protocol, profile } => {
             target.profile = Some(profile);
-            Ok(match dialect {
-                Dialect::Grpc => "a valid profile".to_owned(),
-                Dialect::Raw => "a valid profile, as bare JSON".to_owned(),
+            Ok(match protocol {
+                Protocol::Grpc => "a valid profile".to_owned(),
+                Protocol::Raw => "a valid profile, as bare JSON".to_owned(),
             })
         }
         outcome => Err(outcome.into()),

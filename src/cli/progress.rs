@@ -102,7 +102,7 @@ mod tests {
         };
         assert_eq!(counts.to_string(), "0 of 3 · 0 ok");
         let ok = || Outcome::Ok {
-            dialect: labrpc::survey::outcome::Dialect::Grpc,
+            protocol: labrpc::survey::outcome::Protocol::Grpc,
             profile: labrpc::profile::Profile {
                 id: "a".parse().unwrap(),
                 height: "170".parse().unwrap(),

@@ -11,7 +11,7 @@ use tonic::Code;
 use crate::{
     lab::faults::Fault,
     profile::Profile,
-    survey::outcome::{Dialect, Invalid, Outcome, Speaks, Stage},
+    survey::outcome::{Invalid, OtherProtocol, Outcome, Protocol, Stage},
 };
 
 /// What the seed determines for a seat.
@@ -27,14 +27,14 @@ pub struct Expected<'a> {
 /// The outcome of a fault. The names are those of [`Outcome`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ExpectedOutcome {
-    Valid(Dialect),
+    Valid(Protocol),
     /// A valid answer. Only a report, which has the ids of all seats, finds the duplicate.
     DuplicateId,
     Refused,
     Timeout(Stage),
     ConnectionReset,
     TooLarge,
-    NotGrpc(Speaks),
+    NotGrpc(OtherProtocol),
     InvalidMessage,
     InvalidField,
     Status(Code),
@@ -46,9 +46,9 @@ impl Expected<'_> {
     pub fn matches(&self, outcome: &Outcome) -> bool {
         let expected = self.fault.expected;
         let kind_matches = match outcome {
-            Outcome::Ok { dialect, .. } => {
-                expected == ExpectedOutcome::Valid(*dialect)
-                    || expected == ExpectedOutcome::DuplicateId && *dialect == Dialect::Grpc
+            Outcome::Ok { protocol, .. } => {
+                expected == ExpectedOutcome::Valid(*protocol)
+                    || expected == ExpectedOutcome::DuplicateId && *protocol == Protocol::Grpc
             }
             Outcome::Refused => expected == ExpectedOutcome::Refused,
             Outcome::Timeout(stage) => expected == ExpectedOutcome::Timeout(*stage),
@@ -69,8 +69,8 @@ impl Expected<'_> {
 impl fmt::Display for ExpectedOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Valid(Dialect::Grpc) => f.write_str("ok"),
-            Self::Valid(Dialect::Raw) => f.write_str("ok (raw)"),
+            Self::Valid(Protocol::Grpc) => f.write_str("ok"),
+            Self::Valid(Protocol::Raw) => f.write_str("ok (raw)"),
             Self::DuplicateId => f.write_str("duplicate_id"),
             Self::Refused => f.write_str("refused"),
             Self::Timeout(stage) => write!(f, "timeout ({stage})"),

@@ -17,7 +17,7 @@ use crate::{
     },
     pb::GetProfileResponse,
     profile::Profile,
-    survey::outcome::{Dialect, Speaks, Stage},
+    survey::outcome::{OtherProtocol, Protocol, Stage},
 };
 
 /// One way in which a seat can behave.
@@ -56,20 +56,20 @@ pub(crate) enum FaultKind {
 pub static HEALTHY: Fault = fault(
     "healthy",
     FaultKind::Healthy,
-    Valid(Dialect::Grpc),
+    Valid(Protocol::Grpc),
     "answers correctly",
 );
 
 /// All faults, in the order in which `all` takes them. A table, so each stands on one line or two.
 #[rustfmt::skip]
 pub static FAULTS: &[Fault] = &[
-    fault("slow", FaultKind::Slow(Duration::from_millis(300)), Valid(Dialect::Grpc), "answers after 300 ms"),
+    fault("slow", FaultKind::Slow(Duration::from_millis(300)), Valid(Protocol::Grpc), "answers after 300 ms"),
     fault("duplicate", FaultKind::DuplicateId, DuplicateId, "has the id of another seat"),
-    fault("raw-endpoint", FaultKind::RawEndpoint, Valid(Dialect::Raw), "healthy, listed as raw://"),
+    fault("raw-endpoint", FaultKind::RawEndpoint, Valid(Protocol::Raw), "healthy, listed as raw://"),
     fault("refuse", FaultKind::Refuse, Refused, "does not listen"),
     // No answer: hangs after each part of one.
     scripted("hang", Timeout(Stage::Headers), "sends nothing", |_| vec![Hang]),
-    scripted("hang-tls", NotGrpc(Speaks::Tls), "begins a TLS handshake, hangs",
+    scripted("hang-tls", NotGrpc(OtherProtocol::Tls), "begins a TLS handshake, hangs",
         |_| vec![Write(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03".to_vec()), Hang]),
     scripted("hang-settings", Timeout(Stage::Headers), "hangs after SETTINGS", |_| vec![Write(settings()), Hang]),
     scripted("hang-headers", Timeout(Stage::Body), "hangs after the headers", |_| vec![Read, Write(settings()), Write(response_headers()), Hang]),
@@ -81,7 +81,7 @@ pub static FAULTS: &[Fault] = &[
         |_| vec![Read, Write(settings()), Trickle(response_headers(), BYTE_PAUSE), Hang]),
     scripted("slow-bytes-body", Timeout(Stage::Body), "message, one byte a second",
         |p| vec![Read, Write(truncated(p, 0)), Trickle(message_frame(&encoded(p)), BYTE_PAUSE), Hang]),
-    scripted("chunked", Valid(Dialect::Grpc), "answers in pieces of 11 bytes", |p| vec![Read, Chunks(whole_response(&p.into()), 11)]),
+    scripted("chunked", Valid(Protocol::Grpc), "answers in pieces of 11 bytes", |p| vec![Read, Chunks(whole_response(&p.into()), 11)]),
     // An answer that ends early: FIN, RST, RST_STREAM or GOAWAY after each part.
     scripted("close", ConnectionReset, "closes without a byte", |_| vec![]),
     scripted("close-settings", ConnectionReset, "closes after SETTINGS", |_| vec![Write(settings())]),
@@ -119,31 +119,31 @@ pub static FAULTS: &[Fault] = &[
     scripted("empty-data-flood", TooLarge, "empty DATA without end", |_| vec![Read, Write(response_start()), Flood(data(&[], 0))]),
     scripted("unknown-frame-flood", TooLarge, "unknown frames without end", |_| vec![Write(settings()), Flood(frame(kind::UNKNOWN, 0, 0, &[0; 100]))]),
     // Violations of HTTP/2, and three rare answers that it allows.
-    scripted("no-settings", NotGrpc(Speaks::Other), "headers before SETTINGS", |_| vec![Read, Write(response_headers()), Hang]),
-    scripted("window-overflow", NotGrpc(Speaks::Other), "window above 2^31-1", |_| vec![Read, Write(settings()), Write(window_update(0x7fff_ffff)), Hang]),
-    scripted("rst-flood", NotGrpc(Speaks::Other), "RST_STREAM for unopened streams",
+    scripted("no-settings", NotGrpc(OtherProtocol::Other), "headers before SETTINGS", |_| vec![Read, Write(response_headers()), Hang]),
+    scripted("window-overflow", NotGrpc(OtherProtocol::Other), "window above 2^31-1", |_| vec![Read, Write(settings()), Write(window_update(0x7fff_ffff)), Hang]),
+    scripted("rst-flood", NotGrpc(OtherProtocol::Other), "RST_STREAM for unopened streams",
         |_| vec![Write(settings()), Flood(frame(kind::RST_STREAM, 0, 7, &[0; 4]))]),
-    scripted("push-promise", NotGrpc(Speaks::Other), "PUSH_PROMISE",
+    scripted("push-promise", NotGrpc(OtherProtocol::Other), "PUSH_PROMISE",
         |_| vec![Read, Write(settings()), Write(frame(kind::PUSH_PROMISE, 4, 1, &[0, 0, 0, 2])), Hang]),
-    scripted("frame-too-long", NotGrpc(Speaks::Other), "frame above the size limit", |_| vec![Read, Write(settings()), Write(data(&[0; 20_000], 0)), Hang]),
-    scripted("zero-window", Valid(Dialect::Grpc), "answers with a window of 0",
+    scripted("frame-too-long", NotGrpc(OtherProtocol::Other), "frame above the size limit", |_| vec![Read, Write(settings()), Write(data(&[0; 20_000], 0)), Hang]),
+    scripted("zero-window", Valid(Protocol::Grpc), "answers with a window of 0",
         |p| vec![Write(frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])), Read, Write(response(&p.into()))]),
-    scripted("early-hints", Valid(Dialect::Grpc), "answers after a status 103",
+    scripted("early-hints", Valid(Protocol::Grpc), "answers after a status 103",
         |p| vec![Read, Write(settings()), Write(headers(&[(":status", "103")], 0)), Write(response(&p.into()))]),
-    scripted("unknown-frame", Valid(Dialect::Grpc), "answers after an unknown frame",
+    scripted("unknown-frame", Valid(Protocol::Grpc), "answers after an unknown frame",
         |p| vec![Read, Write(settings()), Write(frame(kind::UNKNOWN, 0xff, 9, b"?")), Write(response(&p.into()))]),
     // Other protocols.
-    scripted("http1", NotGrpc(Speaks::Http1), "HTTP/1.1 400", |_| vec![Read, Write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec())]),
-    scripted("tls", NotGrpc(Speaks::Tls), "TLS alert", |_| vec![Read, Write(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]),
-    scripted("ssh", NotGrpc(Speaks::Text), "SSH banner", |_| vec![Write(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Hang]),
-    scripted("html", NotGrpc(Speaks::Text), "HTML page without HTTP",
+    scripted("http1", NotGrpc(OtherProtocol::Http1), "HTTP/1.1 400", |_| vec![Read, Write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec())]),
+    scripted("tls", NotGrpc(OtherProtocol::Tls), "TLS alert", |_| vec![Read, Write(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]),
+    scripted("ssh", NotGrpc(OtherProtocol::Text), "SSH banner", |_| vec![Write(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Hang]),
+    scripted("html", NotGrpc(OtherProtocol::Text), "HTML page without HTTP",
         |_| vec![Read, Write(b"<!DOCTYPE html><title>\x1b]0;pwned\x1b\\Router</title>".to_vec())]),
-    scripted("http2-page", NotGrpc(Speaks::Other), "HTTP/2 404 with text/html",
+    scripted("http2-page", NotGrpc(OtherProtocol::Other), "HTTP/2 404 with text/html",
         |_| vec![Read, Write(settings()), Write(headers(&[(":status", "404"), ("content-type", "text/html")], END_STREAM))]),
-    scripted("grpc-web", NotGrpc(Speaks::Other), "content type of gRPC-Web",
+    scripted("grpc-web", NotGrpc(OtherProtocol::Other), "content type of gRPC-Web",
         |p| vec![Read, Write(settings()), Write(headers(&[(":status", "200"), ("content-type", "application/grpc-web+proto")], 0)), Write(message_frame(&encoded(p))), Hang]),
-    scripted("garbage", NotGrpc(Speaks::Other), "binary bytes without end", |_| vec![Flood(b"\xb7\x00\xfe\x01\x93\xff".to_vec())]),
-    scripted("whitespace", NotGrpc(Speaks::Text), "white space without end", |_| vec![Flood(b" \n".to_vec())]),
+    scripted("garbage", NotGrpc(OtherProtocol::Other), "binary bytes without end", |_| vec![Flood(b"\xb7\x00\xfe\x01\x93\xff".to_vec())]),
+    scripted("whitespace", NotGrpc(OtherProtocol::Text), "white space without end", |_| vec![Flood(b" \n".to_vec())]),
     // Violations of gRPC.
     scripted("junk-message", InvalidMessage, "message is not protobuf",
         |_| vec![Read, Write(response_start()), Write(message_frame(b"\xff\xff\xff\xff")), Write(ok_trailers())]),
@@ -192,9 +192,9 @@ pub static FAULTS: &[Fault] = &[
     scripted("status-late", Status(Code::Internal), "INTERNAL after a message",
         |p| vec![Read, Write(truncated(p, END)), Write(trailers(&[("grpc-status", "13")]))]),
     // Servers of the original exercise, with and without faults.
-    scripted("raw", Valid(Dialect::Raw), "JSON, as in the exercise", |p| vec![Write(json(p))]),
-    scripted("raw-open", Valid(Dialect::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
-    scripted("raw-chunked", Valid(Dialect::Raw), "JSON in pieces of 7 bytes", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
+    scripted("raw", Valid(Protocol::Raw), "JSON, as in the exercise", |p| vec![Write(json(p))]),
+    scripted("raw-open", Valid(Protocol::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
+    scripted("raw-chunked", Valid(Protocol::Raw), "JSON in pieces of 7 bytes", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
     scripted("raw-truncated", ConnectionReset, "closes within the JSON", |p| vec![Write(json(p)[..20].to_vec())]),
     scripted("raw-hang", Timeout(Stage::Body), "hangs within the JSON", |p| vec![Write(json(p)[..20].to_vec()), Hang]),
     scripted("raw-endless", TooLarge, "JSON without end", |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())]),

@@ -16,7 +16,7 @@ use crate::{
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
-        outcome::{Dialect, EndpointResult, Phases},
+        outcome::{EndpointResult, Phases, Protocol},
     },
 };
 
@@ -96,7 +96,7 @@ pub struct EndpointLine<'a> {
     /// The outcome's name.
     pub outcome: Cow<'a, str>,
     /// The language of the answer.
-    pub dialect: Option<Dialect>,
+    pub dialect: Option<Protocol>,
     /// The profile, of the outcomes `ok` and `duplicate_id`.
     pub profile: Option<Cow<'a, Profile>>,
     /// What exactly was seen.
@@ -128,12 +128,12 @@ impl<'a> EndpointLine<'a> {
             elapsed,
             phases,
         } = answer;
-        let (profile, dialect) = outcome.profile().unzip();
+        let (profile, protocol) = outcome.profile().unzip();
         Self {
             line: index + 1,
             endpoint: endpoint.to_string(),
             outcome: outcome.name().into(),
-            dialect,
+            dialect: protocol,
             profile: profile.map(Cow::Borrowed),
             detail: outcome.detail(),
             attempts: *attempts,

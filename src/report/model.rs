@@ -141,9 +141,9 @@ impl Report {
         let ranking = similarity::rank(&people, &options);
         for &person in ranking.duplicates.iter().flatten() {
             let outcome = &mut survey.answers[seat_of[person]].outcome;
-            if let Outcome::Ok { dialect, profile } = outcome {
+            if let Outcome::Ok { protocol, profile } = outcome {
                 *outcome = Outcome::DuplicateId {
-                    dialect: *dialect,
+                    protocol: *protocol,
                     profile: profile.clone(),
                 };
             }

@@ -16,7 +16,7 @@ use crate::{
     survey::{
         endpoint::Endpoint,
         hosts::{self, Hosts},
-        outcome::{Dialect, EndpointResult, Outcome, OutcomeKind},
+        outcome::{EndpointResult, Outcome, OutcomeKind, Protocol},
     },
 };
 
@@ -137,7 +137,8 @@ fn answer(line: run::Endpoint<'_>) -> Result<Option<EndpointResult>, Reason> {
         elapsed_ms,
         phases_ms,
     } = line;
-    let (Some(dialect), Some(profile)) = (dialect.as_deref().and_then(Dialect::from_name), profile)
+    let (Some(protocol), Some(profile)) =
+        (dialect.as_deref().and_then(Protocol::from_name), profile)
     else {
         return Ok(None);
     };
@@ -146,7 +147,7 @@ fn answer(line: run::Endpoint<'_>) -> Result<Option<EndpointResult>, Reason> {
     }
     Ok(Some(EndpointResult {
         outcome: Outcome::Ok {
-            dialect,
+            protocol,
             profile: profile.profile()?,
         },
         attempts,

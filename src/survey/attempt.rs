@@ -17,7 +17,7 @@ use crate::{
         Config, Tls, call,
         connect::{self, Stream, during},
         endpoint::{Address, Endpoint},
-        outcome::{Dialect, Invalid, Outcome, Phases, Speaks, Stage},
+        outcome::{Invalid, OtherProtocol, Outcome, Phases, Protocol, Stage},
         raw,
         trace::Trace,
         wire::{self, End, Opening, Seen, Wire},
@@ -224,8 +224,8 @@ fn conclude(outcome: Outcome) -> (Outcome, Again) {
     (outcome, again)
 }
 
-fn ok(dialect: Dialect, profile: Profile) -> Outcome {
-    Outcome::Ok { dialect, profile }
+fn ok(protocol: Protocol, profile: Profile) -> Outcome {
+    Outcome::Ok { protocol, profile }
 }
 
 async fn encrypt(stream: Stream, tls: &Tls, address: &Address) -> Result<Stream, Outcome> {
@@ -266,7 +266,7 @@ fn origin(address: &Address, tls: Option<&Tls>) -> Uri {
 async fn read_raw(wire: &Wire, trace: &Trace) -> (Outcome, Again) {
     let mut bytes = Vec::new();
     let outcome = match raw::read(wire, &mut bytes, trace).await {
-        Ok(profile) => ok(Dialect::Raw, profile),
+        Ok(profile) => ok(Protocol::Raw, profile),
         Err(raw::Failure::Invalid(invalid)) => Outcome::Invalid(invalid),
         Err(raw::Failure::TooLarge) => Outcome::TooLarge,
         Err(raw::Failure::NotJson) => {
@@ -286,7 +286,7 @@ async fn call_or_raw(
     let status = match call::get_profile(wire, origin, deadline, trace).await {
         Ok(response) => {
             return conclude(match Profile::try_from(response) {
-                Ok(profile) => ok(Dialect::Grpc, profile),
+                Ok(profile) => ok(Protocol::Grpc, profile),
                 Err(error) => Outcome::Invalid(Invalid::Field(error)),
             });
         }
@@ -306,7 +306,7 @@ async fn call_or_raw(
     };
     let notes = &mut *trace.notes();
     let outcome = if let Some(other) = notes.not_grpc.take() {
-        Outcome::NotGrpc(Speaks::Other, other)
+        Outcome::NotGrpc(OtherProtocol::Other, other)
     } else if notes.status {
         // A server's own timer for the deadline that it was told may run out before this end's.
         if late() && matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
@@ -370,7 +370,7 @@ fn http2(broken: &h2::Error, seen: &Seen, stage: Stage) -> (Outcome, Again) {
         }
         Some(reason) => {
             let reason = Untrusted::new(&format!("HTTP/2 with {reason}"));
-            conclude(Outcome::NotGrpc(Speaks::Other, reason))
+            conclude(Outcome::NotGrpc(OtherProtocol::Other, reason))
         }
         None => ended(seen, stage),
     }

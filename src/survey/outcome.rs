@@ -56,7 +56,7 @@ named! {
     /// In which protocol an answer came.
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
-    pub enum Dialect {
+    pub enum Protocol {
         /// A gRPC response.
         Grpc => "grpc",
         /// One bare JSON object, as the original exercise's servers send.
@@ -77,7 +77,7 @@ named! {
 
 named! {
     /// What a peer speaks that is not gRPC.
-    pub enum Speaks {
+    pub enum OtherProtocol {
         /// HTTP/1, by its status line.
         Http1 => "http1",
         /// TLS, by an alert or handshake record, where plaintext was asked.
@@ -104,7 +104,7 @@ pub enum Outcome {
     /// A valid profile.
     Ok {
         /// The protocol it came in.
-        dialect: Dialect,
+        protocol: Protocol,
         /// The profile itself.
         profile: Profile,
     },
@@ -121,7 +121,7 @@ pub enum Outcome {
     /// The TLS handshake failed; the reason.
     Tls(Untrusted),
     /// The peer speaks another protocol; an excerpt of what it sent.
-    NotGrpc(Speaks, Untrusted),
+    NotGrpc(OtherProtocol, Untrusted),
     /// A gRPC status other than OK.
     Status {
         /// Its code.
@@ -141,7 +141,7 @@ pub enum Outcome {
     /// A valid profile whose id another endpoint claims too.
     DuplicateId {
         /// The protocol it came in.
-        dialect: Dialect,
+        protocol: Protocol,
         /// The profile itself.
         profile: Profile,
     },
@@ -209,10 +209,10 @@ impl Outcome {
 
     /// The profile that came, whether or not its id is claimed twice.
     #[must_use]
-    pub fn profile(&self) -> Option<(&Profile, Dialect)> {
+    pub fn profile(&self) -> Option<(&Profile, Protocol)> {
         match self {
-            Self::Ok { dialect, profile } | Self::DuplicateId { dialect, profile } => {
-                Some((profile, *dialect))
+            Self::Ok { protocol, profile } | Self::DuplicateId { protocol, profile } => {
+                Some((profile, *protocol))
             }
             Self::Dns(_)
             | Self::Refused
@@ -239,7 +239,7 @@ impl Outcome {
                 Some(text.to_string())
             }
             // The bytes of a TLS record are not readable.
-            Self::NotGrpc(Speaks::Tls, _) => Some(Speaks::Tls.to_string()),
+            Self::NotGrpc(OtherProtocol::Tls, _) => Some(OtherProtocol::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
             Self::Invalid(Invalid::Field(error)) => Some(error.to_string()),
@@ -277,10 +277,12 @@ impl Outcome {
             Self::Tls(_) => {
                 "certificate or TLS settings do not match; see --cacert and --authority"
             }
-            Self::NotGrpc(Speaks::Http1, _) => "a web server, or a proxy, answers on this port",
-            Self::NotGrpc(Speaks::Tls, _) => "the server wants TLS: give --cacert CA.pem",
-            Self::NotGrpc(Speaks::Text, _) => "another program listens on this port",
-            Self::NotGrpc(Speaks::Other, _) => {
+            Self::NotGrpc(OtherProtocol::Http1, _) => {
+                "a web server, or a proxy, answers on this port"
+            }
+            Self::NotGrpc(OtherProtocol::Tls, _) => "the server wants TLS: give --cacert CA.pem",
+            Self::NotGrpc(OtherProtocol::Text, _) => "another program listens on this port",
+            Self::NotGrpc(OtherProtocol::Other, _) => {
                 "something other than a gRPC server answers on this port"
             }
             Self::Status { code, .. } => match code {

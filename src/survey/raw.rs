@@ -1,4 +1,4 @@
-//! The original exercise's dialect: the server sends one JSON object and asks nothing.
+//! The original exercise's protocol: the server sends one JSON object and asks nothing.
 
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! The bytes of one attempt: counted, gathered on the way out, told apart on the way in.
 //!
 //! Both HTTP/2 and the raw reader use a [`Wire`] by reference, so that whoever drives them can look at what
-//! came through it afterwards. The peer's first bytes decide its dialect; HTTP/2 sees them only if they are
+//! came through it afterwards. The peer's first bytes decide its protocol; HTTP/2 sees them only if they are
 //! HTTP/2.
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    survey::{connect::Stream, outcome::Speaks},
+    survey::{connect::Stream, outcome::OtherProtocol},
     untrusted::Untrusted,
 };
 
@@ -35,7 +35,7 @@ struct Inner {
     sending: bool,
     /// The peer's first bytes, until they were told apart and handed on.
     opening: Vec<u8>,
-    dialect: Option<Opening>,
+    protocol: Option<Opening>,
     received: usize,
     end: Option<End>,
 }
@@ -48,7 +48,7 @@ pub(crate) enum Opening {
     /// A JSON object, as the original exercise's servers send.
     Json,
     /// Something else.
-    Other(Speaks),
+    Other(OtherProtocol),
 }
 
 /// Why no more can be read.
@@ -82,7 +82,7 @@ impl Wire {
             out: Vec::with_capacity(512),
             sending: false,
             opening: Vec::new(),
-            dialect: None,
+            protocol: None,
             received: 0,
             end: None,
         }))
@@ -114,11 +114,11 @@ impl Wire {
     /// What came through so far.
     pub(crate) fn seen(&self) -> Seen {
         let mut inner = self.inner();
-        if inner.dialect.is_none() && inner.end.is_some() {
-            inner.dialect = last_chance(&inner.opening);
+        if inner.protocol.is_none() && inner.end.is_some() {
+            inner.protocol = last_chance(&inner.opening);
         }
         Seen {
-            opening: inner.dialect.clone(),
+            opening: inner.protocol.clone(),
             excerpt: Untrusted::from_bytes(inner.opening.trim_ascii_end()),
             received: inner.received,
             end: inner.end.take(),
@@ -151,14 +151,14 @@ impl Inner {
         Poll::Ready(false)
     }
 
-    /// Reads until the peer's dialect is known or cannot become known.
+    /// Reads until the peer's protocol is known or cannot become known.
     fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.dialect.is_none() {
+        while self.protocol.is_none() {
             let mut chunk = [0; OPENING];
             let mut chunk = ReadBuf::new(&mut chunk);
             let more = ready!(self.poll_fill(cx, &mut chunk));
             self.opening.extend_from_slice(chunk.filled());
-            self.dialect = tell(&self.opening);
+            self.protocol = tell(&self.opening);
             if !more {
                 break;
             }
@@ -188,7 +188,7 @@ impl AsyncRead for &Wire {
     ) -> Poll<io::Result<()>> {
         let inner = &mut *self.inner();
         ready!(inner.poll_opening(cx));
-        match (&inner.dialect, &inner.end) {
+        match (&inner.protocol, &inner.end) {
             (Some(Opening::Http2), _) => {}
             (None, Some(End::Closed)) => return Poll::Ready(Ok(())),
             _ => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
@@ -256,7 +256,7 @@ fn tell(bytes: &[u8]) -> Option<Opening> {
     let Some(&first) = text.first() else {
         // Nothing yet, or white space or a byte order mark before an object.
         let waiting = bytes.len() < OPENING;
-        return (!waiting).then_some(Opening::Other(Speaks::Text));
+        return (!waiting).then_some(Opening::Other(OtherProtocol::Text));
     };
     let begins = |start: &[u8]| bytes.iter().zip(start).all(|(a, b)| a == b);
     match first {
@@ -267,17 +267,17 @@ fn tell(bytes: &[u8]) -> Option<Opening> {
                 .zip(SETTINGS)
                 .all(|(byte, want)| want.is_none_or(|want| want == *byte));
             match fits {
-                false => Some(Opening::Other(Speaks::Other)),
+                false => Some(Opening::Other(OtherProtocol::Other)),
                 true => (bytes.len() >= SETTINGS.len()).then_some(Opening::Http2),
             }
         }
         0x15 | 0x16 if bytes[0] == first => match bytes.get(1) {
             None => None,
-            Some(3) => Some(Opening::Other(Speaks::Tls)),
-            Some(_) => Some(Opening::Other(Speaks::Other)),
+            Some(3) => Some(Opening::Other(OtherProtocol::Tls)),
+            Some(_) => Some(Opening::Other(OtherProtocol::Other)),
         },
         b'H' if begins(HTTP1) => {
-            (bytes.len() >= HTTP1.len()).then_some(Opening::Other(Speaks::Http1))
+            (bytes.len() >= HTTP1.len()).then_some(Opening::Other(OtherProtocol::Http1))
         }
         _ => text_or_not(bytes).map(Opening::Other),
     }
@@ -289,33 +289,35 @@ fn last_chance(bytes: &[u8]) -> Option<Opening> {
         None => None,
         // The beginning of a SETTINGS frame or of a TLS record, cut short.
         Some(0 | 0x15 | 0x16) => None,
-        Some(_) => Some(Opening::Other(text_or_not(bytes).unwrap_or(Speaks::Other))),
+        Some(_) => Some(Opening::Other(
+            text_or_not(bytes).unwrap_or(OtherProtocol::Other),
+        )),
     }
 }
 
 /// What a peer speaks that should have sent an object.
-pub(crate) fn speaks(bytes: &[u8]) -> Speaks {
+pub(crate) fn speaks(bytes: &[u8]) -> OtherProtocol {
     match tell(bytes).or_else(|| last_chance(bytes)) {
         Some(Opening::Other(speaks)) => speaks,
-        Some(Opening::Http2 | Opening::Json) | None => Speaks::Other,
+        Some(Opening::Http2 | Opening::Json) | None => OtherProtocol::Other,
     }
 }
 
 /// Whether bytes are printable; `None` for the beginning of a first character.
-fn text_or_not(bytes: &[u8]) -> Option<Speaks> {
+fn text_or_not(bytes: &[u8]) -> Option<OtherProtocol> {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
         // The last character is not there in full.
         Err(error) if error.error_len().is_none() => {
             str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
         }
-        Err(_) => return Some(Speaks::Other),
+        Err(_) => return Some(OtherProtocol::Other),
     };
     let printable = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n' | '\x1b');
     match text.chars().all(printable) {
         _ if text.is_empty() => None,
-        true => Some(Speaks::Text),
-        false => Some(Speaks::Other),
+        true => Some(OtherProtocol::Text),
+        false => Some(OtherProtocol::Other),
     }
 }
 
@@ -329,15 +331,36 @@ mod tests {
         (b"{\"id\":", Opening::Json),
         (b" \r\n\t{", Opening::Json),
         (b"\xef\xbb\xbf {", Opening::Json),
-        (b"\xef\xbb\xbfhello", Opening::Other(Speaks::Text)),
-        (b"HTTP/1.1 400 Bad Request", Opening::Other(Speaks::Http1)),
-        (b"\x15\x03\x01\0\x02\x02\x46", Opening::Other(Speaks::Tls)),
-        (b"\x16\x03\x03\0\x7a\x02", Opening::Other(Speaks::Tls)),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", Opening::Other(Speaks::Text)),
-        ("欢迎光临\r\n".as_bytes(), Opening::Other(Speaks::Text)),
-        (b"\xff\xfd\x18\xff\xfd\x20", Opening::Other(Speaks::Other)),
-        (b"\0\0\x04\x08\0\0\0\0\0", Opening::Other(Speaks::Other)),
-        (b"\x16\x01\x00\x00", Opening::Other(Speaks::Other)),
+        (b"\xef\xbb\xbfhello", Opening::Other(OtherProtocol::Text)),
+        (
+            b"HTTP/1.1 400 Bad Request",
+            Opening::Other(OtherProtocol::Http1),
+        ),
+        (
+            b"\x15\x03\x01\0\x02\x02\x46",
+            Opening::Other(OtherProtocol::Tls),
+        ),
+        (
+            b"\x16\x03\x03\0\x7a\x02",
+            Opening::Other(OtherProtocol::Tls),
+        ),
+        (
+            b"SSH-2.0-OpenSSH_9.2\r\n",
+            Opening::Other(OtherProtocol::Text),
+        ),
+        (
+            "欢迎光临\r\n".as_bytes(),
+            Opening::Other(OtherProtocol::Text),
+        ),
+        (
+            b"\xff\xfd\x18\xff\xfd\x20",
+            Opening::Other(OtherProtocol::Other),
+        ),
+        (
+            b"\0\0\x04\x08\0\0\0\0\0",
+            Opening::Other(OtherProtocol::Other),
+        ),
+        (b"\x16\x01\x00\x00", Opening::Other(OtherProtocol::Other)),
     ];
 
     /// However an opening is cut into reads, it is told apart as the whole is, or not yet.
@@ -361,7 +384,7 @@ mod tests {
 
     #[test]
     fn an_opening_cut_short_is_what_it_was_so_far() {
-        let text = Some(Opening::Other(Speaks::Text));
+        let text = Some(Opening::Other(OtherProtocol::Text));
         for (bytes, opening) in [
             (&b""[..], None),
             (b"\0\0", None),
@@ -376,7 +399,10 @@ mod tests {
 
     #[test]
     fn blanks_without_end_are_text() {
-        assert_eq!(tell(&[b' '; OPENING]), Some(Opening::Other(Speaks::Text)));
+        assert_eq!(
+            tell(&[b' '; OPENING]),
+            Some(Opening::Other(OtherProtocol::Text))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use labrpc::{
     survey::{
         endpoint::Endpoint,
         hosts::{Builder, Hosts},
-        outcome::{Dialect, EndpointResult, Outcome, Speaks, Stage},
+        outcome::{EndpointResult, OtherProtocol, Outcome, Protocol, Stage},
     },
     untrusted::Untrusted,
 };
@@ -41,7 +41,7 @@ fn report(hosts: Hosts, people: Vec<Profile>, spoil: impl Fn(usize) -> Option<Ou
         .enumerate()
         .map(|(seat, profile)| {
             answer(spoil(seat + 1).unwrap_or(Outcome::Ok {
-                dialect: Dialect::Grpc,
+                protocol: Protocol::Grpc,
                 profile,
             }))
         })
@@ -73,10 +73,13 @@ async fn class() -> Report {
                 code: tonic::Code::Internal,
                 message: Untrusted::new(HOSTILE),
             },
-            17 => Outcome::NotGrpc(Speaks::Http1, Untrusted::new("HTTP/1.1 400 Bad Request")),
+            17 => Outcome::NotGrpc(
+                OtherProtocol::Http1,
+                Untrusted::new("HTTP/1.1 400 Bad Request"),
+            ),
             22 => Outcome::Timeout(Stage::Connect),
             28 => Outcome::Ok {
-                dialect: Dialect::Raw,
+                protocol: Protocol::Raw,
                 profile: twin.clone(),
             },
             36 => Outcome::Invalid(labrpc::survey::outcome::Invalid::Message(Untrusted::new(

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::UNIX_EPOCH};
 use labrpc::{
     report::{Report, Survey, View, text::Story},
     similarity::Options,
-    survey::outcome::{Dialect, EndpointResult, Outcome},
+    survey::outcome::{EndpointResult, Outcome, Protocol},
 };
 
 fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
@@ -40,7 +40,7 @@ fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
 #[test]
 fn new_format_lays_out_the_texts_that_the_others_have() {
     let person = |id: &str, height: u32| Outcome::Ok {
-        dialect: Dialect::Grpc,
+        protocol: Protocol::Grpc,
         profile: serde_json::from_str(&format!(
             r#"{{"id":"{id}","height":{height},"weight":60,"size":"M"}}"#
         ))

@@ -21,7 +21,7 @@ use labrpc::{
         self, Config,
         endpoint::{Address, Endpoint},
         hosts::Hosts,
-        outcome::{Dialect, EndpointResult, Outcome},
+        outcome::{EndpointResult, Outcome, Protocol},
     },
 };
 use tokio::{sync::oneshot, time::timeout};
@@ -86,10 +86,10 @@ async fn every_line_gets_its_own_answer_in_input_order() {
     );
     seen.sort();
     assert_eq!(seen, all.into_iter().enumerate().collect::<Vec<_>>());
-    let Outcome::Ok { dialect, profile } = &answers[3].outcome else {
+    let Outcome::Ok { protocol, profile } = &answers[3].outcome else {
         panic!("{:?}", answers[3]);
     };
-    assert_eq!(*dialect, Dialect::Raw);
+    assert_eq!(*protocol, Protocol::Raw);
     assert_eq!(profile.to_string(), "b: 178 cm, 60 kg, XXL");
 }
 
@@ -297,8 +297,8 @@ async fn an_endpoint_asked_outright_for_raw_is_sent_nothing() {
         ..silent
     };
     let answer = survey::ask(&raw, &Config::default()).await;
-    let (profile, dialect) = answer.outcome.profile().unwrap();
-    assert_eq!((profile.id.as_str(), dialect), ("silent", Dialect::Raw));
+    let (profile, protocol) = answer.outcome.profile().unwrap();
+    assert_eq!((profile.id.as_str(), protocol), ("silent", Protocol::Raw));
 }
 
 #[tokio::test]
