@@ -14,7 +14,7 @@ use crate::{
     },
     survey::{
         connect::Stream,
-        outcome::{Outcome, Stage},
+        outcome::{AttemptPhase, Outcome},
     },
     untrusted::Untrusted,
 };
@@ -35,7 +35,7 @@ pub(super) async fn reachable(target: &mut Target) -> Verdict {
     target.connection = Some(match target.client.open(&target.endpoint).await {
         Ok((stream, _)) => Ok(stream),
         // TCP has connected, so the server is reachable; the next check reports the handshake.
-        Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(Stage::Tls))) => Err(outcome),
+        Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(AttemptPhase::Tls))) => Err(outcome),
         Err(outcome) => return Err(outcome.into()),
     });
     Ok(target.endpoint.to_string())
@@ -64,7 +64,7 @@ pub(super) async fn preface(target: &mut Target) -> Verdict {
     close(stream).await;
     match &header[..length] {
         [0, _, _, 4, 0, 0, 0, 0, 0] => Ok("SETTINGS came first".to_owned()),
-        [] if timed_out => Err(Outcome::Timeout(Stage::Headers).into()),
+        [] if timed_out => Err(Outcome::Timeout(AttemptPhase::Headers).into()),
         [] => Err(Outcome::Reset.into()),
         [b'{', ..] => fail(
             "it sends a JSON object at once, as the original exercise's servers do",

@@ -11,7 +11,7 @@ use tonic::Code;
 use crate::{
     lab::faults::Fault,
     profile::Profile,
-    survey::outcome::{Invalid, OtherProtocol, Outcome, Protocol, Stage},
+    survey::outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome, Protocol},
 };
 
 /// What the seed determines for a seat.
@@ -31,7 +31,7 @@ pub(crate) enum ExpectedOutcome {
     /// A valid answer. Only a report, which has the ids of all seats, finds the duplicate.
     DuplicateId,
     Refused,
-    Timeout(Stage),
+    Timeout(AttemptPhase),
     ConnectionReset,
     TooLarge,
     NotGrpc(OtherProtocol),
@@ -51,7 +51,7 @@ impl Expected<'_> {
                     || expected == ExpectedOutcome::DuplicateId && *protocol == Protocol::Grpc
             }
             Outcome::Refused => expected == ExpectedOutcome::Refused,
-            Outcome::Timeout(stage) => expected == ExpectedOutcome::Timeout(*stage),
+            Outcome::Timeout(phase) => expected == ExpectedOutcome::Timeout(*phase),
             Outcome::Reset => expected == ExpectedOutcome::ConnectionReset,
             Outcome::TooLarge => expected == ExpectedOutcome::TooLarge,
             Outcome::NotGrpc(protocol, _) => expected == ExpectedOutcome::NotGrpc(*protocol),
@@ -73,7 +73,7 @@ impl fmt::Display for ExpectedOutcome {
             Self::Valid(Protocol::Raw) => f.write_str("ok (raw)"),
             Self::DuplicateId => f.write_str("duplicate_id"),
             Self::Refused => f.write_str("refused"),
-            Self::Timeout(stage) => write!(f, "timeout ({stage})"),
+            Self::Timeout(phase) => write!(f, "timeout ({phase})"),
             Self::ConnectionReset => f.write_str("reset"),
             Self::TooLarge => f.write_str("too_large"),
             Self::NotGrpc(protocol) => write!(f, "not_grpc ({protocol})"),

@@ -17,7 +17,7 @@ use crate::{
     },
     pb::GetProfileResponse,
     profile::Profile,
-    survey::outcome::{OtherProtocol, Protocol, Stage},
+    survey::outcome::{AttemptPhase, OtherProtocol, Protocol},
 };
 
 /// One way in which a seat can behave.
@@ -68,18 +68,18 @@ pub static FAULTS: &[Fault] = &[
     fault("raw-endpoint", FaultKind::RawEndpoint, Valid(Protocol::Raw), "healthy, listed as raw://"),
     fault("refuse", FaultKind::Refuse, Refused, "does not listen"),
     // No answer: hangs after each part of one.
-    scripted("hang", Timeout(Stage::Headers), "sends nothing", |_| vec![Hang]),
+    scripted("hang", Timeout(AttemptPhase::Headers), "sends nothing", |_| vec![Hang]),
     scripted("hang-tls", NotGrpc(OtherProtocol::Tls), "begins a TLS handshake, hangs",
         |_| vec![Write(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03".to_vec()), Hang]),
-    scripted("hang-settings", Timeout(Stage::Headers), "hangs after SETTINGS", |_| vec![Write(settings()), Hang]),
-    scripted("hang-headers", Timeout(Stage::Body), "hangs after the headers", |_| vec![Read, Write(settings()), Write(response_headers()), Hang]),
-    scripted("hang-body", Timeout(Stage::Body), "hangs within the message", |p| vec![Read, Write(truncated(p, 30)), Hang]),
-    scripted("hang-trailers", Timeout(Stage::Body), "hangs before the trailers", |p| vec![Read, Write(truncated(p, END)), Hang]),
+    scripted("hang-settings", Timeout(AttemptPhase::Headers), "hangs after SETTINGS", |_| vec![Write(settings()), Hang]),
+    scripted("hang-headers", Timeout(AttemptPhase::Body), "hangs after the headers", |_| vec![Read, Write(settings()), Write(response_headers()), Hang]),
+    scripted("hang-body", Timeout(AttemptPhase::Body), "hangs within the message", |p| vec![Read, Write(truncated(p, 30)), Hang]),
+    scripted("hang-trailers", Timeout(AttemptPhase::Body), "hangs before the trailers", |p| vec![Read, Write(truncated(p, END)), Hang]),
     // A slow answer: a byte or a few at a time.
-    scripted("slow-bytes-settings", Timeout(Stage::Headers), "SETTINGS, one byte a second", |_| vec![Trickle(settings(), BYTE_PAUSE), Hang]),
-    scripted("slow-bytes-headers", Timeout(Stage::Headers), "headers, one byte a second",
+    scripted("slow-bytes-settings", Timeout(AttemptPhase::Headers), "SETTINGS, one byte a second", |_| vec![Trickle(settings(), BYTE_PAUSE), Hang]),
+    scripted("slow-bytes-headers", Timeout(AttemptPhase::Headers), "headers, one byte a second",
         |_| vec![Read, Write(settings()), Trickle(response_headers(), BYTE_PAUSE), Hang]),
-    scripted("slow-bytes-body", Timeout(Stage::Body), "message, one byte a second",
+    scripted("slow-bytes-body", Timeout(AttemptPhase::Body), "message, one byte a second",
         |p| vec![Read, Write(truncated(p, 0)), Trickle(message_frame(&encoded(p)), BYTE_PAUSE), Hang]),
     scripted("chunked", Valid(Protocol::Grpc), "answers in pieces of 11 bytes", |p| vec![Read, Chunks(whole_response(&p.into()), 11)]),
     // An answer that ends early: FIN, RST, RST_STREAM or GOAWAY after each part.
@@ -196,7 +196,7 @@ pub static FAULTS: &[Fault] = &[
     scripted("raw-open", Valid(Protocol::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
     scripted("raw-chunked", Valid(Protocol::Raw), "JSON in pieces of 7 bytes", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
     scripted("raw-truncated", ConnectionReset, "closes within the JSON", |p| vec![Write(json(p)[..20].to_vec())]),
-    scripted("raw-hang", Timeout(Stage::Body), "hangs within the JSON", |p| vec![Write(json(p)[..20].to_vec()), Hang]),
+    scripted("raw-hang", Timeout(AttemptPhase::Body), "hangs within the JSON", |p| vec![Write(json(p)[..20].to_vec()), Hang]),
     scripted("raw-endless", TooLarge, "JSON without end", |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())]),
     scripted("raw-junk", InvalidMessage, "malformed JSON", |_| vec![Write(b"{'id': 1}".to_vec())]),
     scripted("raw-metres", InvalidField, "JSON with a height in metres", |_| vec![Write(br#"{"id":"1","height":1.78,"weight":60,"size":"M"}"#.to_vec())]),

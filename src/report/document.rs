@@ -16,7 +16,7 @@ use crate::{
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
-        outcome::{EndpointResult, Phases, Protocol},
+        outcome::{EndpointResult, PhaseTimes, Protocol},
     },
 };
 
@@ -143,9 +143,9 @@ impl<'a> EndpointLine<'a> {
     }
 }
 
-impl From<Phases> for PhasesMs {
-    fn from(phases: Phases) -> Self {
-        let Phases {
+impl From<PhaseTimes> for PhasesMs {
+    fn from(phases: PhaseTimes) -> Self {
+        let PhaseTimes {
             dns,
             connect,
             tls,
@@ -160,7 +160,7 @@ impl From<Phases> for PhasesMs {
     }
 }
 
-impl From<PhasesMs> for Phases {
+impl From<PhasesMs> for PhaseTimes {
     fn from(phases: PhasesMs) -> Self {
         let PhasesMs {
             dns,

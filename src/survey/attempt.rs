@@ -17,7 +17,7 @@ use crate::{
         Config, Tls, call,
         connect::{self, Stream, during},
         endpoint::{Address, Endpoint},
-        outcome::{Invalid, OtherProtocol, Outcome, Phases, Protocol, Stage},
+        outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome, PhaseTimes, Protocol},
         raw,
         trace::Trace,
         wire::{self, End, Opening, Seen, Wire},
@@ -56,7 +56,7 @@ impl Drop for Lookup {
 pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     pub(crate) again: Again,
-    pub(crate) phases: Phases,
+    pub(crate) phases: PhaseTimes,
 }
 
 impl Attempt {
@@ -69,7 +69,7 @@ impl Attempt {
                 exhausted: false,
             },
             again: Again::No,
-            phases: Phases::default(),
+            phases: PhaseTimes::default(),
         }
     }
 }
@@ -128,7 +128,7 @@ impl Asker {
         }
         timeout_at(deadline, self.ask(endpoint, &addresses, deadline, trace))
             .await
-            .unwrap_or_else(|_| conclude(Outcome::Timeout(trace.notes().stage)))
+            .unwrap_or_else(|_| conclude(Outcome::Timeout(trace.notes().phase)))
     }
 
     async fn ask(
@@ -144,7 +144,7 @@ impl Asker {
         };
         let tls = self.tls.as_ref().filter(|_| !endpoint.raw);
         let start = Instant::now();
-        trace.notes().stage = Stage::Headers;
+        trace.notes().phase = AttemptPhase::Headers;
         let wire = Wire::new(stream);
         let concluded = if endpoint.raw {
             read_raw(&wire, trace).await
@@ -182,7 +182,7 @@ impl Asker {
 
         if let Some(tls) = self.tls.as_ref().filter(|_| !endpoint.raw) {
             let start = Instant::now();
-            trace.notes().stage = Stage::Tls;
+            trace.notes().phase = AttemptPhase::Tls;
             stream = match encrypt(stream, tls, &endpoint.address).await {
                 Ok(stream) => stream,
                 Err(outcome) => return Err(conclude(outcome)),
@@ -208,7 +208,7 @@ impl Asker {
         };
         let stream = match timeout(self.max_time, connecting).await {
             Ok(connected) => connected?,
-            Err(_) => return Err(Outcome::Timeout(trace.notes().stage)),
+            Err(_) => return Err(Outcome::Timeout(trace.notes().phase)),
         };
         Ok((stream, origin(&endpoint.address, self.tls.as_ref())))
     }
@@ -218,7 +218,7 @@ impl Asker {
 fn conclude(outcome: Outcome) -> (Outcome, Again) {
     let again = match outcome {
         Outcome::Refused => Again::WhenUp,
-        Outcome::Unreachable | Outcome::Timeout(Stage::Connect) => Again::Lost,
+        Outcome::Unreachable | Outcome::Timeout(AttemptPhase::Connect) => Again::Lost,
         _ => Again::No,
     };
     (outcome, again)
@@ -243,7 +243,7 @@ async fn encrypt(stream: Stream, tls: &Tls, address: &Address) -> Result<Stream,
         .await
     {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(during(&error, Stage::Tls)),
+        Err(error) => Err(during(&error, AttemptPhase::Tls)),
     }
 }
 
@@ -272,7 +272,7 @@ async fn read_raw(wire: &Wire, trace: &Trace) -> (Outcome, Again) {
         Err(raw::Failure::NotJson) => {
             Outcome::NotGrpc(wire::speaks(&bytes), Untrusted::from_bytes(&bytes))
         }
-        Err(raw::Failure::Cut) => return ended(&wire.seen(), Stage::Body),
+        Err(raw::Failure::Cut) => return ended(&wire.seen(), AttemptPhase::Body),
     };
     conclude(outcome)
 }
@@ -310,7 +310,7 @@ async fn call_or_raw(
     } else if notes.status {
         // A server's own timer for the deadline that it was told may run out before this end's.
         if late() && matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
-            Outcome::Timeout(Stage::Headers)
+            Outcome::Timeout(AttemptPhase::Headers)
         } else {
             return refused(&status);
         }
@@ -318,9 +318,9 @@ async fn call_or_raw(
         Outcome::TooLarge
     } else if let Some(broken) = notes.broken.take() {
         if broken.is_remote() && broken.reason() == Some(Reason::CANCEL) && late() {
-            Outcome::Timeout(notes.stage)
+            Outcome::Timeout(notes.phase)
         } else {
-            return http2(&broken, &seen, notes.stage);
+            return http2(&broken, &seen, notes.phase);
         }
     } else if status.code() == Code::OutOfRange {
         // tonic's word for a message above the limit.
@@ -352,7 +352,7 @@ fn refused(status: &Status) -> (Outcome, Again) {
 }
 
 /// The outcome of an HTTP/2 stream or connection that failed.
-fn http2(broken: &h2::Error, seen: &Seen, stage: Stage) -> (Outcome, Again) {
+fn http2(broken: &h2::Error, seen: &Seen, phase: AttemptPhase) -> (Outcome, Again) {
     match broken.reason() {
         // The server says that it did not begin with the call.
         Some(Reason::REFUSED_STREAM) if broken.is_remote() => (Outcome::Reset, Again::Soon(None)),
@@ -372,15 +372,15 @@ fn http2(broken: &h2::Error, seen: &Seen, stage: Stage) -> (Outcome, Again) {
             let reason = Untrusted::new(&format!("HTTP/2 with {reason}"));
             conclude(Outcome::NotGrpc(OtherProtocol::Other, reason))
         }
-        None => ended(seen, stage),
+        None => ended(seen, phase),
     }
 }
 
 /// The outcome of a connection that ended before the answer did.
-fn ended(seen: &Seen, stage: Stage) -> (Outcome, Again) {
+fn ended(seen: &Seen, phase: AttemptPhase) -> (Outcome, Again) {
     let outcome = match &seen.end {
         Some(End::Full) => Outcome::TooLarge,
-        Some(End::Failed(error)) => during(error, stage),
+        Some(End::Failed(error)) => during(error, phase),
         Some(End::Closed) | None => Outcome::Reset,
     };
     match outcome {

@@ -23,7 +23,7 @@ use tonic::{Code, Status, client::GrpcService};
 
 use crate::{
     pb::{GetProfileRequest, GetProfileResponse, profile_client::ProfileClient},
-    survey::{outcome::Stage, trace::Trace, wire::Wire},
+    survey::{outcome::AttemptPhase, trace::Trace, wire::Wire},
     untrusted::Untrusted,
 };
 
@@ -140,7 +140,7 @@ impl GrpcService<tonic::body::Body> for Transport {
 
             let mut response = response.await.map_err(|error| failed(&trace, error))?;
             let mut notes = trace.notes();
-            notes.stage = Stage::Body;
+            notes.phase = AttemptPhase::Body;
             if let Some(other) = not_grpc(&response) {
                 notes.not_grpc = Some(other);
                 return Err(Failed);

@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     survey::{
         endpoint::Address,
-        outcome::{Outcome, Stage},
+        outcome::{AttemptPhase, Outcome},
     },
     untrusted::Untrusted,
 };
@@ -179,7 +179,7 @@ async fn within<T>(
 ) -> Result<T, Failure> {
     match timeout(limit, connecting).await {
         Ok(connected) => connected.map_err(failure),
-        Err(_) => Err(Failure::Outcome(Outcome::Timeout(Stage::Connect))),
+        Err(_) => Err(Failure::Outcome(Outcome::Timeout(AttemptPhase::Connect))),
     }
 }
 
@@ -191,12 +191,12 @@ fn failure(error: io::Error) -> Failure {
     Failure::Outcome(match error.kind() {
         // A Unix socket's path without a socket, or with one that nobody holds any more.
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Outcome::Refused,
-        _ => during(&error, Stage::Connect),
+        _ => during(&error, AttemptPhase::Connect),
     })
 }
 
 /// What an error of an established connection means, whatever the attempt was waiting for.
-pub(crate) fn during(error: &io::Error, stage: Stage) -> Outcome {
+pub(crate) fn during(error: &io::Error, phase: AttemptPhase) -> Outcome {
     use io::ErrorKind as Kind;
     if let Some(tls) = error
         .get_ref()
@@ -213,7 +213,7 @@ pub(crate) fn during(error: &io::Error, stage: Stage) -> Outcome {
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
             Outcome::Unreachable
         }
-        Kind::TimedOut => Outcome::Timeout(stage),
+        Kind::TimedOut => Outcome::Timeout(phase),
         _ => Outcome::Local {
             reason: Untrusted::new(&error.to_string()),
             exhausted: false,
@@ -305,6 +305,6 @@ mod tests {
         }
         let tls = rustls::Error::HandshakeNotComplete;
         let error = io::Error::new(io::ErrorKind::InvalidData, tls);
-        assert_eq!(during(&error, Stage::Headers).name(), "tls");
+        assert_eq!(during(&error, AttemptPhase::Headers).name(), "tls");
     }
 }

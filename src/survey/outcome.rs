@@ -23,7 +23,7 @@ pub struct EndpointResult {
     /// From the start of the first attempt to the end of the last.
     pub elapsed: Duration,
     /// The phases of the last attempt.
-    pub phases: Phases,
+    pub phases: PhaseTimes,
 }
 
 impl EndpointResult {
@@ -34,14 +34,14 @@ impl EndpointResult {
             outcome,
             attempts: 0,
             elapsed: Duration::ZERO,
-            phases: Phases::default(),
+            phases: PhaseTimes::default(),
         }
     }
 }
 
 /// How long each phase of an attempt took; `None` for one that was not entered or not completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
+pub struct PhaseTimes {
     /// Name resolution.
     pub dns: Option<Duration>,
     /// The TCP handshake.
@@ -66,8 +66,8 @@ named! {
 
 named! {
     /// What an attempt was waiting for when its timeout expired.
-    #[expect(missing_docs, reason = "the names are the stages")]
-    pub enum Stage {
+    #[expect(missing_docs, reason = "the names are the phases")]
+    pub enum AttemptPhase {
         Connect => "connect",
         Tls => "tls",
         Headers => "headers",
@@ -115,7 +115,7 @@ pub enum Outcome {
     /// The network reported that there is no route to the machine.
     Unreachable,
     /// The timeout of one attempt expired.
-    Timeout(Stage),
+    Timeout(AttemptPhase),
     /// The peer closed or reset the connection before it had answered.
     Reset,
     /// The TLS handshake failed; the reason.
@@ -234,7 +234,7 @@ impl Outcome {
     #[must_use]
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Timeout(stage) => Some(stage.to_string()),
+            Self::Timeout(phase) => Some(phase.to_string()),
             Self::Dns(text) | Self::Tls(text) | Self::Local { reason: text, .. } => {
                 Some(text.to_string())
             }
@@ -263,14 +263,18 @@ impl Outcome {
             Self::Dns(_) => "is the name spelled right, and known to this machine's resolver?",
             Self::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
             Self::Unreachable => "no route; is the machine switched on, and in this network?",
-            Self::Timeout(Stage::Connect) => {
+            Self::Timeout(AttemptPhase::Connect) => {
                 "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
             }
-            Self::Timeout(Stage::Tls) => "the TLS handshake stalled; does this port speak TLS?",
-            Self::Timeout(Stage::Headers) => {
+            Self::Timeout(AttemptPhase::Tls) => {
+                "the TLS handshake stalled; does this port speak TLS?"
+            }
+            Self::Timeout(AttemptPhase::Headers) => {
                 "connected, then silence; is the server stopped, or another program on this port?"
             }
-            Self::Timeout(Stage::Body) => "the answer began and did not end; is the server stuck?",
+            Self::Timeout(AttemptPhase::Body) => {
+                "the answer began and did not end; is the server stuck?"
+            }
             Self::Reset => {
                 "the connection was closed before an answer; does the server log say why?"
             }

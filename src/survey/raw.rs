@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     profile::{self, Profile},
     survey::{
-        outcome::{Invalid, Stage},
+        outcome::{AttemptPhase, Invalid},
         trace::Trace,
         wire::{self, Wire},
     },
@@ -37,7 +37,7 @@ pub(crate) async fn read(
     loop {
         let more = wire.read_raw(bytes).await;
         if !bytes.is_empty() {
-            trace.notes().stage = Stage::Body;
+            trace.notes().phase = AttemptPhase::Body;
         }
         if let Some(result) = parse(bytes) {
             return result;

@@ -15,7 +15,7 @@ use crate::{
         Config,
         attempt::{Again, Attempt},
         connect::{LOOKUP, LOOKUPS},
-        outcome::{EndpointResult, Outcome, Phases},
+        outcome::{EndpointResult, Outcome, PhaseTimes},
     },
     untrusted::Untrusted,
 };
@@ -113,7 +113,7 @@ struct Begun {
     exhausted_alone: u32,
     /// Whether it was asked again because nothing had come back.
     lost: bool,
-    last: Option<(Outcome, Phases)>,
+    last: Option<(Outcome, PhaseTimes)>,
 }
 
 /// The lookups that this machine's resolver may be given, and the endpoints that wait for one. Those are not asked
@@ -394,7 +394,7 @@ fn cancelled() -> EndpointResult {
         outcome: Outcome::Cancelled,
         attempts: 0,
         elapsed: Duration::ZERO,
-        phases: Phases::default(),
+        phases: PhaseTimes::default(),
     }
 }
 
@@ -429,7 +429,7 @@ mod tests {
     use std::num::{NonZeroU32, NonZeroUsize};
 
     use super::*;
-    use crate::{survey::outcome::Stage, untrusted::Untrusted};
+    use crate::{survey::outcome::AttemptPhase, untrusted::Untrusted};
 
     const MANY_FILES: usize = 1 << 20;
 
@@ -444,7 +444,7 @@ mod tests {
         Attempt {
             outcome,
             again,
-            phases: Phases::default(),
+            phases: PhaseTimes::default(),
         }
     }
 
@@ -553,7 +553,7 @@ mod tests {
         assert!(took > Duration::from_secs(25) && took <= Duration::from_secs(30));
 
         let (answers, _) = play(1, &waiting, MANY_FILES, |_, _| {
-            attempt(Outcome::Timeout(Stage::Headers), Again::No)
+            attempt(Outcome::Timeout(AttemptPhase::Headers), Again::No)
         });
         assert_eq!(attempts(&answers), 1);
     }
@@ -635,7 +635,7 @@ mod tests {
 
     #[test]
     fn endpoints_that_nothing_came_back_from_are_asked_once_more_within_the_budget() {
-        let lost = |_, _| attempt(Outcome::Timeout(Stage::Connect), Again::Lost);
+        let lost = |_, _| attempt(Outcome::Timeout(AttemptPhase::Connect), Again::Lost);
         assert_eq!(attempts(&play(1, &config(), MANY_FILES, lost).0), 2);
         assert_eq!(attempts(&play(1000, &config(), MANY_FILES, lost).0), 1100);
         let none = Config {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    survey::outcome::{Phases, Stage},
+    survey::outcome::{AttemptPhase, PhaseTimes},
     untrusted::Untrusted,
 };
 
@@ -15,9 +15,9 @@ pub(crate) struct Trace(Mutex<Notes>);
 #[derive(Debug)]
 pub(crate) struct Notes {
     /// What the attempt waits for.
-    pub(crate) stage: Stage,
+    pub(crate) phase: AttemptPhase,
     /// The phases that were completed.
-    pub(crate) phases: Phases,
+    pub(crate) phases: PhaseTimes,
     /// A response that is HTTP/2 and not gRPC.
     pub(crate) not_grpc: Option<Untrusted>,
     /// The peer sent a `grpc-status` other than 0. Without it, a failed status is tonic's own.
@@ -29,8 +29,8 @@ pub(crate) struct Notes {
 impl Trace {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(Notes {
-            stage: Stage::Connect,
-            phases: Phases::default(),
+            phase: AttemptPhase::Connect,
+            phases: PhaseTimes::default(),
             not_grpc: None,
             status: false,
             broken: None,

@@ -10,7 +10,7 @@ use labrpc::{
     survey::{
         endpoint::Endpoint,
         hosts::{Builder, Hosts},
-        outcome::{EndpointResult, OtherProtocol, Outcome, Protocol, Stage},
+        outcome::{AttemptPhase, EndpointResult, OtherProtocol, Outcome, Protocol},
     },
     untrusted::Untrusted,
 };
@@ -77,7 +77,7 @@ async fn class() -> Report {
                 OtherProtocol::Http1,
                 Untrusted::new("HTTP/1.1 400 Bad Request"),
             ),
-            22 => Outcome::Timeout(Stage::Connect),
+            22 => Outcome::Timeout(AttemptPhase::Connect),
             28 => Outcome::Ok {
                 protocol: Protocol::Raw,
                 profile: twin.clone(),
