@@ -54,7 +54,7 @@ fn code(outcome: &Outcome) -> Code {
         Outcome::TooLarge => Code::ResourceExhausted,
         Outcome::Invalid(_) => Code::DataLoss,
         Outcome::Cancelled => Code::Cancelled,
-        Outcome::Local { .. } => Code::Internal,
+        Outcome::LocalError { .. } => Code::Internal,
         // Not outcomes of a survey of one endpoint that failed.
         Outcome::Ok { .. } | Outcome::DuplicateLine { .. } | Outcome::DuplicateId { .. } => {
             Code::Unknown

@@ -36,7 +36,7 @@ pub(crate) fn category(outcome: OutcomeKind) -> (Category, &'static str) {
         OutcomeKind::Refused => (Category::Unreachable, "refused"),
         OutcomeKind::Unreachable => (Category::Unreachable, "unreachable"),
         OutcomeKind::Dns => (Category::Unreachable, "name not found"),
-        OutcomeKind::Local => (Category::Unasked, "local limit"),
+        OutcomeKind::LocalError => (Category::Unasked, "local limit"),
         OutcomeKind::Cancelled => (Category::Unasked, "no answer yet"),
         OutcomeKind::DuplicateLine => (Category::Unasked, "listed twice"),
     }

@@ -64,7 +64,7 @@ impl Attempt {
     /// and no other one anything.
     pub(crate) fn failed() -> Self {
         Self {
-            outcome: Outcome::Local {
+            outcome: Outcome::LocalError {
                 reason: Untrusted::new("labrpc failed here; please report it"),
                 exhausted: false,
             },
@@ -171,7 +171,7 @@ impl Asker {
             Ok(stream) => stream,
             Err(connect::Failure::Outcome(outcome)) => return Err(conclude(outcome)),
             Err(connect::Failure::Exhausted(error)) => {
-                let outcome = Outcome::Local {
+                let outcome = Outcome::LocalError {
                     reason: Untrusted::new(&error.to_string()),
                     exhausted: true,
                 };

@@ -167,7 +167,7 @@ async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Failure
 
 #[cfg(not(unix))]
 async fn unix(_: &std::path::Path, _: Duration) -> Result<Stream, Failure> {
-    Err(Failure::Outcome(Outcome::Local {
+    Err(Failure::Outcome(Outcome::LocalError {
         reason: Untrusted::new("this system has no Unix sockets"),
         exhausted: false,
     }))
@@ -214,7 +214,7 @@ pub(crate) fn during(error: &io::Error, phase: AttemptPhase) -> Outcome {
             Outcome::Unreachable
         }
         Kind::TimedOut => Outcome::Timeout(phase),
-        _ => Outcome::Local {
+        _ => Outcome::LocalError {
             reason: Untrusted::new(&error.to_string()),
             exhausted: false,
         },

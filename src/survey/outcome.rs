@@ -145,11 +145,11 @@ pub enum Outcome {
         /// The profile itself.
         profile: Profile,
     },
-    /// This machine failed, and not the peer.
-    Local {
+    /// The attempt failed on this machine, and the peer had no part in it.
+    LocalError {
         /// The error of the operating system.
         reason: Untrusted,
-        /// Whether it ran out of something.
+        /// Whether the machine was short of descriptors, ports or memory.
         exhausted: bool,
     },
     /// The run ended before this endpoint had been asked to the end.
@@ -172,7 +172,7 @@ named! {
         Refused => "refused",
         Unreachable => "unreachable",
         Dns => "dns",
-        Local => "local",
+        LocalError => "local",
         Cancelled => "cancelled",
         DuplicateLine => "duplicate_line",
     }
@@ -196,7 +196,7 @@ impl Outcome {
             Self::Invalid(_) => OutcomeKind::Invalid,
             Self::DuplicateLine { .. } => OutcomeKind::DuplicateLine,
             Self::DuplicateId { .. } => OutcomeKind::DuplicateId,
-            Self::Local { .. } => OutcomeKind::Local,
+            Self::LocalError { .. } => OutcomeKind::LocalError,
             Self::Cancelled => OutcomeKind::Cancelled,
         }
     }
@@ -225,7 +225,7 @@ impl Outcome {
             | Self::TooLarge
             | Self::Invalid(_)
             | Self::DuplicateLine { .. }
-            | Self::Local { .. }
+            | Self::LocalError { .. }
             | Self::Cancelled => None,
         }
     }
@@ -235,7 +235,7 @@ impl Outcome {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Timeout(phase) => Some(phase.to_string()),
-            Self::Dns(text) | Self::Tls(text) | Self::Local { reason: text, .. } => {
+            Self::Dns(text) | Self::Tls(text) | Self::LocalError { reason: text, .. } => {
                 Some(text.to_string())
             }
             // The bytes of a TLS record are not readable.
@@ -302,10 +302,10 @@ impl Outcome {
             Self::Invalid(_) => "the server answers, but its data must be put right there",
             Self::DuplicateLine { .. } => "the endpoint is listed twice and was asked once",
             Self::DuplicateId { .. } => "two machines claim this id; neither is ranked",
-            Self::Local {
+            Self::LocalError {
                 exhausted: true, ..
             } => "this machine's limit, not the peer's; try a smaller --concurrency",
-            Self::Local {
+            Self::LocalError {
                 exhausted: false, ..
             } => "this machine could not ask; the peer has no part in it",
             Self::Cancelled => "the run ended before this endpoint had answered",

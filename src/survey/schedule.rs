@@ -363,7 +363,7 @@ impl Schedule {
             // What this machine lacked a moment ago says nothing about the endpoint.
             let answer = begun
                 .answer()
-                .filter(|answer| !matches!(answer.outcome, Outcome::Local { .. }));
+                .filter(|answer| !matches!(answer.outcome, Outcome::LocalError { .. }));
             (index, answer.unwrap_or_else(cancelled))
         });
         begun.chain(self.fresh.into_iter().map(|index| (index, cancelled())))
@@ -449,7 +449,7 @@ mod tests {
     }
 
     fn exhausted() -> Attempt {
-        let outcome = Outcome::Local {
+        let outcome = Outcome::LocalError {
             reason: Untrusted::new("too many open files"),
             exhausted: true,
         };

@@ -35,7 +35,7 @@ impl Row {
                 | OutcomeKind::Refused
                 | OutcomeKind::Unreachable
                 | OutcomeKind::Dns
-                | OutcomeKind::Local
+                | OutcomeKind::LocalError
                 | OutcomeKind::Cancelled,
             )
             // An outcome of a later version.
