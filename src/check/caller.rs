@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tonic::{Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::survey::{attempt::Asker, endpoint::Endpoint, outcome::Outcome};
+use crate::survey::{attempt::Client, endpoint::Endpoint, outcome::Outcome};
 
 /// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
 pub(super) const MAX_MESSAGE: usize = 256 * 1024;
@@ -40,7 +40,7 @@ impl Caller {
     ///
     /// # Errors
     /// The outcome that a survey would have had.
-    pub(super) async fn connect(client: &Asker, endpoint: &Endpoint) -> Result<Self, Outcome> {
+    pub(super) async fn connect(client: &Client, endpoint: &Endpoint) -> Result<Self, Outcome> {
         let (stream, origin) = client.open(endpoint).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(64 * 1024)

@@ -9,7 +9,7 @@ use crate::{
     profile::Profile,
     survey::{
         self, Config,
-        attempt::Asker,
+        attempt::Client,
         connect::Stream,
         endpoint::Endpoint,
         outcome::{EndpointResult, Outcome},
@@ -25,7 +25,7 @@ pub(super) const SERVICE: &str = "lab.Profile";
 pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) config: Config,
-    pub(super) client: Asker,
+    pub(super) client: Client,
     /// The first connection: over TLS if that is configured, or why the TLS handshake failed.
     pub(super) connection: Option<Result<Stream, Outcome>>,
     pub(super) profile: Option<Profile>,
@@ -43,7 +43,7 @@ impl Target {
         };
         Self {
             endpoint: endpoint.clone(),
-            client: Asker::new(&config),
+            client: Client::new(&config),
             config,
             connection: None,
             profile: None,

@@ -35,7 +35,7 @@ const LATE: Duration = Duration::from_millis(100);
 const LARGE: usize = 4 * 1024;
 
 /// What all attempts of a run share.
-pub(crate) struct Asker {
+pub(crate) struct Client {
     connect_timeout: Duration,
     max_time: Duration,
     tls: Option<Tls>,
@@ -89,7 +89,7 @@ pub(crate) enum Again {
     WhenFree,
 }
 
-impl Asker {
+impl Client {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             connect_timeout: config.connect_timeout,

@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use crate::survey::{
-    attempt::{Asker, Attempt, Lookup},
+    attempt::{Attempt, Client, Lookup},
     endpoint::Endpoint,
     hosts::Hosts,
     outcome::{EndpointResult, Outcome},
@@ -121,7 +121,7 @@ pub async fn run(
 ) -> Vec<EndpointResult> {
     let start = Instant::now();
     let end = config.deadline.map(|deadline| start + deadline);
-    let asker = Arc::new(Asker::new(config));
+    let client = Arc::new(Client::new(config));
     let mut cancel = pin!(cancel);
     let mut answers = vec![None; hosts.len()];
     let mut decide = |index: usize, answer: EndpointResult| {
@@ -147,10 +147,10 @@ pub async fn run(
         let wake = loop {
             match schedule.next(Instant::now()) {
                 Next::Ask(index) => {
-                    let (asker, endpoint) = (Arc::clone(&asker), hosts.get(index as usize));
+                    let (client, endpoint) = (Arc::clone(&client), hosts.get(index as usize));
                     let is_name = endpoint.address.is_name();
                     let lookup = is_name.then(|| Lookup(lookup.clone()));
-                    let attempt = async move { asker.attempt(&endpoint, lookup).await };
+                    let attempt = async move { client.attempt(&endpoint, lookup).await };
                     running.start(index, attempt);
                 }
                 Next::Decided(index, answer) => decide(index as usize, answer),
