@@ -13,7 +13,7 @@ use labrpc::{
     survey::{
         self,
         endpoint::Endpoint,
-        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, one},
+        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, exactly_one},
     },
     tls,
 };
@@ -105,7 +105,7 @@ impl Host {
             tls: security.tls()?,
             ..survey::Config::default()
         };
-        Ok((one(host).map_err(Failure::usage)?, config))
+        Ok((exactly_one(host).map_err(Failure::usage)?, config))
     }
 }
 

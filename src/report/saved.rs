@@ -123,7 +123,7 @@ fn endpoint(line: &run::Endpoint<'_>) -> Result<Endpoint, Reason> {
     let Some(endpoint) = &line.endpoint else {
         return Err(Reason::Endpoint("endpoint is missing".to_owned()));
     };
-    hosts::one(endpoint).map_err(|error| Reason::Endpoint(error.to_string()))
+    hosts::exactly_one(endpoint).map_err(|error| Reason::Endpoint(error.to_string()))
 }
 
 /// The answer of a line, if it need not be asked for again.

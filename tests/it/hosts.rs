@@ -1,6 +1,6 @@
 //! The host grammar: what it accepts, what it refuses and in which words, and the way back.
 
-use labrpc::survey::hosts::{Builder, fold, one};
+use labrpc::survey::hosts::{Builder, exactly_one, fold};
 use proptest::prelude::*;
 
 fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
@@ -297,14 +297,14 @@ fn many_errors_are_counted_not_repeated() {
 #[test]
 fn digits_without_end_are_refused() {
     for zeros in [70_000, 120_000] {
-        let error = one(&format!("lab[{}1-2]", "0".repeat(zeros))).unwrap_err();
+        let error = exactly_one(&format!("lab[{}1-2]", "0".repeat(zeros))).unwrap_err();
         assert!(error.to_string().contains("brackets hold"), "{error}");
     }
 }
 
 #[test]
 fn one_endpoint_is_one_and_several_are_counted() {
-    assert_eq!(one("lab01").unwrap().to_string(), "lab01:1024");
+    assert_eq!(exactly_one("lab01").unwrap().to_string(), "lab01:1024");
     for (text, expected) in [
         ("a,b", "argument: \"a,b\": 2 endpoints where one is meant"),
         ("", "argument: \"\": 0 endpoints where one is meant"),
@@ -317,7 +317,7 @@ fn one_endpoint_is_one_and_several_are_counted() {
             "argument: \"a b\": a space inside; separate endpoints by commas or lines",
         ),
     ] {
-        assert_eq!(one(text).unwrap_err().to_string(), expected);
+        assert_eq!(exactly_one(text).unwrap_err().to_string(), expected);
     }
 }
 
@@ -447,7 +447,7 @@ proptest! {
         if let Ok(hosts) = builder.build() {
             for endpoint in hosts.iter() {
                 let text = endpoint.to_string();
-                prop_assert_eq!(one(&text).map_err(|e| e.to_string()), Ok(endpoint), "{} from {}", text, contents);
+                prop_assert_eq!(exactly_one(&text).map_err(|e| e.to_string()), Ok(endpoint), "{} from {}", text, contents);
             }
         }
     }

@@ -103,7 +103,7 @@ impl Hosts {
 ///
 /// # Errors
 /// A bad expression, or one that names several or none.
-pub fn one(text: &str) -> Result<Endpoint, Errors> {
+pub fn exactly_one(text: &str) -> Result<Endpoint, Errors> {
     let mut builder = Builder::default();
     builder.argument(text);
     let count = builder.total;
