@@ -14,7 +14,8 @@ use tonic::{Code, Status};
 use crate::{
     profile::Profile,
     survey::{
-        Config, Tls, call,
+        call,
+        config::{Config, Tls},
         connect::{self, Stream, during},
         endpoint::{Address, Endpoint},
         outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome, PhaseTimes, Protocol},
@@ -192,7 +193,7 @@ impl Client {
         Ok(stream)
     }
 
-    /// Connects for somebody who has more to ask than the one question, and says what URIs begin with.
+    /// Connects for a caller that makes calls of its own. Returns the scheme and authority of their URIs too.
     pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<(Stream, Uri), Outcome> {
         let trace = Trace::new();
         let connecting = async {

@@ -7,6 +7,7 @@
 
 pub(crate) mod attempt;
 mod call;
+mod config;
 pub(crate) mod connect;
 pub mod endpoint;
 pub mod hosts;
@@ -16,13 +17,7 @@ mod schedule;
 mod trace;
 mod wire;
 
-use std::{
-    collections::HashMap,
-    num::{NonZeroU32, NonZeroUsize},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, pin::pin, sync::Arc};
 
 use tokio::{
     sync::mpsc,
@@ -30,6 +25,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use self::config::{Config, Tls};
 use crate::survey::{
     attempt::{Attempt, Client, Lookup},
     endpoint::Endpoint,
@@ -37,56 +33,6 @@ use crate::survey::{
     outcome::{EndpointResult, Outcome},
     schedule::{Next, Schedule},
 };
-
-/// How a survey is run.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Most endpoints asked at the same time. The limit on open files lowers it.
-    pub concurrency: NonZeroUsize,
-    /// Longest time for the TCP handshake of one attempt, all addresses of a name together.
-    pub connect_timeout: Duration,
-    /// Longest time for one attempt, from its first packet to the last byte of the answer.
-    pub max_time: Duration,
-    /// Longest time for the whole run; who has not answered by then is cancelled.
-    pub deadline: Option<Duration>,
-    /// Most repetitions for one endpoint, of failures that had no effect and have hope; of these, one where nothing
-    /// came back at all. All repetitions together are held below a tenth of the endpoints, so that a failing room is
-    /// not asked twice over.
-    pub retries: u32,
-    /// Keep trying those that refuse, cannot be reached or do not take the connection, for so long.
-    pub wait: Option<Duration>,
-    /// Most connections started in a second.
-    pub rate: Option<NonZeroU32>,
-    /// Speak TLS, and how. `raw://` endpoints are asked without, as their name says.
-    pub tls: Option<Tls>,
-    /// Decides the order in which endpoints are asked and the jitter of repetitions.
-    pub seed: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            concurrency: NonZeroUsize::new(1024).expect("1024 is not zero"),
-            connect_timeout: Duration::from_millis(3500),
-            max_time: Duration::from_secs(5),
-            deadline: None,
-            retries: 2,
-            wait: None,
-            rate: None,
-            tls: None,
-            seed: 0,
-        }
-    }
-}
-
-/// How TLS is spoken.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// Trust, identity and ALPN.
-    pub config: Arc<rustls::ClientConfig>,
-    /// The name to verify and to send as `:authority`, where that is not the endpoint's own.
-    pub authority: Option<http::uri::Authority>,
-}
 
 /// Asks every endpoint of `hosts` and returns exactly one answer for each, in input order.
 ///

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::{
     survey::{
-        Config,
         attempt::{Again, Attempt},
+        config::Config,
         connect::{LOOKUP, LOOKUPS},
         outcome::{EndpointResult, Outcome, PhaseTimes},
     },
