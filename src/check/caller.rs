@@ -41,7 +41,7 @@ impl Caller {
     /// # Errors
     /// The outcome that a survey would have had.
     pub(super) async fn connect(client: &Client, endpoint: &Endpoint) -> Result<Self, Outcome> {
-        let (stream, origin) = client.open(endpoint).await?;
+        let (stream, origin) = client.connect_only(endpoint).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(64 * 1024)
             .initial_connection_window_size(512 * 1024)

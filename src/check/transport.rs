@@ -32,7 +32,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const HALF_A_REQUEST: &[u8] = b"\0\0\x40\x01\x05\0\0\0\x01";
 
 pub(super) async fn reachable(target: &mut Target) -> Verdict {
-    target.connection = Some(match target.client.open(&target.endpoint).await {
+    target.connection = Some(match target.client.connect_only(&target.endpoint).await {
         Ok((stream, _)) => Ok(stream),
         // TCP has connected, so the server is reachable; the next check reports the handshake.
         Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(AttemptPhase::Tls))) => Err(outcome),
@@ -87,7 +87,7 @@ async fn close(mut stream: Stream) {
 
 /// Breaks a connection off within a request, and asks for the profile once more.
 pub(super) async fn disconnect(target: &mut Target) -> Verdict {
-    let (mut stream, _) = target.client.open(&target.endpoint).await?;
+    let (mut stream, _) = target.client.connect_only(&target.endpoint).await?;
     // A failed write means that the connection is broken already.
     let _ = stream.write_all(PREFACE).await;
     let _ = stream.write_all(HALF_A_REQUEST).await;

@@ -194,7 +194,7 @@ impl Client {
     }
 
     /// Connects for a caller that makes calls of its own. Returns the scheme and authority of their URIs too.
-    pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<(Stream, Uri), Outcome> {
+    pub(crate) async fn connect_only(&self, endpoint: &Endpoint) -> Result<(Stream, Uri), Outcome> {
         let trace = Trace::new();
         let connecting = async {
             let mut resolved = Vec::new();
