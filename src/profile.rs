@@ -38,6 +38,14 @@ pub struct Profile {
     pub size: Size,
 }
 
+impl Profile {
+    /// The JSON message of the classroom, on one line without its end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("four fields under string keys always have a JSON form")
+    }
+}
+
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -324,7 +332,7 @@ impl<'de> Deserialize<'de> for Size {
 impl From<&Profile> for GetProfileResponse {
     fn from(profile: &Profile) -> Self {
         Self {
-            id: profile.id.to_string(),
+            id: profile.id.as_str().to_owned(),
             height_cm: Some(profile.height.value()),
             weight_kg: Some(profile.weight.value()),
             size: i32::from(profile.size.step()),

@@ -5,11 +5,7 @@ use std::{env, path::PathBuf, sync::Arc};
 use clap::Args;
 use labrpc::{
     profile::{Height, Id, Profile, Size, Weight},
-    serve::{
-        profile_file::Fields,
-        reload,
-        source::{self, Answer},
-    },
+    serve::{profile_file::Fields, profile_source::ProfileSource, reload},
 };
 
 use crate::cli::{Failure, log::Log};
@@ -52,7 +48,7 @@ const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"
 
 impl Source {
     /// Decides what is served, and says so where nobody has decided. Must be called within a runtime.
-    pub(crate) fn open(self, log: &Log) -> Result<Arc<dyn source::Source>, Failure> {
+    pub(crate) fn open(self, log: &Log) -> Result<Arc<dyn ProfileSource>, Failure> {
         let Self {
             id,
             height,
@@ -69,7 +65,7 @@ impl Source {
         let missing = said.missing();
         if missing.is_empty() {
             let profile = Profile::try_from(said).map_err(Failure::usage)?;
-            return Ok(Arc::new(Arc::new(Answer::from(&profile))));
+            return Ok(Arc::new(profile));
         }
         if let Some(path) = profile.or_else(found) {
             return Ok(Arc::new(reload::profile(path, said, reload::EVERY)?));
@@ -90,7 +86,7 @@ impl Source {
             "warning: nobody said whose profile this is; serving the sample ({profile})\n\
              hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
         ));
-        Ok(Arc::new(Arc::new(Answer::from(&profile))))
+        Ok(Arc::new(profile))
     }
 }
 

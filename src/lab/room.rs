@@ -67,7 +67,7 @@ impl Room {
         let seats = Arc::new(Seats::new(config.seed, faults, addresses));
         let server = Server::new(serve::Config {
             limits: Limits::unbounded(),
-            ..serve::Config::new(Arc::new(Arc::clone(&seats)))
+            ..serve::Config::new(Arc::clone(&seats))
         });
         let context = Arc::new(Context {
             seats: Arc::clone(&seats),

@@ -1,9 +1,6 @@
 //! The seats of a room: the person, the fault and the address of each.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::{
     lab::{
@@ -11,7 +8,7 @@ use crate::{
         people,
     },
     profile::Profile,
-    serve::source::{Answer, Source},
+    serve::profile_source::ProfileSource,
     survey::{
         endpoint::{Address, Endpoint},
         hosts::Hosts,
@@ -117,9 +114,9 @@ fn assign_duplicate_ids(people: &mut [Profile], faults: &[&Fault]) {
 }
 
 /// Serves the profile of the seat that a connection was made to.
-impl Source for Arc<Seats> {
-    fn answer(&self, local: Option<SocketAddr>) -> Option<Arc<Answer>> {
+impl ProfileSource for Seats {
+    fn profile(&self, local: Option<SocketAddr>) -> Option<Profile> {
         let seat = self.at(local?)?;
-        Some(Arc::new(Answer::from(&self.people[seat])))
+        Some(self.people[seat].clone())
     }
 }

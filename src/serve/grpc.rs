@@ -55,8 +55,8 @@ impl profile_server::Profile for Owner {
         &self,
         _request: tonic::Request<GetProfileRequest>,
     ) -> Result<tonic::Response<GetProfileResponse>, Status> {
-        match self.0.server.config.profile.answer(self.0.local) {
-            Some(answer) => Ok(tonic::Response::new(answer.response.clone())),
+        match self.0.server.config.profile.profile(self.0.local) {
+            Some(profile) => Ok(tonic::Response::new((&profile).into())),
             None => Err(Status::not_found("nobody sits at this address")),
         }
     }

@@ -74,10 +74,10 @@ pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<B
             }
         };
     }
-    match visit.server.config.profile.answer(visit.local) {
-        Some(answer) => {
-            let line = Bytes::from([&answer.json[..], b"\n"].concat());
-            plain(StatusCode::OK, "application/json", line)
+    match visit.server.config.profile.profile(visit.local) {
+        Some(profile) => {
+            let line = format!("{}\n", profile.to_json());
+            plain(StatusCode::OK, "application/json", line.into())
         }
         None => text(StatusCode::NOT_FOUND, "nobody sits at this address\n"),
     }

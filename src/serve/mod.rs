@@ -39,7 +39,7 @@ use crate::serve::{
     limits::Limits,
     listen::Listener,
     metrics::{Metrics, Refusal},
-    source::Source,
+    profile_source::ProfileSource,
 };
 
 mod accept;
@@ -57,16 +57,16 @@ pub mod listen;
 pub mod manager;
 mod metrics;
 pub mod profile_file;
+pub mod profile_source;
 mod raw;
 pub mod reload;
 mod scrape;
 mod slot;
-pub mod source;
 
 /// What a server does.
 pub struct Config {
     /// Whose profile is sent.
-    pub profile: Arc<dyn Source>,
+    pub profile: Arc<dyn ProfileSource>,
     /// The dialects that are spoken.
     pub accept: Accept,
     /// The networks that may ask; empty for all. Unix sockets have the file system's permissions instead.
@@ -90,9 +90,9 @@ pub struct Config {
 impl Config {
     /// The defaults: every dialect in plaintext, for everybody, with reflection and ten seconds to drain.
     #[must_use]
-    pub fn new(profile: Arc<dyn Source>) -> Self {
+    pub fn new(profile: impl ProfileSource) -> Self {
         Self {
-            profile,
+            profile: Arc::new(profile),
             accept: Accept::default(),
             allow: Vec::new(),
             tls: None,
@@ -194,9 +194,9 @@ pub enum End {
 /// until `cut` completes. Afterwards nothing of the server is left.
 ///
 /// ```
-/// use std::{sync::Arc, time::Duration};
+/// use std::time::Duration;
 ///
-/// use labrpc::{profile::Profile, serve::{self, listen::Listener, source::Answer}};
+/// use labrpc::{profile::Profile, serve::{self, listen::Listener}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -204,7 +204,7 @@ pub enum End {
 ///     r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#,
 /// )?;
 /// let listener = Listener::tcp("127.0.0.1:0".parse()?, false)?;
-/// let config = serve::Config::new(Arc::new(Arc::new(Answer::from(&profile))));
+/// let config = serve::Config::new(profile);
 /// let shutdown = tokio::time::sleep(Duration::from_millis(1));
 /// let end = serve::run(vec![listener], config, shutdown, std::future::pending()).await;
 /// assert_eq!(end, serve::End::Drained);

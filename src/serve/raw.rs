@@ -15,11 +15,11 @@ use crate::serve::{
 pub(crate) async fn serve(mut io: Io, visit: Arc<Visit>) {
     let metrics = &visit.server.metrics;
     metrics.connection(Dialect::Raw, false);
-    let Some(answer) = visit.server.config.profile.answer(visit.local) else {
+    let Some(profile) = visit.server.config.profile.profile(visit.local) else {
         return;
     };
     let send = async {
-        io.write_all(&answer.json).await?;
+        io.write_all(profile.to_json().as_bytes()).await?;
         io.shutdown().await?;
         // To close a socket with unread bytes resets it, and the peer may lose what was sent.
         if sends_request(&mut io).await? {

@@ -11,10 +11,8 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::{
     file,
-    serve::{
-        profile_file::{self, Fields},
-        source::Answer,
-    },
+    profile::Profile,
+    serve::profile_file::{self, Fields},
     tls,
 };
 
@@ -35,11 +33,9 @@ pub fn profile(
     path: PathBuf,
     said: Fields,
     every: Duration,
-) -> Result<watch::Receiver<Arc<Answer>>, profile_file::Error> {
+) -> Result<watch::Receiver<Profile>, profile_file::Error> {
     let paths = vec![path.clone()];
-    let load = move |read| {
-        profile_file::read_with(read, &path, said).map(|profile| Arc::new(Answer::from(&profile)))
-    };
+    let load = move |read| profile_file::read_with(read, &path, said);
     follow("profile", paths, every, load, profile_file::Error::for_log)
 }
 

@@ -8,7 +8,7 @@ use std::{
 use labrpc::{
     board, lab,
     profile::Profile,
-    serve::{self, listen::Listener, source::Answer},
+    serve::{self, listen::Listener},
     survey::hosts::{Builder, Hosts},
 };
 use serde_json::json;
@@ -121,10 +121,9 @@ fn quick(hosts: Hosts) -> board::Config {
 
 fn seat(network: &str, number: usize, person: &Profile) -> Running {
     let address = format!("{network}{number}:1024").parse().unwrap();
-    let answer = std::sync::Arc::new(Answer::from(person));
     Running::on(
         Listener::tcp(address, false).unwrap(),
-        serve::Config::new(std::sync::Arc::new(answer)),
+        serve::Config::new(person.clone()),
     )
 }
 

@@ -14,11 +14,8 @@ use h2::{RecvStream, SendStream, client::SendRequest};
 use http::{Request, Response};
 use labrpc::{
     pb::GetProfileRequest,
-    serve::{
-        Accept, Config, End,
-        limits::Limits,
-        source::{Answer, Source},
-    },
+    profile::Profile,
+    serve::{Accept, Config, End, limits::Limits, profile_source::ProfileSource},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -290,21 +287,20 @@ async fn a_deadline_is_kept_capped_and_named_as_one() {
     }
 }
 
-/// Somebody whose first answer is a panic.
-struct Clumsy(AtomicBool, Arc<Answer>);
+/// A source that panics the first time that it is used.
+struct PanicsOnce(AtomicBool);
 
-impl Source for Clumsy {
-    fn answer(&self, _local: Option<SocketAddr>) -> Option<Arc<Answer>> {
+impl ProfileSource for PanicsOnce {
+    fn profile(&self, _local: Option<SocketAddr>) -> Option<Profile> {
         assert!(self.0.swap(true, Ordering::Relaxed), "the first call fails");
-        Some(Arc::clone(&self.1))
+        Some(profile())
     }
 }
 
 #[tokio::test]
 async fn a_panic_is_an_internal_error_and_the_connection_lives() {
-    let answer = Arc::new(Answer::from(&profile()));
     let server = Running::start(Config {
-        profile: Arc::new(Clumsy(AtomicBool::new(false), answer)),
+        profile: Arc::new(PanicsOnce(AtomicBool::new(false))),
         ..config()
     });
     let mut client = h2_client(server.address).await;

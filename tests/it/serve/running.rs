@@ -16,7 +16,6 @@ use labrpc::{
     serve::{
         self, Config, End,
         listen::{Address, Listener},
-        source::Answer,
     },
 };
 use rustls::pki_types::CertificateDer;
@@ -47,7 +46,7 @@ pub(crate) fn profile() -> Profile {
 pub(crate) fn config() -> Config {
     Config {
         drain_timeout: Duration::from_secs(2),
-        ..Config::new(Arc::new(Arc::new(Answer::from(&profile()))))
+        ..Config::new(profile())
     }
 }
 

@@ -1,10 +1,10 @@
 //! `labrpc serve` without its command line.
 
-use std::{error::Error, sync::Arc};
+use std::error::Error;
 
 use labrpc::{
     profile::{Profile, Size},
-    serve::{self, Config, limits::Limits, listen::Listener, source::Answer},
+    serve::{self, Config, limits::Limits, listen::Listener},
 };
 
 #[tokio::main]
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             connections_per_address: 20_000,
             ..Limits::default()
         },
-        ..Config::new(Arc::new(Arc::new(Answer::from(&profile))))
+        ..Config::new(profile)
     };
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     serve::run(vec![listener], config, stop, std::future::pending()).await;
