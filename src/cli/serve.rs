@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use labrpc::{
     serve::{
-        self, Accept, End,
+        self, End, Protocols,
         limits::Limits,
         listen::{self, Address, Listener},
         manager, reload,
@@ -65,7 +65,7 @@ struct Door {
         default_value = "grpc,http,raw",
         env = "LABRPC_ACCEPT"
     )]
-    accept: Accept,
+    accept: Protocols,
     /// Only these networks may ask. Repeatable.
     #[arg(long, value_name = "CIDR", env = "LABRPC_ALLOW", value_delimiter = ',')]
     allow: Vec<IpNet>,
@@ -166,7 +166,7 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     };
     greet(log, &listeners, metrics.as_ref(), &ask)?;
     let config = serve::Config {
-        accept,
+        protocols: accept,
         allow: door.allow,
         tls,
         plaintext,
@@ -232,7 +232,7 @@ fn greet(
 
 /// What decides how the server can be asked.
 struct Ask {
-    accept: Accept,
+    accept: Protocols,
     plaintext: bool,
     client_ca: bool,
     reflection: bool,

@@ -1,15 +1,15 @@
-//! The accept loop: takes connections until the server drains, and outlives every error of accept(2).
+//! The accept loop: accepts connections until the server drains, and survives every error of accept(2).
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::time::sleep;
 
-use crate::serve::{Phase, Server, io::Transport, listen::Listener};
+use crate::serve::{context::Phase, listen::Listener, prefixed_io::Transport, server::Server};
 
 /// Accepts connections and serves each in a task of its own.
 pub(crate) async fn accept(server: Server, listener: Listener) {
     let mut phase = server.shared.phase.subscribe();
-    let mut pause = Pause::default();
+    let mut backoff = AcceptBackoff::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -18,7 +18,7 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
         };
         match accepted {
             Ok(connection) => {
-                pause.reset();
+                backoff.reset();
                 start(&server, connection);
             }
             Err(error) => {
@@ -26,7 +26,7 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
                 tokio::select! {
                     biased;
                     _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
-                    () = pause.after(&error) => {}
+                    () = backoff.wait(&error) => {}
                 }
             }
         }
@@ -37,27 +37,22 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
 }
 
 fn start(server: &Server, (transport, peer): (Transport, Option<SocketAddr>)) {
-    let local = match &transport {
-        Transport::Tcp(stream) => stream.local_addr().ok(),
-        _ => None,
-    };
-    let peer = peer.map(|peer| peer.ip());
-    tokio::spawn(server.serve(transport, peer, local));
+    tokio::spawn(server.serve(transport, peer.map(|peer| peer.ip())));
 }
 
-/// How long to leave accept(2) alone after it failed.
+/// The pause after an error of accept(2).
 ///
-/// Running out of descriptors or memory lasts longer than a moment: a loop that tries again at once takes a
-/// whole core, and the time it takes is missing where descriptors are given back.
-pub(crate) struct Pause(Duration);
+/// A lack of descriptors or memory lasts longer than a moment: a loop that retries at once takes a whole core from
+/// the tasks that would release descriptors.
+pub(crate) struct AcceptBackoff(Duration);
 
-impl Default for Pause {
+impl Default for AcceptBackoff {
     fn default() -> Self {
         Self(Self::FIRST)
     }
 }
 
-impl Pause {
+impl AcceptBackoff {
     const FIRST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
 
@@ -66,8 +61,8 @@ impl Pause {
         self.0 = Self::FIRST;
     }
 
-    /// Waits as long as this error asks for, twice as long each time in a row.
-    pub(crate) async fn after(&mut self, error: &io::Error) {
+    /// Waits after an error of accept(2), twice as long each time in a row.
+    pub(crate) async fn wait(&mut self, error: &io::Error) {
         // These are about a connection that is gone already, not about the listener or this process.
         if matches!(
             error.kind(),
@@ -79,7 +74,7 @@ impl Pause {
             return;
         }
         let pause = self.0;
-        tracing::warn!(%error, ?pause, "no connection could be accepted; trying again");
+        tracing::warn!(%error, ?pause, "accept failed, retrying after a pause");
         self.0 = (2 * pause).min(Self::LONGEST);
         sleep(pause).await;
     }
@@ -92,22 +87,22 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_double_up_to_a_second_and_begin_anew_after_a_success() {
-        let mut pause = Pause::default();
+    async fn accept_backoff_doubles_up_to_a_second_and_is_reset_by_a_success() {
+        let mut backoff = AcceptBackoff::default();
         let full = io::Error::from_raw_os_error(24);
-        let after = async |pause: &mut Pause, error: &io::Error| {
+        let after = async |backoff: &mut AcceptBackoff, error: &io::Error| {
             let start = Instant::now();
-            pause.after(error).await;
+            backoff.wait(error).await;
             start.elapsed().as_millis()
         };
         let mut pauses = Vec::new();
         for _ in 0..10 {
-            pauses.push(after(&mut pause, &full).await);
+            pauses.push(after(&mut backoff, &full).await);
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
         let gone = io::ErrorKind::ConnectionAborted.into();
-        assert_eq!(after(&mut pause, &gone).await, 0);
-        pause.reset();
-        assert_eq!(after(&mut pause, &full).await, 5);
+        assert_eq!(after(&mut backoff, &gone).await, 0);
+        backoff.reset();
+        assert_eq!(after(&mut backoff, &full).await, 5);
     }
 }

@@ -1,9 +1,13 @@
-//! The bytes of one gRPC connection, a bounded number of them at a time.
+//! The byte stream of a gRPC connection, with bounds on what it may take of the server.
 //!
 //! h2 reads and handles frames for as long as its socket has any, up to 128 reads in one poll of the connection's
-//! task. Of the smallest frames these are 100,000, and every other connection of the same thread waits for them.
-//! So a turn of the task is bounded by bytes: beyond them a read is pending and wakes the task, which then
-//! stands at the end of the run queue.
+//! task. That is 100,000 of the smallest frames, and every other connection of the same thread waits for them. So the
+//! bytes of one poll, a turn, are bounded: beyond them a read is pending and wakes the task again, which puts it at
+//! the end of the run queue.
+//!
+//! ```text
+//! poll of the task:  begin ─ read ─ read ─ … MAX_TURN bytes ─ pending, wake ──► other connections ──► begin ─ …
+//! ```
 //!
 //! A connection that sends control frames and no calls is ended with GOAWAY.
 
@@ -22,18 +26,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::serve::frame_counter::{FrameCounter, MAX_CONTROL_FRAMES};
 
 /// Bytes after which a turn ends. Some fifty calls: less would cost busy connections more than it gives others.
-const TURN: usize = 4 * 1024;
+const MAX_TURN: usize = 4 * 1024;
 
-/// Control frames without a call from which on a turn is [`SMALL_TURN`]. A client sends fewer when it connects.
+/// With more control frames without a call a turn is [`SMALL_TURN`]. A client sends fewer when it connects.
 const MANY_CONTROL_FRAMES: u32 = 16;
 
-/// Bytes of one turn of a connection that may be a flood: a hundred frames, where [`TURN`] would be of calls.
+/// Bytes of a turn that may be a flood: about a hundred frames.
 const SMALL_TURN: usize = 1024;
 
 /// ENHANCE_YOUR_CALM (RFC 9113, section 7).
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// What the task of a connection and its bytes have in common: one task uses both, so nothing here needs an order.
+/// State that the task of a connection shares with its byte stream. Only that task uses it, so no ordering is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     left: AtomicUsize,
@@ -41,9 +45,9 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Begins a turn: to be called when the task is polled.
+    /// To be called at the start of each poll of the task.
     pub(crate) fn begin(&self) {
-        self.left.store(TURN, Relaxed);
+        self.left.store(MAX_TURN, Relaxed);
     }
 
     /// Whether the connection was ended for its control frames.
@@ -52,13 +56,13 @@ impl Turn {
     }
 }
 
-/// Reads at most a turn's bytes in a turn, and fails once too many control frames have been read.
+/// Bounds the bytes read in a turn, and fails once too many control frames have been read.
 #[derive(Debug)]
 pub(crate) struct BoundedIo<T> {
     io: T,
     turn: Arc<Turn>,
     frames: FrameCounter,
-    /// Whether a part of what is to be written may have been written, and with it a part of a frame.
+    /// Whether a part of a frame may have been written.
     is_writing: bool,
 }
 
@@ -72,8 +76,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> BoundedIo<T> {
         }
     }
 
-    /// Ends the connection. hyper has no way to send a GOAWAY of this kind, so it is written here, if the socket
-    /// takes it at once: a peer that does not read does not get it.
+    /// Ends the connection. hyper cannot send a GOAWAY with this reason, so it is written here, if the socket takes it
+    /// at once; a peer that does not read does not get it.
     fn end(&mut self, cx: &mut Context<'_>) -> io::Error {
         self.turn.flooded.store(true, Relaxed);
         if !self.is_writing {
@@ -87,7 +91,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> BoundedIo<T> {
     }
 }
 
-/// A GOAWAY frame with the reason as text for the one who looks for it (RFC 9113, section 6.8).
+/// A GOAWAY frame with the reason as text too (RFC 9113, section 6.8).
 fn goaway(last_stream: u32) -> Vec<u8> {
     const TEXT: &[u8] = b"too_many_control_frames";
     const GOAWAY: u8 = 7;
@@ -119,8 +123,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for BoundedIo<T> {
             buf.advance(read);
             me.turn.left.store(0, Relaxed);
         } else {
-            // May go beyond the turn, by h2's buffer of 8 KiB at most: a smaller part of it would have to be
-            // initialised first, which every connection would pay for.
+            // May exceed the turn by h2's buffer of 8 KiB: a smaller part of it would have to be initialised first,
+            // which every connection would pay for.
             ready!(Pin::new(&mut me.io).poll_read(cx, buf))?;
             let read = buf.filled().len() - before;
             me.turn.left.store(left.saturating_sub(read), Relaxed);
@@ -175,7 +179,7 @@ mod tests {
     use super::*;
     use crate::serve::detect::PREFACE;
 
-    /// A socket that always has more to read, and keeps what is written.
+    /// A socket that always has more to read, and records what is written.
     #[derive(Default)]
     struct Endless {
         input: Vec<u8>,
@@ -256,7 +260,10 @@ mod tests {
             let before = io.io.read;
             assert!(read_turn(&mut io).is_pending());
             let read = io.io.read - before;
-            assert!((TURN..TURN + BUFFER).contains(&read), "{read} bytes");
+            assert!(
+                (MAX_TURN..MAX_TURN + BUFFER).contains(&read),
+                "{read} bytes"
+            );
         }
     }
 
@@ -270,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_is_over_wakes_its_task_for_the_next() {
+    fn finished_turn_wakes_the_task_again() {
         struct Woken(AtomicBool);
         impl std::task::Wake for Woken {
             fn wake(self: Arc<Self>) {

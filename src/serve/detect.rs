@@ -1,8 +1,8 @@
-//! Tells from the first bytes of a connection which dialect its peer speaks.
+//! Detects from the first bytes of a connection which protocol its peer uses.
 //!
-//! The bytes are judged as they come: a preface that arrives in pieces is still a preface, and a stranger is
-//! turned away at the first byte that fits nothing. Nothing is consumed; whoever serves the connection reads
-//! the same bytes again.
+//! The bytes are classified as they arrive: a preface that comes in pieces is still a preface, and an unknown protocol
+//! is rejected at the first byte that matches nothing. Nothing is consumed; the handler of the connection reads the
+//! same bytes again.
 
 /// The client's connection preface (RFC 9113, section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -10,7 +10,7 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A TLS record of type handshake, version 3.x (RFC 8446, section 5.1).
 const TLS: &[u8] = &[0x16, 0x03];
 
-/// The methods of RFC 9110, section 9.1, and RFC 5789. A word that is none of them is not worth an answer.
+/// The methods of RFC 9110, section 9.1, and RFC 5789. Other words are not answered.
 const METHODS: [&[u8]; 9] = [
     b"GET ",
     b"HEAD ",
@@ -23,9 +23,9 @@ const METHODS: [&[u8]; 9] = [
     b"PATCH ",
 ];
 
-/// What a peer that spoke first speaks.
+/// The protocol of a peer that sends first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
+pub(crate) enum WireProtocol {
     /// HTTP/2 with prior knowledge, which is gRPC here.
     Http2,
     /// A TLS handshake.
@@ -34,90 +34,89 @@ pub enum Opening {
     Http1,
 }
 
-/// What the bytes so far allow to say.
+/// What the bytes received so far show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// They begin a known opening and do not complete it.
-    More,
-    /// They complete this opening.
-    Is(Opening),
-    /// They begin no known opening.
-    Stranger,
+pub(crate) enum Detection {
+    /// They are a part of a known pattern.
+    Incomplete,
+    /// They begin with the whole pattern of this protocol.
+    Protocol(WireProtocol),
+    /// They match no pattern.
+    Unknown,
 }
 
-/// Judges the first bytes of a connection, all of those received so far.
-#[must_use]
-pub fn judge(bytes: &[u8]) -> Verdict {
-    let openings = [(PREFACE, Opening::Http2), (TLS, Opening::Tls)]
+/// Classifies the bytes of a connection, all of those received so far.
+pub(crate) fn classify(bytes: &[u8]) -> Detection {
+    let patterns = [(PREFACE, WireProtocol::Http2), (TLS, WireProtocol::Tls)]
         .into_iter()
-        .chain(METHODS.map(|method| (method, Opening::Http1)));
-    let mut verdict = Verdict::Stranger;
-    for (pattern, opening) in openings {
+        .chain(METHODS.map(|method| (method, WireProtocol::Http1)));
+    let mut detection = Detection::Unknown;
+    for (pattern, protocol) in patterns {
         if bytes.starts_with(pattern) {
-            return Verdict::Is(opening);
+            return Detection::Protocol(protocol);
         }
         if pattern.starts_with(bytes) {
-            verdict = Verdict::More;
+            detection = Detection::Incomplete;
         }
     }
-    verdict
+    detection
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Judges every prefix of `bytes` and returns the first final verdict with the length it took.
-    fn first_final(bytes: &[u8]) -> (usize, Verdict) {
+    /// The first detection of a prefix of `bytes` that is not `Incomplete`, with the length of the prefix.
+    fn first_final(bytes: &[u8]) -> (usize, Detection) {
         (0..=bytes.len())
-            .map(|len| (len, judge(&bytes[..len])))
-            .find(|(_, verdict)| *verdict != Verdict::More)
-            .unwrap_or((bytes.len(), Verdict::More))
+            .map(|len| (len, classify(&bytes[..len])))
+            .find(|(_, detection)| *detection != Detection::Incomplete)
+            .unwrap_or((bytes.len(), Detection::Incomplete))
     }
 
     #[test]
-    fn every_prefix_of_an_opening_asks_for_more_and_its_whole_is_recognised() {
+    fn every_prefix_of_a_pattern_is_incomplete_and_the_whole_is_detected() {
         let samples = METHODS
             .iter()
-            .map(|method| (*method, Opening::Http1))
-            .chain([(PREFACE, Opening::Http2), (TLS, Opening::Tls)]);
-        for (sample, opening) in samples {
+            .map(|method| (*method, WireProtocol::Http1))
+            .chain([(PREFACE, WireProtocol::Http2), (TLS, WireProtocol::Tls)]);
+        for (sample, protocol) in samples {
             assert_eq!(
                 first_final(sample),
-                (sample.len(), Verdict::Is(opening)),
+                (sample.len(), Detection::Protocol(protocol)),
                 "{sample:?}"
             );
-            // What follows an opening changes nothing.
+            // What follows a pattern changes nothing.
             let longer = [sample, b"\x00\xff anything"].concat();
             for len in sample.len()..=longer.len() {
-                assert_eq!(judge(&longer[..len]), Verdict::Is(opening));
+                assert_eq!(classify(&longer[..len]), Detection::Protocol(protocol));
             }
         }
     }
 
     #[test]
-    fn one_wrong_byte_makes_a_stranger_at_that_byte() {
+    fn wrong_byte_in_a_preface_is_rejected_at_that_byte() {
         // No method begins with "PR": from the third byte on there is one way to go on.
         for position in 2..PREFACE.len() {
             for wrong in (0..=u8::MAX).filter(|byte| *byte != PREFACE[position]) {
                 let mut bytes = PREFACE.to_vec();
                 bytes[position] = wrong;
-                let expected = (position + 1, Verdict::Stranger);
+                let expected = (position + 1, Detection::Unknown);
                 assert_eq!(first_final(&bytes), expected, "{bytes:?}");
             }
         }
     }
 
     #[test]
-    fn of_all_first_bytes_only_those_of_an_opening_are_heard_further() {
-        let heard: Vec<u8> = (0..=u8::MAX)
-            .filter(|byte| judge(&[*byte]) != Verdict::Stranger)
+    fn first_bytes_that_begin_no_pattern_are_rejected() {
+        let accepted: Vec<u8> = (0..=u8::MAX)
+            .filter(|byte| classify(&[*byte]) != Detection::Unknown)
             .collect();
-        assert_eq!(heard, b"\x16CDGHOPT");
+        assert_eq!(accepted, b"\x16CDGHOPT");
     }
 
     #[test]
-    fn banners_of_other_protocols_are_strangers() {
+    fn banners_of_other_protocols_are_rejected() {
         let banners: [&[u8]; 10] = [
             b"SSH-2.0-OpenSSH_9.9\r\n",
             b"EHLO example.org\r\n",
@@ -131,7 +130,7 @@ mod tests {
             b"get / HTTP/1.1\r\n",
         ];
         for banner in banners {
-            assert_eq!(first_final(banner).1, Verdict::Stranger, "{banner:?}");
+            assert_eq!(first_final(banner).1, Detection::Unknown, "{banner:?}");
         }
     }
 }

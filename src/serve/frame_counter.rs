@@ -1,17 +1,17 @@
 //! Counts the HTTP/2 frames that a client sends without making a call.
 //!
-//! SETTINGS, PING, PRIORITY, WINDOW_UPDATE and RST_STREAM cost the server work and nothing limits their number:
-//! h2 counts DATA frames, streams and resets, but not these. Only the nine bytes of each frame header are looked
-//! at (RFC 9113, section 4.1); h2 parses the same bytes for what they mean and reports what is wrong with them.
+//! SETTINGS, PING, PRIORITY, WINDOW_UPDATE and RST_STREAM cost the server work and nothing else limits their number:
+//! h2 counts DATA frames, streams and resets, but not these. Only the nine bytes of each frame header are parsed
+//! (RFC 9113, section 4.1); h2 parses the same bytes in full and reports errors in them.
 
 use crate::serve::detect::PREFACE;
 
-/// Control frames without a call until a connection is ended: more than twice the pings of a client that sends one
-/// every ten seconds, which is the shortest interval of gRPC's clients, for the hour that a connection may live.
+/// Control frames without a call before a connection is ended. A client that pings every ten seconds, the shortest
+/// interval of gRPC's clients, sends less than half as many in the hour that a connection may live.
 pub(crate) const MAX_CONTROL_FRAMES: u32 = 1_000;
 
-/// Control frames that one call pays for: its window updates, a reset, and pings that measure the round trip.
-const PAID_BY_CALL: u32 = 100;
+/// Control frames that a call subtracts: its window updates, a reset, and pings that measure the round trip.
+const ALLOWED_BY_CALL: u32 = 100;
 
 const HEADER_LEN: usize = 9;
 
@@ -19,10 +19,10 @@ const HEADER_LEN: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 
-/// Follows the frame headers of a stream of bytes that comes in pieces, and keeps the count.
+/// Parses the frame headers of a byte stream that comes in pieces.
 #[derive(Debug)]
 pub(crate) struct FrameCounter {
-    /// Bytes to go until the next frame header begins: the preface first, then payloads.
+    /// Bytes until the next frame header: the preface first, then payloads.
     skip: usize,
     /// The part of a frame header that has been received.
     header: [u8; HEADER_LEN],
@@ -73,17 +73,17 @@ impl FrameCounter {
         let [a, b, c, kind, _flags, id @ ..] = *header;
         self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
         match kind {
-            // h2 has a limit for those that carry little or nothing.
+            // h2 limits those that carry little or nothing.
             DATA => {}
             HEADERS => {
-                self.control = self.control.saturating_sub(PAID_BY_CALL);
+                self.control = self.control.saturating_sub(ALLOWED_BY_CALL);
                 self.last_stream = u32::from_be_bytes(id) & (u32::MAX >> 1);
             }
             _ => self.control = self.control.saturating_add(1),
         }
     }
 
-    /// Control frames that no call has paid for.
+    /// Control frames beyond those that calls allow.
     pub(crate) fn control_frames(&self) -> u32 {
         self.control
     }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_pay_for_the_control_frames_before_them_and_for_none_after() {
+    fn calls_subtract_control_frames_sent_before_them_and_none_after() {
         let ping = frame(PING, 0, &[0; 8]);
         let call = [frame(HEADERS, 7, b"block"), frame(DATA, 7, &[0; 5])].concat();
         let pings = |count| ping.repeat(count);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the bytes are split into reads, the frames in them are the same.
+        /// The counts do not depend on how the bytes are split into reads.
         #[test]
         fn random_splits_give_the_same_counts(
             frames in prop::collection::vec((0..12u8, 0..1_000u32, 0..40usize), 0..60),
@@ -144,7 +144,7 @@ mod tests {
                 match kind {
                     DATA => {}
                     HEADERS => {
-                        control = control.saturating_sub(PAID_BY_CALL);
+                        control = control.saturating_sub(ALLOWED_BY_CALL);
                         last_stream = stream;
                     }
                     _ => control += 1,

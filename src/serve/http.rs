@@ -17,17 +17,17 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::serve::{
-    Phase, Visit,
-    io::Io,
+    context::{ConnectionContext, Phase},
     metrics::{Dialect, Refusal},
+    prefixed_io::PrefixedIo,
 };
 
 /// Serves one HTTP/1 request and closes.
-pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
-    visit.server.metrics.connection(Dialect::Http, tls);
-    let patience = visit.server.config.limits.handshake;
+pub(crate) async fn serve(io: PrefixedIo, context: Arc<ConnectionContext>, tls: bool) {
+    context.server.metrics.connection(Dialect::Http, tls);
+    let patience = context.server.config.limits.handshake;
     let service = service_fn(|request: Request<Incoming>| {
-        let response = respond(&visit, &request);
+        let response = respond(&context, &request);
         async move { Ok::<_, std::convert::Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -45,9 +45,12 @@ pub(crate) async fn serve(io: Io, visit: Arc<Visit>, tls: bool) {
 }
 
 /// Answers one request of either HTTP version.
-pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<Bytes>> {
-    if let Err((status, reason)) = same_site(&visit.server.host_name, request) {
-        visit.server.metrics.refusal(Refusal::CrossSite);
+pub(crate) fn respond<B>(
+    context: &ConnectionContext,
+    request: &Request<B>,
+) -> Response<Full<Bytes>> {
+    if let Err((status, reason)) = same_site(&context.server.host_name, request) {
+        context.server.metrics.refusal(Refusal::CrossSite);
         return text(status, reason);
     }
     let path = request.uri().path();
@@ -67,19 +70,19 @@ pub(crate) fn respond<B>(visit: &Visit, request: &Request<B>) -> Response<Full<B
         return response;
     }
     if path == "/healthz" {
-        return match *visit.server.phase.borrow() {
+        return match *context.server.phase.borrow() {
             Phase::Serving => text(StatusCode::OK, "ok\n"),
             Phase::Closing | Phase::Draining | Phase::Cut => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
             }
         };
     }
-    match visit.server.config.profile.profile(visit.local) {
+    match context.server.config.profile.profile(context.local) {
         Some(profile) => {
             let line = format!("{}\n", profile.to_json());
             plain(StatusCode::OK, "application/json", line.into())
         }
-        None => text(StatusCode::NOT_FOUND, "nobody sits at this address\n"),
+        None => text(StatusCode::NOT_FOUND, "no profile for this address\n"),
     }
 }
 

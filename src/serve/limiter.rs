@@ -1,7 +1,7 @@
-//! Counts what is in use, in all and by each address, and decides who may take one more.
+//! Counts the resources in use, in total and by each address, and admits or rejects one more.
 //!
-//! Addresses are counted one by one. A peer with a whole IPv6 network of its own can therefore take up to the
-//! limit for all; counting networks instead would let one student of a classroom lock out the others.
+//! Addresses are counted one by one. A peer with a whole IPv6 network can therefore take up to the total limit;
+//! counting networks instead would let one student of a classroom lock out the others.
 
 use std::{
     collections::HashMap,
@@ -12,11 +12,11 @@ use std::{
     },
 };
 
-/// What is limited. All but the first exist on a connection only.
+/// What is limited. All but `Connection` are acquired on a connection and released before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     Connection,
-    /// A unary call that waits.
+    /// A pending unary call.
     Call,
     /// A health watch.
     Watch,
@@ -28,12 +28,12 @@ impl Resource {
     const COUNT: usize = 4;
 }
 
-/// How many there are of one resource.
+/// The limits of one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// In all.
+    /// For all addresses together.
     pub(crate) total: usize,
-    /// For one address, as long as fewer than three quarters of all are in use.
+    /// For one address, while less than three quarters of the total are in use.
     pub(crate) per_address: usize,
 }
 
@@ -43,10 +43,10 @@ impl Quota {
         per_address: 0,
     };
 
-    /// What one address may hold while `in_use` are held by all, the one that it asks for among them.
+    /// How many one address may hold while `in_use` are held in total, the new one included.
     ///
-    /// The last quarter is for addresses that hold few, and the fewer the less there is left of it: a handful of
-    /// hostile addresses can fill the other three quarters only.
+    /// In the last quarter this shrinks with what is left: a few hostile addresses can fill the other three quarters
+    /// only, and the rest stays for addresses that hold few.
     fn share(self, in_use: usize) -> usize {
         if in_use <= self.total - self.total / 4 {
             return self.per_address;
@@ -59,13 +59,13 @@ impl Quota {
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LimitReached {
-    /// There are no more.
+    /// The limit for all addresses together.
     Total,
-    /// There are no more for this address.
+    /// The limit for one address.
     Address,
 }
 
-/// What is in use at the moment: by all, or by one address.
+/// The numbers in use: in total, or by one address.
 #[derive(Debug, Default)]
 struct InUse([AtomicUsize; Resource::COUNT]);
 
@@ -75,7 +75,7 @@ impl InUse {
     }
 }
 
-/// Hands out the permits of one server.
+/// The limits of one server and what is in use of them.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     quotas: [Quota; Resource::COUNT],
@@ -112,7 +112,7 @@ impl Limiter {
                 None
             }
             Some(address) => {
-                // Counted under the lock, so that the entry is not removed meanwhile.
+                // Counted under the lock, so that the entry is not removed in between.
                 let mut table = self.table();
                 let held = Arc::clone(table.entry(address).or_default());
                 if let Err(reached) = self.take(Resource::Connection, Some(&held)) {
@@ -130,9 +130,9 @@ impl Limiter {
         })
     }
 
-    /// Takes one for the address that holds `held`.
+    /// Takes one of a resource; `held` is what its address holds.
     fn take(&self, resource: Resource, held: Option<&InUse>) -> Result<(), LimitReached> {
-        // Counting first and taking back keeps it to two atomic steps in the ordinary case.
+        // Counting first and undoing it on failure makes it two atomic operations in the usual case.
         let quota = self.quotas[resource as usize];
         let all = self.in_use.of(resource);
         let in_use = all.fetch_add(1, Relaxed) + 1;
@@ -151,14 +151,14 @@ impl Limiter {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<IpAddr, Arc<InUse>>> {
-        // Nothing that can panic runs under the lock; a poisoned table would still be a good one.
+        // Nothing panics under the lock; a poisoned table would still be consistent.
         self.addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to one connection, given back when dropped.
+/// The permit of one connection, released when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
@@ -166,14 +166,14 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Takes one more resource for this connection, without a lock; [`Permit::give_back`] returns it.
-    pub(crate) fn take(&self, resource: Resource) -> bool {
+    /// Acquires another resource for this connection, without a lock; [`Permit::release`] gives it back.
+    pub(crate) fn acquire(&self, resource: Resource) -> bool {
         let held = self.address.as_ref().map(|(_, held)| &**held);
         self.limiter.take(resource, held).is_ok()
     }
 
-    /// Returns what [`Permit::take`] took.
-    pub(crate) fn give_back(&self, resource: Resource) {
+    /// Releases what [`Permit::acquire`] acquired.
+    pub(crate) fn release(&self, resource: Resource) {
         self.limiter.in_use.of(resource).fetch_sub(1, Relaxed);
         if let Some((_, held)) = &self.address {
             held.of(resource).fetch_sub(1, Relaxed);
@@ -186,7 +186,7 @@ impl Drop for Permit {
         let all = self.limiter.in_use.of(Resource::Connection);
         all.fetch_sub(1, Relaxed);
         if let Some((address, held)) = &self.address {
-            // Under the lock, so that no caller is handed an entry that is just being removed.
+            // Under the lock, so that no new connection gets an entry that is just being removed.
             let mut table = self.limiter.table();
             if held.of(Resource::Connection).fetch_sub(1, Relaxed) == 1 {
                 table.remove(address);
@@ -209,7 +209,7 @@ mod tests {
         Arc::new(Limiter::of_connections(Quota { total, per_address }))
     }
 
-    /// As many permits as this address is given.
+    /// All permits that this address gets.
     fn take_all(limiter: &Arc<Limiter>, address: Option<IpAddr>) -> Vec<Permit> {
         std::iter::from_fn(|| limiter.admit(address).ok()).collect()
     }
@@ -264,13 +264,13 @@ mod tests {
         });
         let limiter = Arc::new(limiter.with(Resource::Watch, quota));
         let [a, b] = [1, 2].map(|n| limiter.admit(address(n)).unwrap());
-        let watch = |permit: &Permit| permit.take(Resource::Watch);
+        let watch = |permit: &Permit| permit.acquire(Resource::Watch);
         assert!(watch(&a) && watch(&a));
         assert!(!watch(&a), "one address took more than its share");
         assert!(watch(&b));
         assert!(!watch(&b), "more were taken than there are");
-        a.give_back(Resource::Watch);
+        a.release(Resource::Watch);
         assert!(watch(&b));
-        assert!(!a.take(Resource::Call), "a resource without a quota");
+        assert!(!a.acquire(Resource::Call), "a resource without a quota");
     }
 }

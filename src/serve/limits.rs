@@ -1,65 +1,64 @@
-//! How much of everything one server gives, in all and to one address.
+//! The limits of a server: numbers of connections and calls, in total and for one address, and timeouts.
 
 use std::time::Duration;
 
 use crate::serve::limiter::{Limiter, Quota, Resource};
 
-/// The longest duration that is taken as it is.
+/// Longer durations are replaced by this one, so that sums with a point in time stay within the clock's range.
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The limits of one server. Durations beyond a year are taken as a year.
+/// The limits of one server. Durations beyond a year become a year.
+///
+/// Each number is a limit on what exists at the same time. Those for one address do not apply to Unix sockets, which
+/// have none. The last quarter of each total is for addresses that hold few (see `limiter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at the same time.
+    /// Open connections.
     pub connections: usize,
-    /// The same from one address. Of everything that is limited so, the last quarter is for addresses that hold
-    /// few. Unix sockets have no address: only the limits for all hold for them.
+    /// Open connections from one address.
     pub connections_per_address: usize,
-    /// Unary calls that wait at the same time: for the rest of their own request, of which more are answered with
-    /// RESOURCE_EXHAUSTED, or for their answer to be taken, of which more are reset. A call that can be answered
-    /// at once always is.
+    /// Pending unary calls. Beyond it, a call that waits for its request gets RESOURCE_EXHAUSTED; one whose response
+    /// is not being read is reset. A call that can be answered at once always is.
     pub calls: usize,
-    /// The same from one address.
+    /// Pending unary calls from one address.
     pub calls_per_address: usize,
-    /// Health watches open at the same time, of which more are answered with RESOURCE_EXHAUSTED.
+    /// Open health watches. More get RESOURCE_EXHAUSTED.
     pub watches: usize,
-    /// The same from one address.
+    /// Open health watches from one address.
     pub watches_per_address: usize,
-    /// Reflection streams open at the same time, or ended with answers that the peer has not taken. More are
-    /// answered with RESOURCE_EXHAUSTED.
+    /// Reflection streams that are open, or whose responses the peer has not read. More get RESOURCE_EXHAUSTED.
     pub reflections: usize,
-    /// The same from one address.
+    /// Reflection streams from one address.
     pub reflections_per_address: usize,
-    /// Calls open at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS).
+    /// Open calls on one connection (SETTINGS_MAX_CONCURRENT_STREAMS).
     pub calls_per_connection: u32,
-    /// How long a peer may say nothing before it is sent the raw profile.
-    pub silence: Duration,
-    /// How long a peer may take to say who it is: a whole preface, a TLS handshake, an HTTP/1 request.
+    /// How long a peer may send nothing before it gets the raw profile.
+    pub raw_delay: Duration,
+    /// How long a peer may take for a whole preface, a TLS handshake, or an HTTP/1 request.
     pub handshake: Duration,
     /// How long a gRPC connection may stay open without a call.
     pub idle: Duration,
     /// How long a gRPC connection may stay open at all.
-    pub age: Duration,
-    /// How long a peer may take that was told to leave (GOAWAY) before it is cut, and one that was answered before
-    /// the answer is taken back.
+    pub max_age: Duration,
+    /// How long a peer may take to leave after GOAWAY, or to read a response after the deadline of its call.
     pub grace: Duration,
-    /// How long a call may take, whatever deadline its caller sent; a health watch may take as long as that asks.
+    /// The longest deadline of a call, whatever its caller sent; a health watch may ask for a longer one.
     pub call: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // At a few KiB each these fit into any machine of a class, and below the usual 20,000 descriptors.
+            // At a few KiB each these fit into the memory of any machine, and below the usual 20,000 descriptors.
             connections: 10_000,
-            // A class behind one address translator, a survey each.
+            // A class behind one NAT gateway, a survey each.
             connections_per_address: 256,
             calls: 16_384,
             calls_per_address: 1_024,
             // A load balancer keeps one for each backend connection.
             watches: 1_024,
             watches_per_address: 64,
-            // Each may hold some 100 KiB of answers, and takes milliseconds where its caller reads them.
+            // Each may hold some 100 KiB of responses, and takes milliseconds if its caller reads them.
             reflections: 128,
             reflections_per_address: 32,
             calls_per_connection: 128,
@@ -67,10 +66,10 @@ impl Default for Limits {
             // to 2.5 s after the handshake. Probably the SYN-ACK was lost as well, and Linux took the second that it
             // cost for the round trip. Of 96,000 connections that lost 5 % of their packets each way, this share was
             // silent for longer: 0.25 % than 1.5 s and than 2 s, 0.021 % than 2.5 s, 0.017 % than 3 s and than 4 s.
-            silence: Duration::from_secs(3),
+            raw_delay: Duration::from_secs(3),
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(300),
-            age: Duration::from_secs(3_600),
+            max_age: Duration::from_secs(3_600),
             grace: Duration::from_secs(5),
             call: Duration::from_secs(10),
         }
@@ -78,7 +77,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits that never refuse a connection or a call for their number: for rehearsals in one process.
+    /// Limits without numbers of connections and calls: for simulations in one process.
     #[must_use]
     pub fn unbounded() -> Self {
         Self {
@@ -94,29 +93,29 @@ impl Limits {
         }
     }
 
-    /// The same with no more connections than a process can hold that may open `descriptors` files.
+    /// Limits the connections to what a process with `descriptors` file descriptors can hold.
     ///
-    /// Without this, descriptors would be out before the last quarter of the connections is reached, and the
-    /// server would be full for the addresses that the quarter is for.
+    /// Otherwise descriptors would run out before the last quarter of the connections, and the server would reject
+    /// the addresses that the quarter is for.
     #[must_use]
     pub fn within(mut self, descriptors: u64) -> Self {
-        // For listeners, timers, signals, files that are read again, scrapers, and the connection that is
-        // accepted in order to be closed.
-        const KEPT: u64 = 64;
-        let left = descriptors - KEPT.min(descriptors / 2);
+        // For listeners, timers, signals, reloaded files, scrapers, and connections that are accepted only to be
+        // closed.
+        const RESERVED: u64 = 64;
+        let left = descriptors - RESERVED.min(descriptors / 2);
         self.connections = self
             .connections
             .min(usize::try_from(left).unwrap_or(usize::MAX));
         self
     }
 
-    /// Keeps sums of a duration and a point in time within the range of a clock.
+    /// Durations of at most a year.
     pub(crate) fn clamped(mut self) -> Self {
         for duration in [
-            &mut self.silence,
+            &mut self.raw_delay,
             &mut self.handshake,
             &mut self.idle,
-            &mut self.age,
+            &mut self.max_age,
             &mut self.grace,
             &mut self.call,
         ] {
@@ -125,7 +124,6 @@ impl Limits {
         self
     }
 
-    /// The limiter that enforces the numbers.
     pub(crate) fn limiter(&self) -> Limiter {
         let quota = |total, per_address| Quota { total, per_address };
         Limiter::of_connections(quota(self.connections, self.connections_per_address))
@@ -146,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_descriptors_for_everything_else() {
+    fn connections_leave_descriptors_for_other_uses() {
         for (descriptors, connections) in [
             (u64::MAX, 10_000),
             (20_000, 10_000),

@@ -11,7 +11,7 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
-use crate::{serve::io::Transport, untrusted::Untrusted};
+use crate::{serve::prefixed_io::Transport, untrusted::Untrusted};
 
 /// Connections that the kernel holds ready. A whole class that starts at once must fit; std gives 128.
 const BACKLOG: i32 = 4096;

@@ -9,10 +9,11 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::serve::{
-    Server, accept,
-    io::Io,
+    accept::AcceptBackoff,
     limiter::{Limiter, Quota},
     listen::Listener,
+    prefixed_io::PrefixedIo,
+    server::Server,
 };
 
 /// A scraper needs one connection. Those that send nothing are few enough to leave descriptors for callers.
@@ -28,16 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(server: Server, listener: Listener) {
     let limiter = Arc::new(Limiter::of_connections(CONNECTIONS));
     let mut connections = tokio::task::JoinSet::new();
-    let mut pause = accept::Pause::default();
+    let mut backoff = AcceptBackoff::default();
     loop {
         let (transport, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                pause.after(&error).await;
+                backoff.wait(&error).await;
                 continue;
             }
         };
-        pause.reset();
+        backoff.reset();
         while connections.try_join_next().is_some() {}
         let peer = peer.map(|peer| peer.ip().to_canonical());
         let Ok(permit) = limiter.admit(peer) else {
@@ -50,7 +51,7 @@ pub(crate) async fn serve(server: Server, listener: Listener) {
                 let response = respond(&server, &request);
                 async { Ok::<_, Infallible>(response) }
             });
-            let io = TokioIo::new(Io::new(transport, Bytes::new()));
+            let io = TokioIo::new(PrefixedIo::new(transport, Bytes::new()));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 // One request a connection: the connection's limit is then the request's as well.

@@ -200,7 +200,7 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
     let server = Running::start(Config {
         tls: Some(watch::channel(tls::server(&lab.files).unwrap()).1),
         limits: Limits {
-            silence: Duration::from_millis(500),
+            raw_delay: Duration::from_millis(500),
             handshake: Duration::from_secs(2),
             ..Limits::default()
         },

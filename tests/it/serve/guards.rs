@@ -15,7 +15,7 @@ use http::{Request, Response};
 use labrpc::{
     pb::GetProfileRequest,
     profile::Profile,
-    serve::{Accept, Config, End, limits::Limits, profile_source::ProfileSource},
+    serve::{Config, End, Protocols, limits::Limits, profile_source::ProfileSource},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -113,9 +113,9 @@ async fn whoever_does_not_say_what_he_wants_is_closed_at_the_deadline() {
 async fn silent_client_is_answered_after_the_raw_delay() {
     for raw in [true, false] {
         let server = Running::start(Config {
-            accept: Accept {
+            protocols: Protocols {
                 raw,
-                ..Accept::default()
+                ..Protocols::default()
             },
             ..config()
         });
@@ -137,7 +137,7 @@ async fn silent_client_is_answered_after_the_raw_delay() {
 async fn strangers_are_closed_at_once_whatever_their_first_byte() {
     let server = Running::start(Config {
         limits: Limits {
-            silence: Duration::MAX,
+            raw_delay: Duration::MAX,
             handshake: Duration::from_secs(3600),
             ..Limits::default()
         },
@@ -154,7 +154,7 @@ async fn strangers_are_closed_at_once_whatever_their_first_byte() {
 #[tokio::test]
 async fn dialects_that_are_not_accepted_are_closed() {
     let server = Running::start(Config {
-        accept: "raw".parse().unwrap(),
+        protocols: "raw".parse().unwrap(),
         ..config()
     });
     for opening in [PREFACE, b"GET / HTTP/1.1\r\n"] {
@@ -166,9 +166,9 @@ async fn dialects_that_are_not_accepted_are_closed() {
 
 #[test]
 fn a_word_that_is_no_dialect_is_named() {
-    assert_eq!("grpc, http,raw".parse(), Ok(Accept::default()));
+    assert_eq!("grpc, http,raw".parse(), Ok(Protocols::default()));
     for (text, word) in [("", "\"\""), ("grpc,ftp", "\"ftp\""), ("GRPC", "\"GRPC\"")] {
-        let error = text.parse::<Accept>().unwrap_err().to_string();
+        let error = text.parse::<Protocols>().unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
 }

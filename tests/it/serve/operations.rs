@@ -380,7 +380,7 @@ async fn preface_after_the_raw_answer_is_counted() {
     let server = Running::start(Config {
         metrics: Some(listener),
         limits: labrpc::serve::limits::Limits {
-            silence: Duration::from_millis(1),
+            raw_delay: Duration::from_millis(1),
             ..Default::default()
         },
         ..config()

@@ -1,4 +1,4 @@
-//! A request body that ends in time.
+//! A request body that ends at a deadline.
 
 use std::{
     pin::Pin,
@@ -9,22 +9,22 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The body of a request, which ends at a point in time if its sender does not end it before.
-pub(crate) struct Bounded {
+/// Ends at the deadline if its sender has not ended it before.
+pub(crate) struct DeadlineBody {
     body: Incoming,
-    until: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
 }
 
-impl Bounded {
-    pub(crate) fn new(body: Incoming, until: Instant) -> Self {
+impl DeadlineBody {
+    pub(crate) fn new(body: Incoming, deadline: Instant) -> Self {
         Self {
             body,
-            until: Box::pin(sleep_until(until)),
+            deadline: Box::pin(sleep_until(deadline)),
         }
     }
 }
 
-impl Body for Bounded {
+impl Body for DeadlineBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -33,7 +33,7 @@ impl Body for Bounded {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let me = self.get_mut();
-        if me.until.as_mut().poll(cx).is_ready() {
+        if me.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         Pin::new(&mut me.body).poll_frame(cx)

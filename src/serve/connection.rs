@@ -1,0 +1,182 @@
+//! One connection from accept to its end: admission, protocol detection, TLS, and the protocol's handler.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::serve::{
+    config::{Config, Protocols},
+    context::{ConnectionContext, Phase, Shared},
+    detect::{Detection, WireProtocol, classify},
+    grpc, http,
+    limiter::LimitReached,
+    metrics::Refusal,
+    prefixed_io::{PrefixedIo, Transport},
+    raw,
+};
+
+/// Serves a connection until it ends or the server cuts it.
+pub(crate) async fn serve(
+    server: Arc<Shared>,
+    mut phase: watch::Receiver<Phase>,
+    transport: Transport,
+    peer: Option<IpAddr>,
+) {
+    // A dual-stack listener sees IPv4 peers as IPv4-mapped addresses; the allow list and the limits name IPv4.
+    let peer = peer.map(|peer| peer.to_canonical());
+    if peer.is_some_and(|peer| !server.allows(peer)) {
+        return server.metrics.refusal(Refusal::Address);
+    }
+    let permit = match server.limiter.admit(peer) {
+        Ok(permit) => permit,
+        Err(reached) => {
+            return server.metrics.refusal(match reached {
+                LimitReached::Total => Refusal::Connections,
+                LimitReached::Address => Refusal::ConnectionsPerAddress,
+            });
+        }
+    };
+    let context = Arc::new(ConnectionContext {
+        server: Arc::clone(&server),
+        permit,
+        local: transport.local_addr(),
+    });
+    tokio::select! {
+        biased;
+        served = detect_and_dispatch(context, transport) => {
+            if let Err(reason) = served {
+                server.metrics.refusal(reason);
+                log_refusal(&server, reason, peer);
+            }
+        }
+        _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
+    }
+}
+
+async fn detect_and_dispatch(
+    context: Arc<ConnectionContext>,
+    mut transport: Transport,
+) -> Result<(), Refusal> {
+    let Config {
+        protocols,
+        tls,
+        plaintext,
+        limits,
+        ..
+    } = &context.server.config;
+    let plaintext = *plaintext || tls.is_none();
+    let deadline = Instant::now() + limits.handshake;
+    let raw_at = (protocols.raw && plaintext).then(|| Instant::now() + limits.raw_delay);
+
+    let Some((protocol, prefix)) = detect(&mut transport, deadline, raw_at).await? else {
+        Box::pin(raw::serve(transport, context)).await;
+        return Ok(());
+    };
+    let io = PrefixedIo::new(transport, prefix);
+    if protocol != WireProtocol::Tls {
+        if !plaintext {
+            return Err(Refusal::Plaintext);
+        }
+        return dispatch(context, protocol, io, false).await;
+    }
+
+    let Some(tls) = tls else {
+        return Err(Refusal::NoCertificate);
+    };
+    let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
+    // Boxed, so that the task of a connection without TLS has no space for a handshake.
+    let handshake = Box::pin(acceptor.accept(io));
+    let mut session = match timeout_at(deadline, handshake).await {
+        Ok(Ok(session)) => Transport::Tls(Box::new(session)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            return Err(Refusal::Tls);
+        }
+        Err(_) => return Err(Refusal::Timeout),
+    };
+    match detect(&mut session, deadline, None).await? {
+        None | Some((WireProtocol::Tls, _)) => Err(Refusal::Stranger),
+        Some((protocol, prefix)) => {
+            dispatch(context, protocol, PrefixedIo::new(session, prefix), true).await
+        }
+    }
+}
+
+/// Reads until the peer's protocol is known, and returns it with the bytes read. `None` is a peer that has sent
+/// nothing by `raw_at`.
+async fn detect(
+    transport: &mut (impl AsyncRead + Unpin),
+    deadline: Instant,
+    raw_at: Option<Instant>,
+) -> Result<Option<(WireProtocol, Bytes)>, Refusal> {
+    // The preface and the first call of a gRPC client usually arrive together and fit.
+    let mut bytes = BytesMut::with_capacity(512);
+    loop {
+        let until = raw_at.filter(|_| bytes.is_empty()).unwrap_or(deadline);
+        match timeout_at(until, transport.read_buf(&mut bytes)).await {
+            Ok(Ok(0) | Err(_)) => return Err(Refusal::Closed),
+            Ok(Ok(_)) => {}
+            Err(_) if bytes.is_empty() && raw_at.is_some() => return Ok(None),
+            Err(_) => return Err(Refusal::Timeout),
+        }
+        match classify(&bytes) {
+            Detection::Incomplete => {}
+            Detection::Protocol(protocol) => return Ok(Some((protocol, bytes.freeze()))),
+            Detection::Unknown => return Err(Refusal::Stranger),
+        }
+    }
+}
+
+async fn dispatch(
+    context: Arc<ConnectionContext>,
+    protocol: WireProtocol,
+    io: PrefixedIo,
+    tls: bool,
+) -> Result<(), Refusal> {
+    let Protocols { grpc, http, raw: _ } = context.server.config.protocols;
+    match protocol {
+        // Boxed, so that the task of a connection that has sent nothing yet is small.
+        WireProtocol::Http2 if grpc => Box::pin(grpc::serve(io, context, tls)).await,
+        WireProtocol::Http1 if http => Box::pin(http::serve(io, context, tls)).await,
+        _ => return Err(Refusal::Dialect),
+    }
+    Ok(())
+}
+
+/// Logs a refused connection. Those that a user can mend with another flag are warnings, at most one a second, so
+/// that a peer cannot fill the log.
+fn log_refusal(server: &Shared, reason: Refusal, peer: Option<IpAddr>) {
+    let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
+    if matches!(reason, Refusal::NoCertificate | Refusal::Plaintext) {
+        let now = Instant::now();
+        let mut last = server
+            .last_refusal_log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now < last + Duration::from_secs(1)) {
+            return;
+        }
+        *last = Some(now);
+    }
+    match reason {
+        Refusal::NoCertificate => tracing::warn!(
+            "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
+             server with --cert and --key"
+        ),
+        Refusal::Plaintext => tracing::warn!(
+            "{peer} speaks plaintext, but this server only speaks TLS: call without -plaintext, or start \
+             the server with --plaintext"
+        ),
+        reason => tracing::debug!(?reason, peer, "connection refused"),
+    }
+}
