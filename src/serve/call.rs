@@ -95,7 +95,7 @@ impl Running {
             }
             Err(_) => {
                 record.context.server.metrics.panic();
-                Status::internal("the handler failed; the server's log says why").into_http()
+                Status::internal("the handler failed; the server has logged the panic").into_http()
             }
         };
         Poll::Ready(self.conclude(response))

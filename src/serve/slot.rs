@@ -4,7 +4,7 @@
 //! holds a slot of its server's and its address's limit; a call that completes on the first poll needs none.
 //!
 //! hyper wraps each call in a future of its own and hands it to an executor. That future outlives the call: it writes
-//! the response. So two owners need the slot, and only the inner one knows when to acquire it:
+//! the response. So two owners need the slot, and only the call can tell when one is needed:
 //!
 //! ```text
 //! Driver ──poll──► hyper's future (opaque) ──poll──► Call, with its CallRecord

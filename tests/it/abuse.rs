@@ -1,5 +1,5 @@
-//! The abuse table: each row is something that strangers do to a port, and beside each a good client makes 200
-//! calls a second, of which none may fail.
+//! The abuse table: each row is an attack on the port, and during each a good client makes 200 calls a second, of
+//! which none may fail.
 //!
 //! `cargo test --test it abuse -- --ignored --nocapture` prints the table with plain tonic as a second column.
 
@@ -27,11 +27,11 @@ use crate::{
 pub(crate) const ROW: Duration = Duration::from_secs(1);
 
 /// A call that takes longer will not be answered: no row is about speed, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One row: what is done, and what the server is run under.
+/// One row: the name of the attack, the program that the server runs under, and the attack.
 pub(crate) struct Row(
     pub(crate) &'static str,
     pub(crate) &'static [&'static str],
@@ -145,7 +145,7 @@ pub(crate) fn rows() -> Vec<Row> {
             attack!(to => { repeat(to, zero_window).await }),
         ),
         Row(
-            "answers that nobody reads",
+            "responses that are not read",
             &[],
             attack!(to => { repeat(to, never_reads).await }),
         ),
@@ -232,7 +232,7 @@ pub(crate) fn rows() -> Vec<Row> {
 pub(crate) struct Seen {
     pub(crate) calls: u32,
     pub(crate) failed: u32,
-    /// The first failure, for whoever has to find out.
+    /// The first failure, for diagnosis.
     pub(crate) why: Option<String>,
     slowest: Duration,
 }
@@ -245,7 +245,7 @@ pub(crate) async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>)
         endpoint.local_address(Some("127.0.0.77".parse().unwrap()))
     };
     let connect = async || -> Result<ProfileClient<Channel>, String> {
-        match timeout(PATIENCE, endpoint().connect()).await {
+        match timeout(CALL_TIMEOUT, endpoint().connect()).await {
             Ok(channel) => channel
                 .map(ProfileClient::new)
                 .map_err(|error| format!("{error:?}")),
@@ -272,7 +272,7 @@ pub(crate) async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>)
         seen.calls += 1;
         calls.spawn(async move {
             let start = Instant::now();
-            let answer = timeout(PATIENCE, client.get_profile(GetProfileRequest {})).await;
+            let answer = timeout(CALL_TIMEOUT, client.get_profile(GetProfileRequest {})).await;
             (answer, start.elapsed())
         });
     }
@@ -333,7 +333,7 @@ fn possible(row: &Row) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_call_of_a_good_client_fails_whatever_strangers_do() {
+async fn no_call_of_a_good_client_fails_during_any_attack() {
     rlimit::increase_nofile_limit(20_000).unwrap();
     let mut bad = Vec::new();
     for row in rows() {
@@ -364,9 +364,9 @@ async fn no_call_of_a_good_client_fails_whatever_strangers_do() {
 async fn table() {
     rlimit::increase_nofile_limit(20_000).unwrap();
     println!("{:<34} {:<46} bare tonic", "", "labrpc serve");
-    let wanted = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
+    let filter = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
     let rows = rows();
-    let rows = rows.iter().filter(|row| row.0.contains(&wanted));
+    let rows = rows.iter().filter(|row| row.0.contains(&filter));
     for row in rows.filter(|row| possible(row)) {
         print!("{:<34}", row.0);
         for bare_tonic in [false, true] {
@@ -377,7 +377,7 @@ async fn table() {
     }
 }
 
-/// Opens connections that say the same and then nothing, until the row is over.
+/// Opens connections that send `opening` and then nothing, until the row is over.
 async fn hold(to: SocketAddr, count: usize, opening: &[u8]) {
     let mut held = Vec::new();
     for _ in 0..count {
@@ -398,7 +398,7 @@ where
         callers.spawn(async move {
             let end = Instant::now() + ROW;
             while Instant::now() < end {
-                // A server that closes early is not the attack's failure, nor is one that does not answer.
+                // The server may close early or not answer.
                 let _ = timeout(ROW, once(to)).await;
             }
         });

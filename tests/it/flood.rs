@@ -138,7 +138,7 @@ impl Calls {
 #[ignore = "takes minutes and both cores; its figures are for reading"]
 fn calls_of_other_addresses_during_control_frame_floods() {
     rlimit::increase_nofile_limit(20_000).unwrap();
-    let wanted = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
+    let filter = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
     for (connections, addresses) in [(256, 1), (4_096, 16)] {
         for (name, flood) in &floods()[..4] {
             for reconnects in [false, true] {
@@ -149,7 +149,7 @@ fn calls_of_other_addresses_during_control_frame_floods() {
                 };
                 let how = if reconnects { "again" } else { "once" };
                 let row = format!("{connections:>5} from {addresses:>2} {how:<5} {name:<13}");
-                if row.contains(&wanted) {
+                if row.contains(&filter) {
                     println!("{row} {}", measure(shape, flood));
                 }
             }

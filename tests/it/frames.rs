@@ -177,11 +177,11 @@ impl Raw {
         })
     }
 
-    /// Reads up to the first wanted frame; `None` if the server closed before.
-    pub(crate) async fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
+    /// Reads up to the first frame that matches; `None` if the server closed before.
+    pub(crate) async fn until(&mut self, matches: impl Fn(&Frame) -> bool) -> Option<Frame> {
         loop {
             let frame = self.next().await?;
-            if wanted(&frame) {
+            if matches(&frame) {
                 return Some(frame);
             }
         }

@@ -1,4 +1,4 @@
-//! Peers for the survey to ask: honest ones and scripted ones, each on a loopback port of its own.
+//! Servers for the survey to call: correct and scripted ones, each on a loopback port of its own.
 
 use std::{convert::Infallible, future::Future, net::Ipv4Addr};
 
@@ -18,7 +18,7 @@ use tokio::{
 use tonic::{Request, Response, Status};
 use tower_service::Service as _;
 
-/// A server of one profile, or of whatever else a call shall come to.
+/// A service with one profile or one error.
 pub(crate) struct Person(pub(crate) Result<GetProfileResponse, Status>);
 
 #[tonic::async_trait]
@@ -31,7 +31,7 @@ impl Profile for Person {
     }
 }
 
-/// The profile that honest peers have.
+/// The profile of correct servers.
 pub(crate) fn profile(id: &str) -> GetProfileResponse {
     GetProfileResponse {
         id: id.to_owned(),
@@ -75,14 +75,14 @@ pub(crate) async fn grpc(answer: Result<GetProfileResponse, Status>) -> Endpoint
                 async move { Ok::<_, Infallible>(server.call(request).await.unwrap()) }
             });
             let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            // A client that has its answer goes away without a word.
+            // A client that has its response closes at once.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         }
     })
     .await
 }
 
-/// Says `text` at once and closes.
+/// Sends `text` at once and closes.
 pub(crate) async fn says(text: &'static [u8]) -> Endpoint {
     peer(move |mut stream| async move {
         let _ = stream.write_all(text).await;
@@ -90,7 +90,7 @@ pub(crate) async fn says(text: &'static [u8]) -> Endpoint {
     .await
 }
 
-/// Accepts and never says anything.
+/// Accepts and never sends anything.
 pub(crate) async fn mute() -> Endpoint {
     peer(|stream| async move {
         std::future::pending::<()>().await;

@@ -1,5 +1,5 @@
-//! A server in a process of its own, for what cannot be tried on the tests' own process: signals, injected
-//! errors of system calls, ten thousand connections.
+//! A server in a process of its own, for tests with signals, injected errors of system calls, or ten thousand
+//! connections.
 
 use std::{
     env,
@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) wrapper: Vec<String>,
     /// The program to run instead of the tests' own build.
     pub(crate) program: Option<PathBuf>,
-    /// Plain tonic with its defaults instead, which is this test binary again, told to run one ignored test.
+    /// Plain tonic with its defaults instead, which is this test binary again with one ignored test.
     pub(crate) bare_tonic: bool,
 }
 
@@ -83,8 +83,8 @@ impl Process {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines
             .find_map(|line| Some(line.unwrap().split_once(MARK)?.1.parse().unwrap()))
-            .expect("the server said where it listens");
-        // Whatever else it says must find somebody who reads it.
+            .expect("the server prints where it listens");
+        // The pipe must be read, or the server would block on a full one.
         thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
@@ -159,7 +159,7 @@ impl Drop for Process {
     }
 }
 
-/// What the same service is without a front door.
+/// The same service by tonic alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a server, started by the tests that need one"]
 async fn bare_tonic() {

@@ -1,4 +1,4 @@
-//! A server that is told to stop: what was begun is finished, and nobody can hold it up.
+//! Shutdown: calls are finished, and no peer can delay it beyond the drain timeout.
 
 use labrpc::{pb::GetProfileRequest, serve::End};
 use tokio::{
@@ -10,7 +10,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use crate::serve::running::{Running, config};
 
 #[tokio::test]
-async fn an_idle_client_leaves_and_a_watcher_hears_of_it() {
+async fn shutdown_closes_idle_connections_and_updates_health_watches() {
     let mut server = Running::start(config());
     let mut client = server.client().await;
     client.get_profile(GetProfileRequest {}).await.unwrap();
@@ -30,31 +30,33 @@ async fn an_idle_client_leaves_and_a_watcher_hears_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stuck_peers_are_cut_when_the_drain_timeout_is_over() {
+async fn unresponsive_peers_are_cut_at_the_drain_timeout() {
     let server = Running::start(config());
     // Half a preface, and a whole one whose sender never reacts to the GOAWAY.
     let mut half = TcpStream::connect(server.address).await.unwrap();
     half.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
-    let mut deaf = TcpStream::connect(server.address).await.unwrap();
-    deaf.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+    let mut unresponsive = TcpStream::connect(server.address).await.unwrap();
+    unresponsive
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await
         .unwrap();
     // Its SETTINGS arrive when the connection is being served.
-    deaf.read_u8().await.unwrap();
+    unresponsive.read_u8().await.unwrap();
     assert!(matches!(server.end().await, End::Cut(1 | 2)));
 }
 
 #[tokio::test]
-async fn a_second_signal_cuts_at_once() {
+async fn cut_during_the_drain_closes_connections_at_once() {
     let mut server = Running::start(labrpc::serve::Config {
         drain_timeout: std::time::Duration::MAX,
         ..config()
     });
-    let mut deaf = TcpStream::connect(server.address).await.unwrap();
-    deaf.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+    let mut unresponsive = TcpStream::connect(server.address).await.unwrap();
+    unresponsive
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await
         .unwrap();
-    deaf.read_u8().await.unwrap();
+    unresponsive.read_u8().await.unwrap();
     server.stop();
     server.cut();
     assert_eq!(server.end().await, End::Cut(1));

@@ -1,4 +1,4 @@
-//! The HTTP dialect: two paths, and no other site's pages.
+//! HTTP/1: two paths, and no requests of other sites.
 
 use std::process::Command;
 
@@ -24,7 +24,7 @@ async fn ask(server: &Running, request: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn two_paths_answer_and_nothing_else_does() {
+async fn only_the_profile_and_healthz_paths_are_served() {
     let server = Running::start(config());
     for (line, status, body) in [
         ("GET /", "200 OK", Some(format!("{JSON}\n"))),
@@ -71,7 +71,7 @@ async fn http_1_1_request_without_a_valid_host_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn other_sites_and_other_hosts_are_refused() {
+async fn cross_site_and_foreign_host_requests_are_forbidden() {
     let server = Running::start(config());
     let refused = "HTTP/1.1 403 Forbidden";
     for (headers, status) in [
@@ -84,7 +84,7 @@ async fn other_sites_and_other_hosts_are_refused() {
             "Host: localhost\r\nSec-Fetch-Site: same-origin\r\n",
             "HTTP/1.1 200 OK",
         ),
-        // A name that somebody else's name server points to this machine.
+        // A name that a foreign name server resolves to this machine.
         ("Host: evil.example\r\n", refused),
         ("Host: localhost.evil.example:1024\r\n", refused),
         ("Host: \r\n", refused),
@@ -113,7 +113,7 @@ async fn other_sites_and_other_hosts_are_refused() {
 }
 
 #[tokio::test]
-async fn curl_prints_the_line() {
+async fn curl_prints_the_profile_as_one_line() {
     let Some(curl) = tool("curl") else {
         return;
     };

@@ -1,13 +1,13 @@
-//! The server as its callers see it.
+//! The server as its clients see it.
 
 pub(crate) mod running;
 
-mod answers;
+mod clients;
 mod conformance;
 mod drain;
-mod guards;
 mod http;
+mod limits;
 mod operations;
-mod others;
+mod protocols;
 mod shares;
 mod streams;

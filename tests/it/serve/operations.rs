@@ -1,4 +1,4 @@
-//! What whoever runs a server sees: sockets, addresses, counters, and files that change.
+//! Operation of a server: sockets, addresses, metrics, and reloaded files.
 
 use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ async fn scrape(address: &Address) -> String {
 }
 
 #[tokio::test]
-async fn calls_and_connections_are_counted_without_a_word_about_the_owner() {
+async fn metrics_count_calls_and_connections_without_profile_values() {
     let listener = bind("127.0.0.1:0");
     let metrics = listener.address().unwrap();
     let server = Running::start(Config {
@@ -68,9 +68,8 @@ async fn calls_and_connections_are_counted_without_a_word_about_the_owner() {
     }
 }
 
-/// Sixteen may scrape at a time; whoever keeps a connection is none of them.
 #[tokio::test]
-async fn a_connection_that_is_kept_is_in_no_scraper_s_way() {
+async fn finished_scrapes_whose_peers_stay_connected_do_not_block_others() {
     let listener = bind("127.0.0.1:0");
     let metrics = listener.address().unwrap();
     let _server = Running::start(Config {
@@ -90,7 +89,7 @@ async fn a_connection_that_is_kept_is_in_no_scraper_s_way() {
 }
 
 #[tokio::test]
-async fn both_families_are_served_by_default() {
+async fn ipv4_and_ipv6_are_served_by_default() {
     let listener = bind("0");
     let Address::Tcp(bound) = listener.address().unwrap() else {
         panic!("a TCP address");
@@ -108,11 +107,11 @@ async fn both_families_are_served_by_default() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_replaces_a_dead_one_and_only_a_dead_one() {
+async fn unix_socket_replaces_a_dead_socket_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("labrpc.sock");
     let address = Address::Unix(path.clone());
-    // A socket that nobody listens on any more.
+    // A socket without a listener.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let listener = Listener::bind(&address, false).unwrap();
     let error = Listener::bind(&address, false).unwrap_err();
@@ -130,7 +129,7 @@ async fn a_unix_socket_replaces_a_dead_one_and_only_a_dead_one() {
     server.end().await;
     assert!(!path.exists(), "the socket's file was left behind");
 
-    // A file that is no socket is not ours to remove.
+    // A file that is not a socket is not removed.
     fs::write(&path, "precious").unwrap();
     Listener::bind(&address, false).unwrap_err();
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
@@ -167,7 +166,7 @@ async fn ipv4_mapped_address_is_listened_on_as_ipv4() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_says_what_to_do_unless_it_is_shared() {
+async fn address_in_use_is_an_error_with_a_hint_unless_reuse_port_is_set() {
     let first = Listener::tcp("127.0.0.1:0".parse().unwrap(), true).unwrap();
     let address = first.address().unwrap();
     let error = Listener::bind(&address, false).unwrap_err();
@@ -180,7 +179,7 @@ async fn an_address_in_use_says_what_to_do_unless_it_is_shared() {
 }
 
 #[test]
-fn addresses_to_listen_on_are_read_and_others_explained() {
+fn listen_addresses_are_parsed_and_errors_name_the_forms() {
     for (text, meaning) in [
         ("1024", "[::]:1024"),
         (":1024", "[::]:1024"),
@@ -205,7 +204,7 @@ fn addresses_to_listen_on_are_read_and_others_explained() {
 }
 
 #[tokio::test]
-async fn a_server_is_reachable_at_addresses_of_which_loopback_is_the_last() {
+async fn reachable_addresses_end_with_loopback() {
     let one = bind("127.0.0.1:0");
     let address = one.address().unwrap();
     assert_eq!(listen::reachable(&[one]), [address]);
@@ -228,7 +227,7 @@ async fn a_server_is_reachable_at_addresses_of_which_loopback_is_the_last() {
     }
 }
 
-/// Waits until a file was read again. It takes a moment, and never comes if nobody looks.
+/// Waits until a file was reloaded; fails if the watcher has ended.
 async fn reloaded<T>(served: &mut tokio::sync::watch::Receiver<T>) {
     let changed = tokio::time::timeout(Duration::from_secs(60), served.changed());
     changed.await.expect("the new file is read").unwrap();
@@ -240,11 +239,11 @@ fn write_profile(path: &Path, id: &str) {
 }
 
 #[tokio::test]
-async fn a_changed_profile_shows_and_a_bad_one_does_not() {
+async fn changed_profile_is_served_and_an_invalid_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("profile.toml");
     write_profile(&path, "first");
-    // A look a millisecond, so that the test does not wait for the next second.
+    // Polled each millisecond, so that the test does not wait for the next second.
     let mut profile =
         reload::profile(path.clone(), Fields::default(), Duration::from_millis(1)).unwrap();
     let server = Running::start(Config {
@@ -258,7 +257,7 @@ async fn a_changed_profile_shows_and_a_bad_one_does_not() {
     };
     assert_eq!(id().await, "first");
     for n in 0..20 {
-        // Cut off, gone, and back: what was served before is served on.
+        // Incomplete, deleted, and complete again: the former profile is served until then.
         fs::write(&path, "id = \"half").unwrap();
         assert_ne!(id().await, "half");
         fs::remove_file(&path).unwrap();
@@ -274,7 +273,7 @@ async fn a_changed_profile_shows_and_a_bad_one_does_not() {
 }
 
 #[tokio::test]
-async fn a_hangup_reads_the_file_at_once() {
+async fn sighup_reloads_the_file_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("profile.toml");
     write_profile(&path, "before");
@@ -292,7 +291,7 @@ async fn a_hangup_reads_the_file_at_once() {
 }
 
 #[tokio::test]
-async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() {
+async fn changed_certificate_is_used_for_new_connections_and_open_ones_survive() {
     let dir = tempfile::tempdir().unwrap();
     authority::create_authority(dir.path()).unwrap();
     let issue = |name: &str| {
@@ -337,7 +336,7 @@ async fn a_changed_certificate_is_used_for_new_connections_and_open_ones_live() 
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
+async fn systemd_socket_activation_passes_a_socket_and_gets_readiness() {
     let Some(activate) = crate::support::tool("systemd-socket-activate") else {
         return;
     };
@@ -363,9 +362,9 @@ async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
-    let mut word = [0; 64];
-    let length = notify.recv(&mut word).await.unwrap();
-    assert_eq!(&word[..length], b"READY=1\n");
+    let mut message = [0; 64];
+    let length = notify.recv(&mut message).await.unwrap();
+    assert_eq!(&message[..length], b"READY=1\n");
     let mut received = String::new();
     stream.read_to_string(&mut received).await.unwrap();
     assert_eq!(received, JSON);
@@ -374,7 +373,7 @@ async fn the_service_manager_passes_a_socket_and_hears_that_all_is_ready() {
 }
 
 #[tokio::test]
-async fn preface_after_the_raw_answer_is_counted() {
+async fn preface_after_the_raw_answer_is_counted_as_a_late_request() {
     let listener = bind("127.0.0.1:0");
     let metrics = listener.address().unwrap();
     let server = Running::start(Config {

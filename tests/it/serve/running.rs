@@ -50,7 +50,7 @@ pub(crate) fn config() -> Config {
     }
 }
 
-/// A server that runs until it is told to stop.
+/// A server that runs until `stop`.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -68,7 +68,7 @@ impl Running {
     /// Starts a server on a bound TCP listener.
     pub(crate) fn on(listener: Listener, config: Config) -> Self {
         let Address::Tcp(address) = listener.address().unwrap() else {
-            panic!("a TCP listener is wanted");
+            panic!("not a TCP listener");
         };
         Self::with(vec![listener], address, config)
     }
@@ -80,7 +80,7 @@ impl Running {
             listeners,
             config,
             async { drop(stopped.await) },
-            // A sender that is dropped without a word cuts nothing.
+            // A sender that is dropped cuts nothing.
             async {
                 if cutting.await.is_err() {
                     std::future::pending().await
@@ -118,7 +118,7 @@ impl Running {
         endpoint.connect().await.unwrap()
     }
 
-    /// A generated client over TLS, or the words with which the handshake failed.
+    /// A generated client over TLS, or the error of the handshake.
     pub(crate) async fn tls_client(
         &self,
         config: Arc<rustls::ClientConfig>,
@@ -157,7 +157,7 @@ pub(crate) async fn shown(
     chain[0].clone().into_owned()
 }
 
-/// Connects to one address over TLS, whatever the URI says.
+/// Connects to one address over TLS; the URI is not used.
 pub(crate) struct TlsConnect(pub(crate) Arc<rustls::ClientConfig>, pub(crate) SocketAddr);
 
 impl tower_service::Service<http::Uri> for TlsConnect {
@@ -179,7 +179,7 @@ impl tower_service::Service<http::Uri> for TlsConnect {
     }
 }
 
-/// Runs a program to its end and returns its standard output; panics with everything it said if it fails.
+/// Runs a program to its end and returns its standard output; panics with all of its output if it fails.
 pub(crate) async fn output(command: &mut Command) -> String {
     let mut command = std::mem::replace(command, Command::new("true"));
     let shown = format!("{command:?}");

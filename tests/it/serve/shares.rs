@@ -1,4 +1,4 @@
-//! No address, and no few addresses, can take so many connections that others get none.
+//! Fair shares: no few addresses can take so many connections that others get none.
 
 use std::{net::SocketAddr, process::Command, time::Duration};
 

@@ -102,7 +102,7 @@ async fn call_in_two_pieces(source: &str, to: SocketAddr) -> bool {
     answer.is_some_and(|frame| frame.kind == DATA)
 }
 
-/// Every connection of `sources` in turn, with 128 streams whose frames are `opening`.
+/// Opens connections from `sources` in turn, and sends `opening` on each.
 async fn hoard(to: SocketAddr, sources: &[String], connections: usize, opening: &[u8]) -> Vec<Raw> {
     let mut held = Vec::new();
     for source in sources.iter().cycle().take(connections) {
@@ -139,7 +139,7 @@ async fn memory_of_hoarded_reflection(connections: usize, addresses: usize, boun
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reflection_answers_that_are_not_read_take_little_memory() {
+async fn unread_reflection_responses_take_little_memory() {
     memory_of_hoarded_reflection(16, 4, 64.0).await;
 }
 
@@ -178,7 +178,7 @@ async fn calls_beside_watches(connections: usize, addresses: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idle_watches_take_no_place_of_calls_and_reflection() {
+async fn idle_watches_take_no_slots_of_calls_and_reflection() {
     // More than the calls of one address: 9 times 128.
     calls_beside_watches(9, 1).await;
 }
@@ -192,12 +192,12 @@ async fn calls_beside_16_384_watches() {
 /// A health watch with this grpc-timeout, after its first message.
 async fn watch(
     channel: Channel,
-    wanted: Option<&'static str>,
+    grpc_timeout: Option<&'static str>,
 ) -> Result<tonic::Streaming<tonic_health::pb::HealthCheckResponse>, Status> {
     let mut request = tonic::Request::new(HealthCheckRequest::default());
-    if let Some(wanted) = wanted {
+    if let Some(grpc_timeout) = grpc_timeout {
         let metadata = request.metadata_mut();
-        metadata.insert("grpc-timeout", wanted.parse().unwrap());
+        metadata.insert("grpc-timeout", grpc_timeout.parse().unwrap());
     }
     let response = HealthClient::new(channel).watch(request).await?;
     let mut messages = response.into_inner();
@@ -208,14 +208,14 @@ async fn watch(
 /// A reflection stream with this grpc-timeout and one request, after its answer.
 async fn reflection(
     channel: Channel,
-    wanted: Option<&'static str>,
+    grpc_timeout: Option<&'static str>,
 ) -> Result<tonic::Streaming<tonic_reflection::pb::v1::ServerReflectionResponse>, Status> {
     let requests = tokio_stream::once(reflection_request());
     let requests = tokio_stream::StreamExt::chain(requests, tokio_stream::pending());
     let mut request = tonic::Request::new(requests);
-    if let Some(wanted) = wanted {
+    if let Some(grpc_timeout) = grpc_timeout {
         let metadata = request.metadata_mut();
-        metadata.insert("grpc-timeout", wanted.parse().unwrap());
+        metadata.insert("grpc-timeout", grpc_timeout.parse().unwrap());
     }
     let mut client = ServerReflectionClient::new(channel);
     let response = client.server_reflection_info(request).await?;
@@ -228,28 +228,28 @@ async fn reflection(
 async fn grpc_timeout_ends_watches_and_reflection_with_deadline_exceeded() {
     let server = Running::start(config());
     let channel = server.channel().await;
-    for (wanted, seconds) in [(Some("2S"), 2.0), (Some("1H"), 10.0), (None, 10.0)] {
+    for (grpc_timeout, seconds) in [(Some("2S"), 2.0), (Some("1H"), 10.0), (None, 10.0)] {
         let start = Instant::now();
-        let mut messages = reflection(channel.clone(), wanted).await.unwrap();
+        let mut messages = reflection(channel.clone(), grpc_timeout).await.unwrap();
         let status = messages.message().await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{wanted:?}");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{grpc_timeout:?}");
         let took = start.elapsed().as_secs_f64();
-        assert!((took - seconds).abs() < 0.1, "{wanted:?}: {took} s");
+        assert!((took - seconds).abs() < 0.1, "{grpc_timeout:?}: {took} s");
     }
     // A watch may last longer than a call.
-    for (wanted, seconds) in [("2S", 2.0), ("60S", 60.0)] {
+    for (grpc_timeout, seconds) in [("2S", 2.0), ("60S", 60.0)] {
         let start = Instant::now();
-        let mut messages = watch(channel.clone(), Some(wanted)).await.unwrap();
+        let mut messages = watch(channel.clone(), Some(grpc_timeout)).await.unwrap();
         let status = messages.message().await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{wanted:?}");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{grpc_timeout:?}");
         let took = start.elapsed().as_secs_f64();
-        assert!((took - seconds).abs() < 0.1, "{wanted:?}: {took} s");
+        assert!((took - seconds).abs() < 0.1, "{grpc_timeout:?}: {took} s");
     }
 }
 
 /// A peer that gives no window cannot be sent the status.
 #[tokio::test(start_paused = true)]
-async fn stream_whose_answer_is_not_taken_is_reset_after_its_deadline() {
+async fn stream_whose_response_is_not_read_is_reset_after_its_deadline() {
     let server = Running::start(config());
     for path in [WATCH, REFLECTION] {
         let mut raw = Raw::open(server.address, &[(INITIAL_WINDOW, 0)]).await;
@@ -292,7 +292,7 @@ async fn watches_and_reflection_have_limits_of_their_own() {
     assert_eq!(error.code(), Code::ResourceExhausted);
     assert!(call_in_two_pieces("127.0.0.1", server.address).await);
 
-    // What is given back can be had again.
+    // Released slots can be used again.
     drop((held, open));
     let again = async {
         while watch(channel.clone(), None).await.is_err()
@@ -301,12 +301,12 @@ async fn watches_and_reflection_have_limits_of_their_own() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(HANG, again).await.expect("a place is lost");
+    timeout(HANG, again).await.expect("a slot is lost");
 }
 
 /// A reset stream leaves its bytes with a connection whose peer does not read: they count until they are gone.
 #[tokio::test(start_paused = true)]
-async fn bytes_that_are_not_sent_count_after_their_stream_has_ended() {
+async fn unsent_bytes_keep_their_slot_after_their_stream_has_ended() {
     let limits = Limits {
         reflections_per_address: 4,
         ..Limits::default()
@@ -330,5 +330,5 @@ async fn bytes_that_are_not_sent_count_after_their_stream_has_ended() {
     drop(raw);
     tokio::time::resume();
     let again = async { while reflection(other.clone(), None).await.is_err() {} };
-    timeout(HANG, again).await.expect("a place is lost");
+    timeout(HANG, again).await.expect("a slot is lost");
 }

@@ -1,4 +1,4 @@
-//! Everybody who asks gets the profile.
+//! The profile over each protocol.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_generated_client_gets_the_profile_and_health() {
+async fn generated_client_gets_the_profile_and_health() {
     let server = Running::start(config());
     let mut client = server.client().await;
     let response = client.get_profile(GetProfileRequest {});
@@ -30,15 +30,15 @@ async fn a_generated_client_gets_the_profile_and_health() {
         let status = health.check(request).await.unwrap().into_inner().status();
         assert_eq!(status.as_str_name(), "SERVING", "{service:?}");
     }
-    let stranger = HealthCheckRequest {
+    let unknown = HealthCheckRequest {
         service: "lab.Other".into(),
     };
-    let status = health.check(stranger).await.unwrap_err();
+    let status = health.check(unknown).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::NotFound);
 }
 
 #[tokio::test]
-async fn grpcurl_prints_the_rooms_message_and_the_three_services() {
+async fn grpcurl_prints_the_profile_and_the_three_services() {
     let Some(grpcurl) = tool("grpcurl") else {
         return;
     };
@@ -65,7 +65,7 @@ async fn grpcurl_prints_the_rooms_message_and_the_three_services() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_gets_one_json_object() {
+async fn silent_client_gets_one_json_object() {
     let server = Running::start(config());
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let mut received = String::new();
@@ -74,7 +74,7 @@ async fn a_client_that_says_nothing_gets_one_json_object() {
 }
 
 #[tokio::test]
-async fn http_gets_the_profile_as_a_line() {
+async fn http_get_returns_the_profile_as_one_line() {
     let server = Running::start(config());
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
@@ -88,7 +88,7 @@ async fn http_gets_the_profile_as_a_line() {
 }
 
 #[tokio::test]
-async fn an_unknown_method_is_unimplemented() {
+async fn unknown_method_is_unimplemented() {
     let server = Running::start(config());
     let mut grpc = tonic::client::Grpc::new(server.channel().await);
     for path in ["/lab.Profile/Other", "/lab.Other/GetProfile", "/x"] {

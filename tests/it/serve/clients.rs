@@ -1,4 +1,4 @@
-//! One port, and everybody in the room with what they have.
+//! Clients of every kind on one port: grpcurl, curl, Python, and the original exercise's.
 
 use std::{process::Command, sync::Arc};
 
@@ -22,7 +22,7 @@ s.connect((host, int(port)))
 print(json.loads(s.recv(1024))['id'])
 ";
 
-/// Learns the service from reflection v1alpha, which is all that Python's library speaks, and calls it.
+/// Reads the service from reflection v1alpha, the only version that Python's library supports, and calls it.
 const GRPCIO: &str = "
 import sys, grpc
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -37,7 +37,7 @@ print(call(request(), timeout=30).id)
 ";
 
 #[tokio::test]
-async fn everybody_is_answered_on_one_port_in_one_run() {
+async fn grpcurl_curl_and_python_clients_are_answered_on_one_port() {
     let dir = tempfile::tempdir().unwrap();
     authority::create_authority(dir.path()).unwrap();
     let name = "127.0.0.1".parse().unwrap();
@@ -87,9 +87,12 @@ async fn everybody_is_answered_on_one_port_in_one_run() {
     for (caller, mut command) in callers {
         answers.spawn(async move { (caller, output(&mut command).await) });
     }
-    for (caller, said) in answers.join_all().await {
-        assert!(said.contains("1527406014"), "{caller}: {said}");
-        assert!(caller != "curl" || said == format!("{JSON}\n"), "{said}");
+    for (caller, printed) in answers.join_all().await {
+        assert!(printed.contains("1527406014"), "{caller}: {printed}");
+        assert!(
+            caller != "curl" || printed == format!("{JSON}\n"),
+            "{printed}"
+        );
     }
 }
 
@@ -109,7 +112,7 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn a_tls_caller_without_a_certificate_to_meet_makes_one_line_and_no_value_is_logged() {
+async fn tls_to_a_plaintext_server_logs_one_warning_and_no_profile_value() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let log = Log::default();

@@ -1,4 +1,4 @@
-//! What bounds a connection and a call: deadlines, limits, and who may ask at all.
+//! Limits of connections and calls: timeouts, numbers, sizes, and the allow list.
 
 use std::{
     net::SocketAddr,
@@ -27,14 +27,14 @@ use tonic::Code;
 use crate::frames::{self, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS, frame};
 use crate::serve::running::{JSON, Running, config, profile};
 
-/// Connects from a loopback address of one's own choice.
+/// Connects from a given loopback address.
 async fn connect_from(source: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
     socket.connect(to).await
 }
 
-/// An HTTP/2 client that leaves calls open when told to.
+/// An HTTP/2 client that can leave calls open.
 async fn h2_client(address: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
@@ -62,7 +62,7 @@ fn code(response: &Response<RecvStream>) -> Option<Code> {
     Some(Code::from_bytes(status.as_bytes()))
 }
 
-/// Reads to the end, however it comes.
+/// Reads to the end, which may be a reset.
 async fn everything(mut stream: TcpStream) -> Vec<u8> {
     let mut received = Vec::new();
     let _ = stream.read_to_end(&mut received).await;
@@ -74,7 +74,7 @@ fn limited(limits: Limits) -> Config {
 }
 
 #[tokio::test]
-async fn a_preface_in_single_bytes_is_still_grpc() {
+async fn preface_in_single_bytes_is_detected_as_grpc() {
     let server = Running::start(config());
     let mut raw = Raw::connect(server.address).await;
     for byte in [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat() {
@@ -87,7 +87,7 @@ async fn a_preface_in_single_bytes_is_still_grpc() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_does_not_say_what_he_wants_is_closed_at_the_deadline() {
+async fn incomplete_preface_is_closed_at_handshake_deadline() {
     let server = Running::start(config());
     let openings: [&[u8]; 5] = [
         b"P",
@@ -103,14 +103,14 @@ async fn whoever_does_not_say_what_he_wants_is_closed_at_the_deadline() {
         let received = everything(stream).await;
         let text = String::from_utf8_lossy(&received);
         assert!(!text.contains("178"), "{opening:?} was answered: {text}");
-        // The clock is the runtime's own: it stands still until everybody waits for it.
+        // The paused clock advances only while every task is idle.
         let waited = start.elapsed().as_secs_f64();
         assert!((4.9..5.2).contains(&waited), "{opening:?}: {waited} s");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_client_is_answered_after_the_raw_delay() {
+async fn silent_client_gets_raw_json_after_the_raw_delay_if_raw_is_served() {
     for raw in [true, false] {
         let server = Running::start(Config {
             protocols: Protocols {
@@ -134,7 +134,7 @@ async fn silent_client_is_answered_after_the_raw_delay() {
 }
 
 #[tokio::test]
-async fn strangers_are_closed_at_once_whatever_their_first_byte() {
+async fn unknown_protocol_is_closed_at_its_first_byte() {
     let server = Running::start(Config {
         limits: Limits {
             raw_delay: Duration::MAX,
@@ -152,7 +152,7 @@ async fn strangers_are_closed_at_once_whatever_their_first_byte() {
 }
 
 #[tokio::test]
-async fn dialects_that_are_not_accepted_are_closed() {
+async fn protocols_that_are_not_served_are_closed() {
     let server = Running::start(Config {
         protocols: "raw".parse().unwrap(),
         ..config()
@@ -165,24 +165,27 @@ async fn dialects_that_are_not_accepted_are_closed() {
 }
 
 #[test]
-fn a_word_that_is_no_dialect_is_named() {
+fn unknown_protocol_name_is_in_the_error() {
     assert_eq!("grpc, http,raw".parse(), Ok(Protocols::default()));
-    for (text, word) in [("", "\"\""), ("grpc,ftp", "\"ftp\""), ("GRPC", "\"GRPC\"")] {
+    for (text, name) in [("", "\"\""), ("grpc,ftp", "\"ftp\""), ("GRPC", "\"GRPC\"")] {
         let error = text.parse::<Protocols>().unwrap_err().to_string();
-        assert!(error.contains(word), "{error}");
+        assert!(error.contains(name), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_calls_is_told_to_leave_and_then_cut() {
+async fn idle_connection_gets_goaway_and_is_cut_after_the_grace_period() {
     let server = Running::start(config());
     let mut raw = Raw::open(server.address, &[]).await;
     raw.call(1, &[]).await;
     raw.until(|frame| frame.ends_stream()).await.unwrap();
     let start = Instant::now();
     raw.until(|frame| frame.kind == GOAWAY).await.unwrap();
-    let told = start.elapsed().as_secs();
-    assert!((299..=301).contains(&told), "told after {told} s");
+    let goaway_at = start.elapsed().as_secs();
+    assert!(
+        (299..=301).contains(&goaway_at),
+        "GOAWAY after {goaway_at} s"
+    );
     // A peer that does not answer the PING after it is cut.
     raw.rest().await;
     let cut = start.elapsed().as_secs();
@@ -190,7 +193,7 @@ async fn a_connection_without_calls_is_told_to_leave_and_then_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_watch_is_not_idle_but_grows_old() {
+async fn open_watch_is_not_idle_and_ends_at_the_maximum_age() {
     let server = Running::start(config());
     let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel().await);
     let request = tonic_health::pb::HealthCheckRequest::default();
@@ -204,7 +207,7 @@ async fn an_open_watch_is_not_idle_but_grows_old() {
 }
 
 #[tokio::test]
-async fn one_address_gets_its_share_of_connections_and_no_more() {
+async fn connections_of_one_address_are_limited() {
     let server = Running::start(limited(Limits {
         connections: 6,
         connections_per_address: 4,
@@ -217,7 +220,7 @@ async fn one_address_gets_its_share_of_connections_and_no_more() {
     let fifth = TcpStream::connect(server.address).await.unwrap();
     assert_eq!(everything(fifth).await, b"");
 
-    // Another address is not concerned, until the server is full.
+    // Other addresses are not affected until the server is full.
     for source in ["127.0.0.2", "127.0.0.3"] {
         let mut stream = connect_from(source, server.address).await.unwrap();
         stream.write_all(PREFACE).await.unwrap();
@@ -227,7 +230,7 @@ async fn one_address_gets_its_share_of_connections_and_no_more() {
     let seventh = connect_from("127.0.0.4", server.address).await.unwrap();
     assert_eq!(everything(seventh).await, b"");
 
-    // What is given back can be had again.
+    // Released connections can be used again.
     held.clear();
     loop {
         let mut stream = connect_from("127.0.0.1", server.address).await.unwrap();
@@ -239,16 +242,16 @@ async fn one_address_gets_its_share_of_connections_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_call_too_many_is_shed_with_a_time_to_come_back() {
+async fn call_beyond_the_limit_is_rejected_with_retry_pushback() {
     let server = Running::start(limited(Limits {
         calls_per_address: 3,
         ..Limits::default()
     }));
-    three_may_wait(&server).await;
+    assert_three_calls_may_wait(&server).await;
     server.answers().await;
 }
 
-async fn three_may_wait(server: &Running) {
+async fn assert_three_calls_may_wait(server: &Running) {
     let mut client = h2_client(server.address).await;
     let held: Vec<Open> = (0..3).map(|_| begin(&mut client, None)).collect();
     let (response, _body) = begin(&mut client, None);
@@ -264,7 +267,7 @@ async fn three_may_wait(server: &Running) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_kept_capped_and_named_as_one() {
+async fn grpc_timeout_is_kept_and_capped_and_ends_with_deadline_exceeded() {
     let server = Running::start(config());
     let mut client = h2_client(server.address).await;
     for (timeout, seconds) in [
@@ -298,7 +301,7 @@ impl ProfileSource for PanicsOnce {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_error_and_the_connection_lives() {
+async fn handler_panic_is_an_internal_error_and_the_connection_survives() {
     let server = Running::start(Config {
         profile: Arc::new(PanicsOnce(AtomicBool::new(false))),
         ..config()
@@ -313,7 +316,7 @@ async fn a_panic_is_an_internal_error_and_the_connection_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn networks_that_are_not_allowed_are_closed_before_a_byte_is_read() {
+async fn addresses_outside_the_allow_list_are_closed_before_a_byte_is_read() {
     // Dual stack, so that the callers are v4-mapped addresses.
     for (listen, allow, callers) in [
         (
@@ -343,7 +346,7 @@ async fn networks_that_are_not_allowed_are_closed_before_a_byte_is_read() {
         );
         let address = SocketAddr::new("127.0.0.1".parse().unwrap(), server.address.port());
         for (caller, allowed) in callers {
-            // Silence: a refused caller is not even waited for.
+            // Nothing is sent: a rejected peer is closed without the delay of the raw answer.
             let start = Instant::now();
             let stream = connect_from(caller, address).await.unwrap();
             let received = everything(stream).await;
@@ -358,7 +361,7 @@ async fn networks_that_are_not_allowed_are_closed_before_a_byte_is_read() {
 }
 
 #[tokio::test]
-async fn an_oversized_or_compressed_message_is_refused() {
+async fn oversized_or_compressed_message_is_rejected() {
     let server = Running::start(config());
     let mut client = h2_client(server.address).await;
     let send = async |client: &mut SendRequest<Bytes>, message: &'static [u8], end: bool| {
@@ -366,7 +369,7 @@ async fn an_oversized_or_compressed_message_is_refused() {
         body.send_data(Bytes::from_static(message), end).unwrap();
         code(&response.await.unwrap())
     };
-    // The length alone decides: the gigabytes are not waited for.
+    // The length decides, before any of the gigabytes arrives.
     let claims = send(&mut client, b"\0\xff\xff\xff\xff", false).await;
     assert_eq!(claims, Some(Code::OutOfRange));
     let compressed = send(&mut client, &[1, 0, 0, 0, 0], true).await;
@@ -381,7 +384,7 @@ async fn an_oversized_or_compressed_message_is_refused() {
 }
 
 #[tokio::test]
-async fn a_flood_of_resets_ends_its_connection_and_no_other() {
+async fn rapid_reset_flood_ends_with_enhance_your_calm_on_its_connection_only() {
     let server = Running::start(config());
     let mut good = server.client().await;
     let mut raw = Raw::open(server.address, &[]).await;
@@ -401,7 +404,7 @@ async fn a_flood_of_resets_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn resets_that_a_peer_provokes_end_its_connection_and_no_other() {
+async fn flood_of_provoked_resets_ends_with_enhance_your_calm_on_its_connection_only() {
     let server = Running::start(config());
     let mut good = server.client().await;
     let mut raw = Raw::open(server.address, &[]).await;
@@ -415,9 +418,9 @@ async fn resets_that_a_peer_provokes_end_its_connection_and_no_other() {
     good.get_profile(GetProfileRequest {}).await.unwrap();
 }
 
-/// A malformed request in the same write as a good call ends the connection before anybody has looked at the call.
+/// A malformed request in the same write as a good call ends the connection before the call is polled.
 #[tokio::test]
-async fn a_call_that_nobody_looked_at_keeps_nothing() {
+async fn call_that_was_never_polled_does_not_leak_its_connection_permit() {
     let server = Running::start(limited(Limits {
         connections: 4,
         ..Limits::default()
@@ -456,15 +459,15 @@ async fn connect_and_ask(address: SocketAddr) -> Option<frames::Frame> {
     raw.until(|frame| frame.ends_stream()).await
 }
 
-/// A peer that gives no window for them: a few are kept for a while, the others are reset.
+/// The peer gives no window: as many responses as there are slots are kept for a while, the others are reset.
 #[tokio::test(start_paused = true)]
-async fn answers_that_nobody_takes_are_few_and_not_kept_for_long() {
+async fn unread_responses_are_limited_and_reset_after_the_grace_period() {
     const INITIAL_WINDOW_SIZE: u16 = 4;
     let limits = Limits {
         calls_per_address: 3,
         ..Limits::default()
     };
-    let patience = (limits.call + limits.grace).as_secs_f64();
+    let longest = (limits.call + limits.grace).as_secs_f64();
     let server = Running::start(limited(limits));
     let mut raw = Raw::open(server.address, &[(INITIAL_WINDOW_SIZE, 0)]).await;
     let start = Instant::now();
@@ -479,16 +482,16 @@ async fn answers_that_nobody_takes_are_few_and_not_kept_for_long() {
         resets.push(start.elapsed().as_secs_f64());
     }
     let soon = resets.iter().filter(|at| **at < 1.0).count();
-    let late = resets.iter().filter(|at| **at > patience - 1.0).count();
+    let late = resets.iter().filter(|at| **at > longest - 1.0).count();
     assert_eq!((soon, late), (7, 3), "{resets:?}");
-    assert!(resets[9] < patience + 1.0, "{resets:?}");
-    // What was held is given back. A clock that jumps would end these calls as well.
+    assert!(resets[9] < longest + 1.0, "{resets:?}");
+    // The slots are released. A paused clock would jump and end these calls as well.
     tokio::time::resume();
-    three_may_wait(&server).await;
+    assert_three_calls_may_wait(&server).await;
 }
 
 #[tokio::test]
-async fn headers_without_an_end_are_cut_off() {
+async fn endless_continuation_frames_end_the_connection() {
     let server = Running::start(config());
     let mut raw = Raw::open(server.address, &[]).await;
     let piece = frames::block(&[("x-filler", &"x".repeat(8_000))]);
@@ -504,7 +507,7 @@ async fn headers_without_an_end_are_cut_off() {
 }
 
 #[tokio::test]
-async fn headers_beyond_their_limit_are_refused_and_the_connection_lives() {
+async fn oversized_headers_are_rejected_and_the_connection_survives() {
     let server = Running::start(config());
     let mut client = h2_client(server.address).await;
     let request = Request::post("http://127.0.0.1/lab.Profile/GetProfile")
@@ -533,7 +536,7 @@ async fn at_most_128_calls_are_open_on_a_connection() {
         .until(|frame| frame.kind == frames::RST_STREAM)
         .await
         .unwrap();
-    // REFUSED_STREAM: the caller may ask again.
+    // REFUSED_STREAM: the caller may retry.
     assert_eq!(
         (refused.stream, &refused.payload[..]),
         (257, &7u32.to_be_bytes()[..])
