@@ -4,8 +4,8 @@ use std::{env, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use labrpc::{
-    profile::{Height, Id, Profile, Size, Weight},
-    serve::{profile_file::Fields, profile_source::ProfileSource, reload},
+    profile::{Draft, Height, Id, Profile, Size, Weight},
+    serve::{profile_source::ProfileSource, reload},
 };
 
 use crate::cli::{Failure, log::Log};
@@ -56,7 +56,7 @@ impl Source {
             size,
             profile,
         } = self;
-        let said = Fields {
+        let said = Draft {
             id,
             height,
             weight,
@@ -70,7 +70,7 @@ impl Source {
         if let Some(path) = profile.or_else(found) {
             return Ok(Arc::new(reload::profile(path, said, reload::EVERY)?));
         }
-        if said != Fields::default() {
+        if said != Draft::default() {
             let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
             return Err(Failure::usage(format_args!(
                 "the profile has no {}",

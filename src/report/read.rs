@@ -21,12 +21,12 @@ pub use crate::report::read::{
     lines::MAX_LINE,
 };
 use crate::{
-    profile::Profile,
+    profile::{JsonDraft, Profile},
     report::read::{
         csv::Columns,
         lines::{Broken, Line, Lines},
         row::Row,
-        run::{Fields, RunLine},
+        run::RunLine,
     },
 };
 
@@ -168,12 +168,8 @@ impl Format {
                     run::expect_version(version, file)?;
                     Ok(Row::Other)
                 }
-                Ok(RunLine::Endpoint(endpoint)) => {
-                    let run::Endpoint {
-                        outcome, profile, ..
-                    } = *endpoint;
-                    let profile = || profile.unwrap_or_default().profile();
-                    Row::surveyed(outcome.as_bytes(), profile)
+                Ok(RunLine::Endpoint { outcome, profile }) => {
+                    Row::surveyed(outcome.as_bytes(), profile.unwrap_or_default())
                 }
                 Ok(RunLine::Other) => Ok(Row::Other),
                 Err(reason) => Err(reason),
@@ -181,9 +177,7 @@ impl Format {
             (_, Some(Broken::TooLong)) => Err(Reason::TooLong),
             (_, Some(Broken::Open)) => Err(Reason::Quote),
             (Self::Csv(columns), None) => columns.row(line.bytes),
-            (Self::Profiles, None) => run::json::<Fields<'_>>(line.bytes)
-                .and_then(Fields::profile)
-                .map(Row::Person),
+            (Self::Profiles, None) => run::json::<JsonDraft<'_>>(line.bytes).and_then(Row::person),
         })
     }
 }

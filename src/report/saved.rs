@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::{
+    profile::{JsonDraft, Text},
     report::{
         document,
         model::Survey,
@@ -10,7 +11,7 @@ use crate::{
             self,
             error::{Error, Reason, Rejected},
             lines::Lines,
-            run::{self, RunLine},
+            run::{self, EndpointDetails, RunLine},
         },
     },
     survey::{
@@ -93,15 +94,16 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
             RunLine::Header(version) => run::expect_version(version, file)?,
             // Pairs and summary follow from the endpoints.
             RunLine::Other => {}
-            RunLine::Endpoint(_) if endpoints.len() == max_hosts => {
+            RunLine::Endpoint { .. } if endpoints.len() == max_hosts => {
                 return Err(Error::TooMany {
                     file: file.to_owned(),
                     max: max_hosts,
                 });
             }
-            RunLine::Endpoint(line) => {
-                endpoints.push(endpoint(&line).map_err(rejected)?);
-                known.push(answer(*line).map_err(rejected)?);
+            RunLine::Endpoint { outcome, profile } => {
+                let details: EndpointDetails<'_> = run::json(line.bytes).map_err(rejected)?;
+                endpoints.push(endpoint(&details).map_err(rejected)?);
+                known.push(answer(&outcome, profile, &details).map_err(rejected)?);
             }
         }
     }
@@ -119,39 +121,33 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
     Ok(Saved { hosts, known })
 }
 
-fn endpoint(line: &run::Endpoint<'_>) -> Result<Endpoint, Reason> {
-    let Some(endpoint) = &line.endpoint else {
+fn endpoint(details: &EndpointDetails<'_>) -> Result<Endpoint, Reason> {
+    let Some(Text(endpoint)) = &details.endpoint else {
         return Err(Reason::Endpoint("endpoint is missing".to_owned()));
     };
     hosts::exactly_one(endpoint).map_err(|error| Reason::Endpoint(error.to_string()))
 }
 
-/// The answer of a line, if it need not be asked for again.
-fn answer(line: run::Endpoint<'_>) -> Result<Option<EndpointResult>, Reason> {
-    let run::Endpoint {
-        endpoint: _,
-        outcome,
-        dialect,
-        profile,
-        attempts,
-        elapsed_ms,
-        phases_ms,
-    } = line;
-    let (Some(protocol), Some(profile)) =
-        (dialect.as_deref().and_then(Protocol::from_name), profile)
+/// The answer of a line, if the endpoint need not be asked again.
+fn answer(
+    outcome: &str,
+    profile: Option<JsonDraft<'_>>,
+    details: &EndpointDetails<'_>,
+) -> Result<Option<EndpointResult>, Reason> {
+    let protocol = details.dialect.as_ref();
+    let protocol = protocol.and_then(|Text(name)| Protocol::from_name(name));
+    let (Some(OutcomeKind::Ok), Some(protocol), Some(profile)) =
+        (OutcomeKind::from_name(outcome), protocol, profile)
     else {
         return Ok(None);
     };
-    if OutcomeKind::from_name(&outcome) != Some(OutcomeKind::Ok) {
-        return Ok(None);
-    }
     Ok(Some(EndpointResult {
         outcome: Outcome::Ok {
             protocol,
-            profile: profile.profile()?,
+            profile: profile.try_into().map_err(Reason::Field)?,
         },
-        attempts,
-        elapsed: document::duration(elapsed_ms),
-        phases: phases_ms.into(),
+        attempts: details.attempts,
+        elapsed: document::duration(details.elapsed_ms),
+        phases: details.phases_ms.into(),
     }))
 }

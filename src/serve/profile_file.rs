@@ -1,4 +1,4 @@
-//! The file that says who sits here: TOML with the keys `id`, `height`, `weight` and `size`.
+//! The file of a profile: TOML with the keys `id`, `height`, `weight` and `size`.
 
 use std::{
     fmt, io,
@@ -9,99 +9,38 @@ use toml::{Table, Value};
 
 use crate::{
     file,
-    profile::{self, Height, Id, Profile, Size, Weight},
+    profile::{self, Draft, Height, Profile, Weight},
     untrusted::Untrusted,
 };
 
 /// A profile takes a hundred bytes; a file beyond this is the wrong file.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// The keys of a file, and the fields of a profile.
-pub const KEYS: [&str; 4] = ["id", "height", "weight", "size"];
-
-/// The fields of a profile as far as they have been given, by whatever means.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(missing_docs, reason = "the names are the fields")]
-pub struct Fields {
-    pub id: Option<Id>,
-    pub height: Option<Height>,
-    pub weight: Option<Weight>,
-    pub size: Option<Size>,
-}
-
-impl Fields {
-    /// These fields, and those of `below` where these are absent.
-    #[must_use]
-    pub fn or(self, below: Self) -> Self {
-        Self {
-            id: self.id.or(below.id),
-            height: self.height.or(below.height),
-            weight: self.weight.or(below.weight),
-            size: self.size.or(below.size),
-        }
-    }
-
-    /// The names of the fields that are absent.
-    #[must_use]
-    pub fn missing(&self) -> Vec<&'static str> {
-        let Self {
-            id,
-            height,
-            weight,
-            size,
-        } = self;
-        let absent = [
-            id.is_none(),
-            height.is_none(),
-            weight.is_none(),
-            size.is_none(),
-        ];
-        KEYS.into_iter()
-            .zip(absent)
-            .filter(|(_, absent)| *absent)
-            .map(|(key, _)| key)
-            .collect()
-    }
-}
-
-impl TryFrom<Fields> for Profile {
-    type Error = profile::Error;
-
-    /// # Errors
-    /// [`profile::Error::Missing`] with the first field that is absent.
-    fn try_from(fields: Fields) -> Result<Self, profile::Error> {
-        let missing = profile::Error::Missing;
-        Ok(Self {
-            id: fields.id.ok_or(missing("id"))?,
-            height: fields.height.ok_or(missing("height"))?,
-            weight: fields.weight.ok_or(missing("weight"))?,
-            size: fields.size.ok_or(missing("size"))?,
-        })
-    }
-}
-
-/// Reads a profile from a file. The fields that were `said` elsewhere stand before those of the file, which
-/// may then lack them.
+/// Reads a profile from a file. `overrides` take precedence over the file, which may lack those fields.
 ///
 /// ```
-/// use labrpc::serve::profile_file::{Fields, read};
+/// use labrpc::{profile::Draft, serve::profile_file::read};
 ///
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("profile.toml");
 /// std::fs::write(&path, "id = \"1527406014\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n")?;
-/// let said = Fields { weight: Some("60.5".parse()?), ..Fields::default() };
-/// let profile = read(&path, said)?;
+/// let overrides = Draft { weight: Some("60.5".parse()?), ..Draft::default() };
+/// let profile = read(&path, overrides)?;
 /// assert_eq!(profile.to_string(), "1527406014: 178 cm, 60.5 kg, XXL");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 /// [`Error`] with the file, the key and what is wrong with it.
-pub fn read(path: &Path, said: Fields) -> Result<Profile, Error> {
-    read_with(file::read, path, said)
+pub fn read(path: &Path, overrides: Draft) -> Result<Profile, Error> {
+    read_with(file::read, path, overrides)
 }
 
-pub(crate) fn read_with(read: file::Reader, path: &Path, said: Fields) -> Result<Profile, Error> {
+pub(crate) fn read_with(
+    read: file::Reader,
+    path: &Path,
+    overrides: Draft,
+) -> Result<Profile, Error> {
     let error = |kind| Error {
         path: path.to_owned(),
         kind,
@@ -113,10 +52,10 @@ pub(crate) fn read_with(read: file::Reader, path: &Path, said: Fields) -> Result
     let text = String::from_utf8(bytes).map_err(|_| error(Kind::NotText))?;
     // Some editors put a byte order mark in front.
     let file = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
-    Profile::try_from(said.or(file)).map_err(|missing| error(missing.into()))
+    Profile::try_from(overrides.or_else_from(file)).map_err(|missing| error(missing.into()))
 }
 
-fn parse(text: &str) -> Result<Fields, Kind> {
+fn parse(text: &str) -> Result<Draft, Kind> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| Kind::Syntax {
@@ -125,7 +64,10 @@ fn parse(text: &str) -> Result<Fields, Kind> {
             }),
             message: Untrusted::new(error.message()),
         })?;
-    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+    if let Some(key) = table
+        .keys()
+        .find(|key| !<Draft>::NAMES.contains(&key.as_str()))
+    {
         return Err(Kind::UnknownKey(Untrusted::new(key)));
     }
     let text = |key: &'static str| match table.get(key) {
@@ -140,7 +82,7 @@ fn parse(text: &str) -> Result<Fields, Kind> {
         Some(_) => Err(Kind::NoNumber(key)),
         None => Ok(None),
     };
-    Ok(Fields {
+    Ok(Draft {
         id: text("id")?.map(str::parse).transpose()?,
         height: number("height")?.map(Height::try_from).transpose()?,
         weight: number("weight")?.map(Weight::try_from).transpose()?,
@@ -250,7 +192,7 @@ mod tests {
     fn read_text(text: &[u8]) -> Result<Profile, Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, text).unwrap();
-        read(file.path(), Fields::default())
+        read(file.path(), Draft::default())
     }
 
     #[test]
@@ -305,7 +247,7 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         assert!(
-            read(Path::new("/nowhere/profile.toml"), Fields::default())
+            read(Path::new("/nowhere/profile.toml"), Draft::default())
                 .unwrap_err()
                 .is_io()
         );

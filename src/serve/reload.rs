@@ -11,8 +11,8 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::{
     file,
-    profile::Profile,
-    serve::profile_file::{self, Fields},
+    profile::{Draft, Profile},
+    serve::profile_file,
     tls,
 };
 
@@ -22,8 +22,8 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// How often files are looked at.
 pub const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads a profile file now and again whenever it changes, for as long as somebody holds the receiver. What was
-/// `said` elsewhere stands before the file.
+/// Loads a profile file and reloads it on change until the receiver is dropped. `overrides` take precedence over
+/// the file.
 ///
 /// Must be called within a tokio runtime.
 ///
@@ -31,11 +31,11 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// When the file holds no profile now.
 pub fn profile(
     path: PathBuf,
-    said: Fields,
+    overrides: Draft,
     every: Duration,
 ) -> Result<watch::Receiver<Profile>, profile_file::Error> {
     let paths = vec![path.clone()];
-    let load = move |read| profile_file::read_with(read, &path, said);
+    let load = move |read| profile_file::read_with(read, &path, overrides);
     follow("profile", paths, every, load, profile_file::Error::for_log)
 }
 

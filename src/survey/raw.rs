@@ -1,9 +1,7 @@
 //! The original exercise's protocol: the server sends one JSON object and asks nothing.
 
-use serde::Deserialize;
-
 use crate::{
-    profile::{self, Profile},
+    profile::{JsonDraft, Profile},
     survey::{
         outcome::{AttemptPhase, Invalid},
         trace::Trace,
@@ -51,24 +49,15 @@ pub(crate) async fn read(
     }
 }
 
-/// The room's JSON message with every field as the wire may leave it, so that the first bad one can be named.
-#[derive(Deserialize)]
-struct Message {
-    id: Option<String>,
-    height: Option<f64>,
-    weight: Option<f64>,
-    size: Option<String>,
-}
-
 /// The profile in the first object; `None` while the object is not complete.
 fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
     let text = wire::without_mark(bytes).trim_ascii_start();
     if *text.first()? != b'{' {
         return Some(Err(Failure::NotJson));
     }
-    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<Message>();
+    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<JsonDraft<'_>>();
     let invalid = match objects.next()? {
-        Ok(message) => match profile(message) {
+        Ok(draft) => match Profile::try_from(draft) {
             Ok(profile) => return Some(Ok(profile)),
             Err(error) => Invalid::Field(error),
         },
@@ -76,22 +65,6 @@ fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
         Err(error) => Invalid::Message(Untrusted::new(&error.to_string())),
     };
     Some(Err(Failure::Invalid(invalid)))
-}
-
-fn profile(message: Message) -> Result<Profile, profile::Error> {
-    let Message {
-        id,
-        height,
-        weight,
-        size,
-    } = message;
-    let missing = profile::Error::Missing;
-    Ok(Profile {
-        id: id.ok_or(missing("id"))?.parse()?,
-        height: height.ok_or(missing("height"))?.try_into()?,
-        weight: weight.ok_or(missing("weight"))?.try_into()?,
-        size: size.ok_or(missing("size"))?.parse()?,
-    })
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! `csv-core` would read the cells as well, but it takes an open quote to the end of the file and text behind a
 //! closing one as part of the cell: neither row could be named as damaged, and the rows behind the first would be lost.
 
-use std::{borrow::Cow, ops::Range, path::Path};
+use std::{borrow::Cow, ops::Range, path::Path, str::FromStr};
 
 use crate::{
-    profile::{self, Height, Profile, Size, Weight},
+    profile::{self, Draft, Height, Id, Size, Weight},
     report::read::{
         error::{Error, Reason},
         row::Row,
@@ -81,17 +81,22 @@ impl Columns {
             }
         }
         let [id, height, weight, size, outcome, _] = values;
-        let profile = || profile([unguarded(id), height, weight, size]).map_err(Reason::Field);
+        let draft = Draft {
+            id: Cell::of(strip_formula_guard(id)),
+            height: Cell::of(height),
+            weight: Cell::of(weight),
+            size: Cell::of(size),
+        };
         if self.survey {
-            Row::surveyed(outcome, profile)
+            Row::surveyed(outcome, draft)
         } else {
-            profile().map(Row::Person)
+            Row::person(draft)
         }
     }
 }
 
 /// A text without the apostrophe that keeps a spreadsheet from running it, which this program's own CSV has.
-fn unguarded(text: &[u8]) -> &[u8] {
+fn strip_formula_guard(text: &[u8]) -> &[u8] {
     match text {
         [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
         _ => text,
@@ -132,44 +137,63 @@ fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
     }
 }
 
-fn profile([id, height, weight, size]: [&[u8]; 4]) -> Result<Profile, profile::Error> {
-    let present = |field, text: &'_ [u8]| {
-        if text.is_empty() {
-            Err(profile::Error::Missing(field))
-        } else {
-            Ok(())
+/// The text of a cell, in an encoding that is not checked yet.
+struct Cell<'a>(&'a [u8]);
+
+impl<'a> Cell<'a> {
+    /// A cell that is not empty.
+    fn of(text: &'a [u8]) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// Parses any text, and names it in the error.
+    fn parse<T: FromStr<Err = profile::Error>>(&self) -> Result<T, profile::Error> {
+        String::from_utf8_lossy(self.0).parse()
+    }
+}
+
+impl TryFrom<Cell<'_>> for Id {
+    type Error = profile::Error;
+
+    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
+        match str::from_utf8(cell.0) {
+            Ok(id) => id.parse(),
+            Err(_) => Err(profile::Error::Id(Untrusted::from_bytes(cell.0))),
         }
-    };
-    present("id", id)?;
-    present("height", height)?;
-    present("weight", weight)?;
-    present("size", size)?;
-    Ok(Profile {
-        id: match str::from_utf8(id) {
-            Ok(id) => id.parse()?,
-            Err(_) => return Err(profile::Error::Id(Untrusted::from_bytes(id))),
-        },
-        height: match ticks(height).map(Height::from_ticks) {
-            Some(Ok(height)) => height,
-            // Unusual, or out of range: the error is to tell what stands there.
-            _ => String::from_utf8_lossy(height).parse()?,
-        },
-        weight: match ticks(weight).map(Weight::from_ticks) {
-            Some(Ok(weight)) => weight,
-            _ => String::from_utf8_lossy(weight).parse()?,
-        },
-        size: match size {
-            b"XXS" => Size::Xxs,
-            b"XS" => Size::Xs,
-            b"S" => Size::S,
-            b"M" => Size::M,
-            b"L" => Size::L,
-            b"XL" => Size::Xl,
-            b"XXL" => Size::Xxl,
-            b"XXXL" => Size::Xxxl,
-            _ => String::from_utf8_lossy(size).parse()?,
-        },
-    })
+    }
+}
+
+impl TryFrom<Cell<'_>> for Height {
+    type Error = profile::Error;
+
+    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
+        match ticks(cell.0).map(Self::from_ticks) {
+            Some(Ok(height)) => Ok(height),
+            _ => cell.parse(),
+        }
+    }
+}
+
+impl TryFrom<Cell<'_>> for Weight {
+    type Error = profile::Error;
+
+    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
+        match ticks(cell.0).map(Self::from_ticks) {
+            Some(Ok(weight)) => Ok(weight),
+            _ => cell.parse(),
+        }
+    }
+}
+
+impl TryFrom<Cell<'_>> for Size {
+    type Error = profile::Error;
+
+    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
+        // The canonical names without a copy.
+        let name = str::from_utf8(cell.0).ok();
+        name.and_then(Self::from_name)
+            .map_or_else(|| cell.parse(), Ok)
+    }
 }
 
 /// Reads a plain decimal straight into ticks; `None` leaves the text to the parser of the field.

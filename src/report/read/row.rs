@@ -1,6 +1,10 @@
 //! What one row of a file holds.
 
-use crate::{profile::Profile, report::read::error::Reason, survey::outcome::OutcomeKind};
+use crate::{
+    profile::{self, Profile},
+    report::read::error::Reason,
+    survey::outcome::OutcomeKind,
+};
 
 /// What a row holds.
 pub(crate) enum Row {
@@ -12,16 +16,23 @@ pub(crate) enum Row {
 }
 
 impl Row {
+    /// A row that has to hold a profile.
+    pub(crate) fn person(
+        draft: impl TryInto<Profile, Error = profile::Error>,
+    ) -> Result<Self, Reason> {
+        draft.try_into().map(Self::Person).map_err(Reason::Field)
+    }
+
     /// A line of a survey; only with these outcomes it has to hold a profile.
     pub(crate) fn surveyed(
         outcome: &[u8],
-        profile: impl FnOnce() -> Result<Profile, Reason>,
+        draft: impl TryInto<Profile, Error = profile::Error>,
     ) -> Result<Self, Reason> {
         match str::from_utf8(outcome)
             .ok()
             .and_then(OutcomeKind::from_name)
         {
-            Some(OutcomeKind::Ok | OutcomeKind::DuplicateId) => profile().map(Self::Person),
+            Some(OutcomeKind::Ok | OutcomeKind::DuplicateId) => Self::person(draft),
             // The endpoint is listed twice and counted once.
             Some(OutcomeKind::DuplicateLine) => Ok(Self::Other),
             Some(

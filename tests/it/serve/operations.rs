@@ -4,10 +4,10 @@ use std::{fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use labrpc::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
+    profile::Draft,
     serve::{
         Config,
         listen::{self, Address, Listener},
-        profile_file::Fields,
         reload,
     },
     tls::{self, authority},
@@ -245,7 +245,7 @@ async fn changed_profile_is_served_and_an_invalid_one_is_not() {
     write_profile(&path, "first");
     // Polled each millisecond, so that the test does not wait for the next second.
     let mut profile =
-        reload::profile(path.clone(), Fields::default(), Duration::from_millis(1)).unwrap();
+        reload::profile(path.clone(), Draft::default(), Duration::from_millis(1)).unwrap();
     let server = Running::start(Config {
         profile: Arc::new(profile.clone()),
         ..config()
@@ -278,7 +278,7 @@ async fn sighup_reloads_the_file_at_once() {
     let path = dir.path().join("profile.toml");
     write_profile(&path, "before");
     let mut profile =
-        reload::profile(path.clone(), Fields::default(), Duration::from_secs(3600)).unwrap();
+        reload::profile(path.clone(), Draft::default(), Duration::from_secs(3600)).unwrap();
     // The handler is installed by the time the task has run once.
     tokio::task::yield_now().await;
     write_profile(&path, "after");
