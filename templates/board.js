@@ -4,8 +4,8 @@
   const main = document.getElementById("main");
   const link = document.getElementById("link");
 
-  // Touches as little as it can, so that focus, scrolling and unfolded details stay, and a reader is told
-  // what changed and nothing else.
+  // Touches as little as it can, so that focus, scrolling and unfolded details stay, and a screen reader
+  // reads only what changed.
   function morph(old, fresh) {
     if (old.isEqualNode(fresh)) return;
     const keyed = isKeyed(old) && isKeyed(fresh);

@@ -72,10 +72,10 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             people.rejections
         );
     }
-    if people.absent > 0 {
+    if people.without_profile > 0 {
         say!(
             "note: {} endpoints of the survey have no profile",
-            people.absent
+            people.without_profile
         );
     }
     let report = Report::files(

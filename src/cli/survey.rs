@@ -219,7 +219,7 @@ impl Who {
     fn to_ask(&self) -> Hosts {
         match self {
             Self::List(hosts) => hosts.clone(),
-            Self::Rest(saved) => saved.unknown(),
+            Self::Rest(saved) => saved.unanswered(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
 /// Ids are ordered by their bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
-    // Zero behind `len`, which sorts below every allowed character: the derived order is that of the text.
+    // Zero after `len`, which sorts below every allowed character: the derived order is that of the text.
     bytes: [u8; Id::MAX_LEN],
     len: u8,
 }

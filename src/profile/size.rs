@@ -29,7 +29,7 @@ named! {
 }
 
 impl Size {
-    /// The step on the scale, 1 (XXS) to 8 (XXXL), which is also the number on the wire.
+    /// The step on the scale, 1 (XXS) to 8 (XXXL), which is also the number in protobuf.
     #[must_use]
     pub fn step(self) -> u8 {
         self as u8

@@ -3,12 +3,12 @@
 use crate::{named::named, survey::outcome::OutcomeKind};
 
 named! {
-    /// What an outcome means to a person who looks for the machines that need a visit. Each has its own shape, and
-    /// its name is that of its class in the style sheet.
+    /// What an outcome means for finding the machines that need a visit. Each category has a shape, and its name is
+    /// its class in the style sheet.
     pub(crate) enum Category {
         /// A valid profile.
         Ok => "ok",
-        /// Answers, but the data cannot be used.
+        /// Answers, but with unusable data.
         BadData => "data",
         /// Answers, but not with a profile.
         Unexpected => "wrong",

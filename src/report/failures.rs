@@ -1,7 +1,7 @@
 //! Failures, folded: one entry for all endpoints that failed alike.
 //!
-//! A room fails in a few ways, a campus in a few more, and a hostile one in a different way at every address.
-//! What is kept is bounded in all three cases, and what is left out is counted.
+//! A room fails in a few ways, a campus in a few more, and hostile peers in a different way at every address. The
+//! number of entries and their length are bounded, and omitted endpoints are counted.
 
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
@@ -20,44 +20,44 @@ const MAX_GROUPS: usize = 8;
 const MAX_FOLDED: usize = 240;
 
 /// Endpoints that failed alike.
-pub struct Failure {
+pub struct FailureGroup {
     /// The outcome that they have in common.
     pub outcome: OutcomeKind,
     /// The endpoints, as an expression of the host grammar, cut at a comma where it is long; or how many more there
     /// are of an outcome that has more reasons than are shown.
     pub endpoints: String,
-    /// How many endpoints these are, unless it is one or stands in the text above.
+    /// How many endpoints these are, unless it is one or `endpoints` contains the number.
     pub count: Option<usize>,
     /// What to do about it.
     pub hint: Option<Cow<'static, str>>,
-    reason: Reason,
+    reason: FailureReason,
 }
 
 /// Why they failed.
-enum Reason {
+enum FailureReason {
     /// Nothing but the outcome.
     Plain,
-    /// What exactly was seen.
+    /// The details of the outcome.
     Detail(String),
-    /// Each for another reason.
+    /// A different one at each endpoint.
     Various,
 }
 
-impl Failure {
-    /// What was seen, with the format's own name of the outcome.
+impl FailureGroup {
+    /// The outcome by the name that the format gives it, and the reason.
     #[must_use]
     pub fn text(&self, outcome: &str) -> String {
         match &self.reason {
-            Reason::Plain => outcome.to_owned(),
-            Reason::Detail(detail) => format!("{outcome} ({detail})"),
-            Reason::Various => format!("{outcome}, each for another reason"),
+            FailureReason::Plain => outcome.to_owned(),
+            FailureReason::Detail(detail) => format!("{outcome} ({detail})"),
+            FailureReason::Various => format!("{outcome}, each for another reason"),
         }
     }
 }
 
-/// Every endpoint without a profile of its own, in the order of [`OutcomeKind::ALL`]; within an outcome the most
+/// Every endpoint whose outcome is not `ok`, in the order of [`OutcomeKind::ALL`]; within an outcome the most
 /// frequent reason first, equal ones in the order of their text.
-pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<Failure> {
+pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<FailureGroup> {
     let Survey { hosts, answers } = survey;
     let mut groups: BTreeMap<(OutcomeKind, Option<String>), Vec<usize>> = BTreeMap::new();
     for (index, EndpointResult { outcome, .. }) in answers.iter().enumerate() {
@@ -74,25 +74,27 @@ pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<Failure> {
     for same in groups.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
         let (shown, rest) = same.split_at(same.len().min(MAX_GROUPS));
         for ((outcome, detail), members) in shown {
-            failures.push(Failure {
+            failures.push(FailureGroup {
                 outcome: *outcome,
                 endpoints: shortened(fold(members.iter().map(|&index| hosts.get(index)))),
                 count: Some(members.len()).filter(|count| *count > 1),
                 hint: answers[members[0]].outcome.hint(),
                 reason: match detail {
-                    Some(detail) if view.shows_personal_data() => Reason::Detail(detail.clone()),
-                    _ => Reason::Plain,
+                    Some(detail) if view.shows_personal_data() => {
+                        FailureReason::Detail(detail.clone())
+                    }
+                    _ => FailureReason::Plain,
                 },
             });
         }
         if let Some(((outcome, _), _)) = rest.first() {
             let more: usize = rest.iter().map(|(_, members)| members.len()).sum();
-            failures.push(Failure {
+            failures.push(FailureGroup {
                 outcome: *outcome,
                 endpoints: format!("{more} more"),
                 count: None,
                 hint: None,
-                reason: Reason::Various,
+                reason: FailureReason::Various,
             });
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     similarity::Metric,
 };
 
-/// A distance or term: at most three decimals, none where there is nothing behind the point.
+/// A distance or term with at most three decimals, without trailing zeros.
 pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     let trimmed = text.trim_end_matches('0').trim_end_matches('.');

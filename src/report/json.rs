@@ -4,12 +4,9 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use crate::{
-    report::{
-        document::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
-        model::Report,
-    },
-    similarity::Ranking,
+use crate::report::{
+    model::Report,
+    run_format::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
 };
 
 #[derive(Serialize)]
@@ -26,10 +23,10 @@ struct Document<'a, E: Serialize, P: Serialize, T: Serialize, N: Serialize> {
     summary: SummaryLine,
 }
 
-/// Lines that are made one by one as they are written: a campus has too many to hold them all twice.
-struct Lines<F>(F);
+/// Sequence that are made one by one as they are written: a campus has too many to hold them all twice.
+struct Sequence<F>(F);
 
-impl<F, I> Serialize for Lines<F>
+impl<F, I> Serialize for Sequence<F>
 where
     F: Fn() -> I,
     I: Iterator,
@@ -45,34 +42,16 @@ where
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    // Every field is named, so that a new one is not forgotten. The lines hold those that are not used here.
-    let Report {
-        started: _,
-        arguments: _,
-        options,
-        input: _,
-        people: _,
-        seat_of: _,
-        ranking:
-            Ranking {
-                pairs: _,
-                smallest: _,
-                tied: _,
-                margin: _,
-                duplicates: _,
-                twins: _,
-                twin_groups: _,
-                per_person: _,
-                like: _,
-            },
-    } = report;
+    let options = &report.options;
     let document = Document {
         header: Header::new(report),
-        endpoints: Lines(|| endpoints(report)),
-        pairs: Lines(|| pairs(report)),
+        endpoints: Sequence(|| endpoints(report)),
+        pairs: Sequence(|| pairs(report)),
         like: LikeLine::new(report),
-        twins: options.twins.then_some(Lines(|| twins(report))),
-        per_person: options.per_person.then_some(Lines(|| per_person(report))),
+        twins: options.twins.then_some(Sequence(|| twins(report))),
+        per_person: options
+            .per_person
+            .then_some(Sequence(|| per_person(report))),
         summary: SummaryLine::new(report),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;

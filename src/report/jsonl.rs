@@ -1,23 +1,19 @@
-//! A report as JSON Lines: the saved run, which can be asked again and ranked again.
+//! A report as JSON Lines: the saved run, which `--only-failed` and `rank` read back.
 //!
-//! A header, one line an endpoint, one line a pair, what else was asked for, and the summary.
+//! A header, one line an endpoint, one line a pair, the other lists of the options, and the summary.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::{
-    report::{
-        document::{
-            Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person,
-            twins,
-        },
-        model::Report,
+use crate::report::{
+    model::Report,
+    run_format::{
+        Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person, twins,
     },
-    similarity::Ranking,
 };
 
-/// A line whose object would not say by itself what it is.
+/// A line whose fields do not identify its kind.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Tagged {
@@ -32,27 +28,7 @@ enum Tagged {
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    // Every field is named, so that a new one is not forgotten. The lines hold those that are not used here.
-    let Report {
-        started: _,
-        arguments: _,
-        options,
-        input: _,
-        people: _,
-        seat_of: _,
-        ranking:
-            Ranking {
-                pairs: _,
-                smallest: _,
-                tied: _,
-                margin: _,
-                duplicates: _,
-                twins: _,
-                twin_groups: _,
-                per_person: _,
-                like: _,
-            },
-    } = report;
+    let options = &report.options;
     line(out, &Header::new(report))?;
     endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
     pairs(report).try_for_each(|pair| line(out, &pair))?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! model ──┬─► text ──────► table, html         for people: texts, then layout
-//!         └─► document ──► json, jsonl, csv    for programs: objects, then syntax
+//!         └─► run_format ► json, jsonl, csv    for programs: objects, then syntax
 //! ```
 //!
 //! The model holds what was observed and what follows from it, in the types of the modules that found it. Formats
@@ -10,7 +10,6 @@
 
 mod category;
 pub mod csv;
-pub mod document;
 mod failures;
 mod format;
 pub mod html;
@@ -18,13 +17,15 @@ pub mod json;
 pub mod jsonl;
 mod model;
 pub mod read;
+pub mod run_format;
 pub mod saved;
 pub mod table;
 pub mod text;
 mod view;
+mod wrap;
 
 pub use crate::report::{
-    failures::Failure,
+    failures::FailureGroup,
     model::{Input, OutcomeCounts, Report, Summary, Survey},
     view::View,
 };

@@ -20,7 +20,7 @@ use crate::{
 pub struct Report {
     /// When the survey began, or the files were read.
     pub started: SystemTime,
-    /// The command line behind the program's name.
+    /// The command line after the program's name.
     pub arguments: Vec<String>,
     /// How the people were ranked, and how much of the ranking is listed.
     pub options: Options,
@@ -100,13 +100,13 @@ impl Summary {
         all - self.outcomes[OutcomeKind::DuplicateLine]
     }
 
-    /// Valid profiles with an id of their own.
+    /// Valid profiles with a unique id.
     #[must_use]
     pub fn ok(&self) -> u64 {
         self.outcomes[OutcomeKind::Ok]
     }
 
-    /// Endpoints that answered the question, usable or not.
+    /// Endpoints that answered, with usable data or not.
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.ok() + self.unusable()

@@ -1,8 +1,8 @@
 //! Reads people from files: CSV with a header, JSON Lines of profiles, and saved runs.
 //!
-//! The three are told apart by how the file begins. Reading is streamed: memory holds the people and one line.
-//! A row that is not a profile is counted and described, and everything around it is still read. Given up for it:
-//! other separators than commas, other encodings than UTF-8, and JSON that is spread over several lines.
+//! The beginning of a file decides its format. Reading is streamed: memory holds the people and one line. A row that is
+//! not a profile is counted and described, and all other rows are read. Not supported are other separators than
+//! commas, other encodings than UTF-8, and JSON over several lines.
 
 mod csv;
 pub(crate) mod error;
@@ -31,19 +31,19 @@ use crate::{
 };
 
 /// How many rejected rows are kept to be shown; all are counted.
-pub const MOST_REJECTED: usize = 1000;
+pub const MAX_REJECTED: usize = 1000;
 
 /// What [`read`] found, of all files together.
 #[derive(Debug, Default)]
 pub struct People {
     /// The profiles in the order of the files and their lines.
     pub profiles: Vec<Profile>,
-    /// The first [`MOST_REJECTED`] rows that are not a profile.
+    /// The first [`MAX_REJECTED`] rows that are not a profile.
     pub rejected: Vec<Rejected>,
     /// How many rows are not a profile.
     pub rejections: u64,
     /// How many endpoints of saved surveys have no profile to read.
-    pub absent: u64,
+    pub without_profile: u64,
 }
 
 /// Reads every file in turn; `-` is standard input.
@@ -94,7 +94,7 @@ impl People {
         let mut lines = Lines::new(input, progress);
         let mut format = None;
         loop {
-            let quoted = matches!(format, Some(Format::Csv(_)));
+            let quoted = matches!(format, Some(RowFormat::Csv(_)));
             let next = lines.next(quoted).map_err(|error| Error::Io {
                 file: file.to_owned(),
                 error,
@@ -105,16 +105,16 @@ impl People {
             }
             let format = match &mut format {
                 Some(format) => &*format,
-                none => match none.insert(Format::of(&line, file)?) {
-                    Format::Csv(_) => continue,
+                none => match none.insert(RowFormat::of(&line, file)?) {
+                    RowFormat::Csv(_) => continue,
                     format => format,
                 },
             };
             let row = format.row(&line, file)?;
             match row {
                 Ok(Row::Person(profile)) => self.profiles.push(profile),
-                Ok(Row::Absent) => self.absent += 1,
-                Ok(Row::Other) => {}
+                Ok(Row::WithoutProfile) => self.without_profile += 1,
+                Ok(Row::Ignored) => {}
                 Err(reason) => {
                     let rejected = Rejected {
                         file: file.to_owned(),
@@ -133,7 +133,7 @@ impl People {
             return Err(Error::Rejected(rejected));
         }
         self.rejections += 1;
-        if self.rejected.len() < MOST_REJECTED {
+        if self.rejected.len() < MAX_REJECTED {
             self.rejected.push(rejected);
         }
         Ok(())
@@ -141,7 +141,7 @@ impl People {
 }
 
 /// What a file's rows look like.
-enum Format {
+enum RowFormat {
     Csv(Columns),
     /// Each line is a profile.
     Profiles,
@@ -149,7 +149,7 @@ enum Format {
     Run,
 }
 
-impl Format {
+impl RowFormat {
     fn of(first: &Line<'_>, file: &Path) -> Result<Self, Error> {
         if run::is_run(first.bytes, file)? {
             Ok(Self::Run)
@@ -166,12 +166,12 @@ impl Format {
             (Self::Run, _) => match run::parse(line) {
                 Ok(RunLine::Header(version)) => {
                     run::expect_version(version, file)?;
-                    Ok(Row::Other)
+                    Ok(Row::Ignored)
                 }
                 Ok(RunLine::Endpoint { outcome, profile }) => {
                     Row::surveyed(outcome.as_bytes(), profile.unwrap_or_default())
                 }
-                Ok(RunLine::Other) => Ok(Row::Other),
+                Ok(RunLine::Other) => Ok(Row::Ignored),
                 Err(reason) => Err(reason),
             },
             (_, Some(Broken::TooLong)) => Err(Reason::TooLong),

@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::{
     profile::{JsonDraft, Text},
     report::{
-        document,
         model::Survey,
         read::{
             self,
@@ -13,6 +12,7 @@ use crate::{
             lines::Lines,
             run::{self, EndpointDetails, RunLine},
         },
+        run_format,
     },
     survey::{
         endpoint::Endpoint,
@@ -24,29 +24,29 @@ use crate::{
 /// The endpoints of a saved run, and the answers that need not be asked for again.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// Everybody who was asked, in the order of the run.
+    /// All endpoints, in the order of the run.
     pub hosts: Hosts,
-    /// For each of them the answer, unless it has to be asked again.
-    pub known: Vec<Option<EndpointResult>>,
+    /// For each of them its answer, unless it has to be asked again.
+    pub answered: Vec<Option<EndpointResult>>,
 }
 
 impl Saved {
-    /// Those who have to be asked again.
+    /// The endpoints that have to be asked again.
     #[must_use]
-    pub fn unknown(&self) -> Hosts {
-        let hosts = self.hosts.iter().zip(&self.known);
+    pub fn unanswered(&self) -> Hosts {
+        let hosts = self.hosts.iter().zip(&self.answered);
         hosts
-            .filter(|(_, known)| known.is_none())
+            .filter(|(_, answer)| answer.is_none())
             .map(|(endpoint, _)| endpoint)
             .collect()
     }
 
-    /// Fills in what those in [`Self::unknown`] have answered, in the same order.
+    /// Fills in the answers of [`Self::unanswered`], in the same order.
     #[must_use]
     pub fn merge(self, new: Vec<EndpointResult>) -> Survey {
         let mut new = new.into_iter();
-        let answers = self.known.into_iter().map(|known| {
-            known
+        let answers = self.answered.into_iter().map(|answer| {
+            answer
                 .or_else(|| new.next())
                 .unwrap_or_else(|| EndpointResult::without_attempt(Outcome::Cancelled))
         });
@@ -65,7 +65,7 @@ impl Saved {
 /// When the file cannot be read, is not a saved run, has a damaged line or more than `max_hosts` endpoints.
 pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
     let mut lines = Lines::new(read::open(file)?, |_| ());
-    let (mut endpoints, mut known) = (Vec::new(), Vec::new());
+    let (mut endpoints, mut answered) = (Vec::new(), Vec::new());
     let mut begun = false;
     loop {
         let next = lines.next(false).map_err(|error| Error::Io {
@@ -103,7 +103,7 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
             RunLine::Endpoint { outcome, profile } => {
                 let details: EndpointDetails<'_> = run::json(line.bytes).map_err(rejected)?;
                 endpoints.push(endpoint(&details).map_err(rejected)?);
-                known.push(answer(&outcome, profile, &details).map_err(rejected)?);
+                answered.push(answer(&outcome, profile, &details).map_err(rejected)?);
             }
         }
     }
@@ -111,14 +111,14 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
         return Err(Error::NotARun(file.to_owned()));
     }
     let hosts: Hosts = endpoints.into_iter().collect();
-    for (index, known) in known.iter_mut().enumerate() {
+    for (index, answer) in answered.iter_mut().enumerate() {
         if let Some(first) = hosts.duplicate_of(index) {
-            *known = Some(EndpointResult::without_attempt(Outcome::DuplicateLine {
+            *answer = Some(EndpointResult::without_attempt(Outcome::DuplicateLine {
                 first: first + 1,
             }));
         }
     }
-    Ok(Saved { hosts, known })
+    Ok(Saved { hosts, answered })
 }
 
 fn endpoint(details: &EndpointDetails<'_>) -> Result<Endpoint, Reason> {
@@ -147,7 +147,7 @@ fn answer(
             profile: profile.try_into().map_err(Reason::Field)?,
         },
         attempts: details.attempts,
-        elapsed: document::duration(details.elapsed_ms),
+        elapsed: run_format::duration(details.elapsed_ms),
         phases: details.phases_ms.into(),
     }))
 }

@@ -1,13 +1,12 @@
 //! A report as texts: every sentence, name and rule that the formats for people share.
 //!
-//! A format lays out a [`Story`] and adds nothing to it but headings of its own. Lists that grow with the number
-//! of people are not made into texts at once: a format takes as many of them as it shows and asks for each one's
-//! texts.
+//! A format lays out a [`Story`] and adds only headings. Lists that grow with the number of people are not made into
+//! texts at once: a format asks for the texts of each item that it shows.
 
 use crate::{
     profile::Profile,
     report::{
-        failures::{Failure, failures},
+        failures::{FailureGroup, failures},
         format::{build, number, plural, share},
         model::{Input, Report, Summary},
         view::View,
@@ -22,7 +21,7 @@ const MAX_IDENTICAL_PAIRS: u64 = 10;
 const MAX_DUPLICATE_IDS: usize = 20;
 
 /// The heading of the list of each person's nearest.
-pub const PER_PERSON: &str = "Everybody's nearest";
+pub const PER_PERSON: &str = "Nearest neighbour of each person";
 
 /// A report as texts.
 pub struct Story<'a> {
@@ -30,14 +29,14 @@ pub struct Story<'a> {
     pub(super) view: View<'a>,
     /// The result in one line.
     pub headline: String,
-    /// Whether every endpoint or row gave a valid profile of its own.
+    /// Whether every endpoint or row has a valid profile with a unique id.
     pub complete: bool,
     /// What the headline leaves out.
     pub notes: Vec<Note>,
     /// What failed, folded.
-    pub failures: Vec<Failure>,
-    /// The answer to the question of who is alike.
-    pub answer: Answer<'a>,
+    pub failures: Vec<FailureGroup>,
+    /// Which people are most alike.
+    pub answer: Comparison<'a>,
     /// Identical people, where they are listed as groups.
     pub groups: Option<Groups<'a>>,
     /// The nearest of each person, where that was asked for.
@@ -52,14 +51,14 @@ pub struct Note {
     pub text: String,
 }
 
-/// Who is alike.
-pub struct Answer<'a> {
-    /// What the answer is about.
+/// Which people are most alike.
+pub struct Comparison<'a> {
+    /// The heading.
     pub title: String,
     /// The build of the person that others are compared with, if there is one.
     pub build: Option<String>,
-    /// The answer in one line.
-    pub verdict: Verdict,
+    /// The result in one line.
+    pub verdict: VerdictText,
     /// The pairs in the first place, unless groups are listed instead of them.
     pub first_place: Vec<&'a Pair>,
     /// The pairs to explain.
@@ -68,8 +67,8 @@ pub struct Answer<'a> {
     pub omitted: u64,
 }
 
-/// The answer in one line, or why there is none.
-pub enum Verdict {
+/// The result of a comparison in one line, or why there is none.
+pub enum VerdictText {
     /// How close the closest are.
     Found(String),
     /// There are fewer than two people.
@@ -78,13 +77,13 @@ pub enum Verdict {
     Mistaken(String),
 }
 
-impl Verdict {
+impl VerdictText {
     /// Its text.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
             Self::Found(text) | Self::Mistaken(text) => text,
-            Self::Alone => "It takes two people to be alike.",
+            Self::Alone => "At least two people are needed for a comparison.",
         }
     }
 }
@@ -119,7 +118,7 @@ pub struct FieldText {
 pub struct Groups<'a> {
     /// How many there are.
     pub heading: String,
-    /// Instead of their pairs, where these are not listed.
+    /// The sentence in place of their pairs, where these are not listed.
     pub remark: String,
     /// Those that the ranking lists.
     pub listed: &'a [Twins],
@@ -137,7 +136,7 @@ pub struct GroupText {
     pub names: String,
 }
 
-/// How many endpoints or rows there were, and how many of them were good.
+/// How many endpoints or rows there were, and how many of them have a valid profile.
 pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
     let (ok, asked) = (summary.ok(), summary.asked());
     match report.input {
@@ -148,7 +147,7 @@ pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
 }
 
 impl<'a> Story<'a> {
-    /// The texts of `report`, of which `view` decides what they may show.
+    /// The texts of `report`; `view` decides what they may show.
     #[must_use]
     pub fn new(report: &'a Report, view: &View<'a>) -> Self {
         let summary = report.summary();
@@ -274,34 +273,34 @@ fn groups_identical(report: &Report) -> bool {
 }
 
 /// The answer to `--like`.
-fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Answer<'a> {
-    let mistaken = |verdict| Answer {
+fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Comparison<'a> {
+    let mistaken = |verdict| Comparison {
         title: "Most alike".to_owned(),
         build: None,
-        verdict: Verdict::Mistaken(verdict),
+        verdict: VerdictText::Mistaken(verdict),
         first_place: Vec::new(),
         pairs: Vec::new(),
         omitted: 0,
     };
     match like {
         Like::Unknown(id) => mistaken(format!(
-            "Nobody with the id {} has answered.",
+            "There is no profile with the id {}.",
             view.name(id)
         )),
         Like::Duplicate(id) => mistaken(format!(
-            "The id {} is claimed more than once, so nobody is compared with it.",
+            "The id {} is claimed more than once, so it is not compared.",
             view.name(id)
         )),
         Like::Found { person, nearest } => {
             let person = &report.people[*person];
-            Answer {
+            Comparison {
                 title: format!("Most like {}", view.name(&person.id)),
                 build: view
                     .shows_personal_data()
                     .then(|| build(person.height, person.weight, person.size)),
                 verdict: match nearest.first() {
-                    Some(first) => Verdict::Found(distance_text(view, first)),
-                    None => Verdict::Alone,
+                    Some(first) => VerdictText::Found(distance_text(view, first)),
+                    None => VerdictText::Alone,
                 },
                 first_place: nearest.iter().take(1).collect(),
                 pairs: nearest.iter().collect(),
@@ -312,21 +311,21 @@ fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Answer
 }
 
 /// The closest pairs of all.
-fn closest<'a>(report: &'a Report, view: &View<'_>, grouped: bool) -> Answer<'a> {
+fn closest<'a>(report: &'a Report, view: &View<'_>, grouped: bool) -> Comparison<'a> {
     let ranking = &report.ranking;
     let in_groups = grouped && report.closest_are_identical();
-    Answer {
+    Comparison {
         title: "Most alike".to_owned(),
         build: None,
         verdict: match ranking.pairs.first() {
-            Some(first) => Verdict::Found(verdict(ranking, first, view)),
-            None => Verdict::Alone,
+            Some(first) => VerdictText::Found(verdict(ranking, first, view)),
+            None => VerdictText::Alone,
         },
         first_place: match in_groups && ranking.tied > MAX_IDENTICAL_PAIRS {
             true => Vec::new(),
             false => ranking.first_place().collect(),
         },
-        // Identical people stand in their groups, whether their pairs are in the list or too many for it.
+        // Identical people are listed in their groups, and their pairs would repeat that.
         pairs: (ranking.pairs.iter())
             .filter(|pair| !(grouped && report.are_identical(pair)))
             .collect(),

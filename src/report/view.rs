@@ -5,8 +5,8 @@ use crate::profile::Id;
 /// What is shown of the people.
 #[derive(Clone, Copy, Default)]
 pub struct View<'a> {
-    /// Names to show instead of the ids. With them the report holds nothing that was measured and no text
-    /// of a peer or of the command line, since that may be an id or a height as well.
+    /// Names to show instead of the ids. With them the report contains no measured value and no text of a peer or
+    /// of the command line, because such a text may be an id or a height.
     pub pseudonyms: Option<&'a dyn Fn(&Id) -> String>,
     /// Whether the page is one of a series, whose first may be made before any endpoint was asked.
     pub live: bool,

@@ -93,7 +93,9 @@ fn a_duplicate_id_is_a_conflict_and_not_a_pair() {
         output.stdout
     );
     assert!(
-        output.stdout.contains("It takes two people to be alike."),
+        output
+            .stdout
+            .contains("At least two people are needed for a comparison."),
         "{}",
         output.stdout
     );

@@ -1,4 +1,4 @@
-//! The report in a browser: what a teacher projects, and what a hostile peer cannot do to it.
+//! The report as a page: its content, its accessibility, and that text from peers is never markup.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use labrpc::{
 
 use crate::browser::{Browser, Page};
 
-/// Text that would do harm if it were taken for more than text.
+/// Text that does harm if it is not escaped.
 const HOSTILE: &str = "<script>window.pwned=1</script>\"><img src=x onerror=window.pwned=2>'\x1b[2J\u{202e}=1+1 &amp;";
 
 pub(crate) fn hosts(text: &str) -> Hosts {
@@ -58,7 +58,7 @@ fn report(hosts: Hosts, people: Vec<Profile>, spoil: impl Fn(usize) -> Option<Ou
     )
 }
 
-/// Forty seats, six of them in trouble, each in its own way; two people are twins.
+/// Forty seats, of which seven fail in different ways; two people are twins.
 async fn class() -> Report {
     let mut people = people(40).await;
     people[30] = Profile {
@@ -93,7 +93,7 @@ async fn class() -> Report {
 async fn people(seats: usize) -> Vec<Profile> {
     let room = lab::Room::start(lab::Config {
         seats,
-        // Of this room's first forty no two are the same.
+        // With this seed no two of the first forty are identical.
         seed: 1,
         ..lab::Config::default()
     });
@@ -115,7 +115,7 @@ async fn open(page: &Page, report: &Report) -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn nothing_that_a_peer_sent_is_markup() {
+async fn text_from_peers_is_escaped_in_the_page() {
     let page = page(&class().await);
     assert!(!page.contains("<script"), "a script got in");
     assert!(!page.contains("<img"), "an image got in");
@@ -134,7 +134,7 @@ async fn nothing_that_a_peer_sent_is_markup() {
 }
 
 #[tokio::test]
-async fn the_report_in_a_browser() {
+async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -200,7 +200,7 @@ async fn the_report_in_a_browser() {
     page.assert_accessible().await;
     page.picture("report-light").await;
 
-    // Even markup that got in could neither run nor call home.
+    // The policy blocks scripts and requests of markup that was not escaped.
     let injected = "(() => {
         const script = document.createElement('script');
         script.textContent = 'window.pwned = 3';
@@ -230,7 +230,7 @@ async fn the_report_in_a_browser() {
 }
 
 #[tokio::test]
-async fn a_pair_that_is_apart_is_joined_by_a_line() {
+async fn closest_pair_is_linked_by_a_line_in_the_plot() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -267,7 +267,7 @@ async fn a_pair_that_is_apart_is_joined_by_a_line() {
 }
 
 #[test]
-fn identical_people_are_grouped_by_one_rule_in_table_and_page() {
+fn identical_people_are_grouped_by_the_same_rule_in_table_and_page() {
     let twins = |pairs: usize| {
         let people = (0..2 * pairs).map(|number| {
             let height = 150 + number / 2;
@@ -295,7 +295,7 @@ fn identical_people_are_grouped_by_one_rule_in_table_and_page() {
 }
 
 #[tokio::test]
-async fn a_campus_is_drawn_as_blocks_and_the_page_stays_small() {
+async fn page_of_100_000_endpoints_is_small_and_drawn_as_blocks() {
     let seats = 100_000;
     let report = report(
         hosts("10.0.0.0/15").first(seats),

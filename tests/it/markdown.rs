@@ -38,7 +38,7 @@ fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
 }
 
 #[test]
-fn new_format_lays_out_the_texts_that_the_others_have() {
+fn new_format_can_be_written_with_story_alone() {
     let person = |id: &str, height: u32| Outcome::Ok {
         protocol: Protocol::Grpc,
         profile: serde_json::from_str(&format!(

@@ -169,7 +169,7 @@ fn format_follows_the_file_name_unless_they_contradict() {
             .starts_with("error: --format csv contradicts the name b.html\n"),
         "{refused:?}"
     );
-    // One table is one person's nearest or everybody's, wherever the CSV goes.
+    // One table: the people nearest to one, or the nearest neighbour of each, wherever the CSV goes.
     let two = rank(&["--twins", "--per-person", "-o", "b.csv"]);
     assert_eq!(two.status, 2);
     assert!(two.stderr.contains("CSV holds one table"), "{two:?}");
@@ -212,7 +212,7 @@ fn stderr_ends_with_the_outcomes_where_no_terminal_shows_the_report() {
         output(command.args(arguments).current_dir(folder.path()))
     };
     let table = survey(&[]);
-    let (outcomes, _) = table.stdout.split_once("\n\nIt takes two").unwrap();
+    let (outcomes, _) = table.stdout.split_once("\n\nAt least two").unwrap();
     assert!(outcomes.starts_with(&format!("{dead}[1-3] (3): refused")));
     assert!(outcomes.ends_with("\n\n1 of 4 answered"), "{outcomes}");
     assert!(table.stderr.ends_with(&format!(" s\n{outcomes}\n")));

@@ -1,4 +1,4 @@
-//! The profile: every bound, every message, exact ticks, and the room's own JSON.
+//! The profile: bounds, messages, exact ticks, JSON and protobuf.
 
 use labrpc::{
     pb::GetProfileResponse,
@@ -22,7 +22,7 @@ fn response() -> GetProfileResponse {
 }
 
 #[test]
-fn the_json_form_is_the_rooms_own() {
+fn profile_round_trips_through_json() {
     let profile = read(GOOD).unwrap();
     assert_eq!(serde_json::to_string(&profile).unwrap(), GOOD);
     assert_eq!(profile.to_string(), "1527406014: 178 cm, 60 kg, XXL");
@@ -37,7 +37,7 @@ fn the_json_form_is_the_rooms_own() {
 }
 
 #[test]
-fn the_wire_form_is_read_back() {
+fn profile_round_trips_through_protobuf() {
     let profile = read(GOOD).unwrap();
     let sent = GetProfileResponse::from(&profile);
     assert_eq!(
@@ -48,7 +48,7 @@ fn the_wire_form_is_read_back() {
 }
 
 #[test]
-fn sizes_have_one_canonical_name_and_the_steps_of_the_wire() {
+fn size_has_one_canonical_name_and_the_number_in_protobuf() {
     for (step, name) in (1..).zip(["XXS", "XS", "S", "M", "L", "XL", "XXL", "XXXL"]) {
         let size: Size = name.to_lowercase().parse().unwrap();
         assert_eq!((size.step(), size.to_string().as_str()), (step, name));
@@ -64,7 +64,7 @@ fn sizes_have_one_canonical_name_and_the_steps_of_the_wire() {
 }
 
 #[test]
-fn bad_profiles_are_refused_with_field_value_and_range() {
+fn invalid_profile_error_names_field_value_and_range() {
     let range =
         |field: &str, value: &str, range: &str| format!("{field} {value} is not within {range}");
     let height = |value| range("height", value, "50 to 272 cm");
@@ -217,7 +217,7 @@ fn typed<T: std::str::FromStr<Err = labrpc::profile::Error>>(text: &str) -> Resu
 }
 
 #[test]
-fn bounds_are_inclusive_and_rounding_is_half_away_from_zero() {
+fn height_bounds_are_inclusive_and_halves_round_away_from_zero() {
     let ticks = |value: f64| Height::try_from(value).map(Height::ticks).ok();
     assert_eq!(ticks(50.0), Some(500));
     assert_eq!(ticks(49.95), Some(500));
@@ -234,9 +234,8 @@ fn bounds_are_inclusive_and_rounding_is_half_away_from_zero() {
 }
 
 proptest! {
-    /// Every tick survives every form it can be written in.
     #[test]
-    fn ticks_are_exact(height in 500_u16..=2720, weight in 100_u16..=6500) {
+    fn every_tick_round_trips_through_text_json_and_f64(height in 500_u16..=2720, weight in 100_u16..=6500) {
         let (h, w) = (Height::from_ticks(height).unwrap(), Weight::from_ticks(weight).unwrap());
         prop_assert_eq!(h.ticks(), height);
         prop_assert_eq!(h.to_string().parse(), Ok(h));
@@ -249,7 +248,7 @@ proptest! {
 
     /// Rounding agrees with decimal arithmetic on the digits that were written.
     #[test]
-    fn rounding_agrees_with_decimals(hundredths in 4990_u32..27_210) {
+    fn rounding_agrees_with_decimal_arithmetic(hundredths in 4990_u32..27_210) {
         let written = format!("{}.{:02}", hundredths / 100, hundredths % 100);
         // A decimal half is not exact in binary, so it may go either way; everything else is decided.
         prop_assume!(hundredths % 10 != 5);
@@ -259,7 +258,7 @@ proptest! {
     }
 
     #[test]
-    fn ids_are_what_the_grammar_says(text in "[0-9A-Za-z_ é-]{0,34}") {
+    fn id_accepts_exactly_its_grammar(text in "[0-9A-Za-z_ é-]{0,34}") {
         let good = (1..=32).contains(&text.len())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let read = text.parse::<Id>();
@@ -270,15 +269,38 @@ proptest! {
     }
 
     #[test]
-    fn ids_are_ordered_as_text(a in "[0-9A-Za-z_-]{1,32}", b in "[0-9A-Za-z_-]{1,32}") {
+    fn ids_are_ordered_like_their_text(a in "[0-9A-Za-z_-]{1,32}", b in "[0-9A-Za-z_-]{1,32}") {
         let (x, y): (Id, Id) = (a.parse().unwrap(), b.parse().unwrap());
         prop_assert_eq!(x.cmp(&y), a.cmp(&b));
     }
 
     #[test]
-    fn any_response_ends_in_a_profile_or_an_error(
-        id in ".{0,40}", height in any::<Option<f64>>(), weight in any::<Option<f64>>(), size in any::<i32>()
+    fn arbitrary_response_is_a_profile_that_round_trips_or_an_error_that_names_its_first_bad_field(
+        id in "[a-z]{1,4}|.{0,40}",
+        height in prop_oneof![Just(None), (0.0..300.0).prop_map(Some), any::<f64>().prop_map(Some)],
+        weight in prop_oneof![Just(None), (0.0..700.0).prop_map(Some), any::<f64>().prop_map(Some)],
+        size in prop_oneof![0..10, any::<i32>()],
     ) {
-        let _ = Profile::try_from(GetProfileResponse { id, height_cm: height, weight_kg: weight, size });
+        let response = GetProfileResponse { id: id.clone(), height_cm: height, weight_kg: weight, size };
+        let valid = [
+            ("id", id.parse::<Id>().is_ok()),
+            ("height", height.is_some_and(|height| Height::try_from(height).is_ok())),
+            ("weight", weight.is_some_and(|weight| Weight::try_from(weight).is_ok())),
+            ("size", (1..=8).contains(&size)),
+        ];
+        let first_bad = valid.into_iter().find(|(_, valid)| !valid).map(|(field, _)| field);
+        match Profile::try_from(response) {
+            Ok(profile) => {
+                prop_assert_eq!(first_bad, None);
+                let sent = GetProfileResponse::from(&profile);
+                prop_assert_eq!(Profile::try_from(sent), Ok(profile));
+            }
+            Err(error) => {
+                prop_assert_eq!(first_bad, Some(error.field()));
+                let text = error.to_string();
+                prop_assert!(text.starts_with(error.field()), "{}", text);
+                prop_assert!(!text.contains(char::is_control), "{}", text);
+            }
+        }
     }
 }

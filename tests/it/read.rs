@@ -1,4 +1,4 @@
-//! Reading people from files: what is kept, what is refused, and with which words.
+//! Reading people from files: accepted rows, rejected rows and their messages.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use labrpc::{
     profile::{Height, Profile},
-    report::read::{Error, MAX_LINE, MOST_REJECTED, People, Reason, read},
+    report::read::{Error, MAX_LINE, MAX_REJECTED, People, Reason, read},
     similarity::{Options, rank},
 };
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 #[test]
-fn every_form_is_read_and_every_fault_is_named() {
+fn csv_json_lines_and_saved_runs_are_read_and_bad_rows_described() {
     let run = concat!(
         r#"{"labrpc_run":1,"version":"0.1.0","metric":"gower"}"#,
         "\n",
@@ -207,7 +207,7 @@ fn every_form_is_read_and_every_fault_is_named() {
             br#"{"labrpc_run":1,"endpoints":[]}"#,
             "file: the file is one JSON document; save the run with --format jsonl, one line an endpoint",
         ),
-        // A saved run: the other outcomes and the rest of it hold nobody.
+        // A saved run: other outcomes and other lines have no profile.
         (
             run.as_bytes(),
             "a: 178 cm, 60.5 kg, XXL\nc: 170 cm, 60 kg, M\nfile:5: id is missing",
@@ -220,7 +220,7 @@ fn every_form_is_read_and_every_fault_is_named() {
 
 /// The header holds the command line, and an id may be any word.
 #[test]
-fn words_are_keys_only_where_they_stand_as_keys() {
+fn key_names_as_ids_or_arguments_do_not_change_the_format() {
     let profile = r#"{"id":"a","height":178,"weight":60.5,"size":"XXL"}"#;
     let run = format!(
         "{}\n{{\"line\":1,\"outcome\":\"ok\",\"profile\":{profile}}}\n",
@@ -234,9 +234,9 @@ fn words_are_keys_only_where_they_stand_as_keys() {
     assert!(shown(document).contains("is one JSON document"));
 }
 
-/// Whatever a run says about itself may be long; only what it says of an endpoint is a row.
+/// The header and the results may be long; only a long line of an endpoint is a rejected row.
 #[test]
-fn long_lines_of_a_run_are_no_rows() {
+fn long_header_and_summary_lines_are_not_rejected_rows() {
     let long = "\"x\",".repeat(MAX_LINE) + "\"x\"";
     let header = format!(r#"{{"labrpc_run":1,"arguments":[{long}]}}"#);
     let endpoint =
@@ -254,7 +254,7 @@ fn long_lines_of_a_run_are_no_rows() {
 
 /// An open quote in every row would otherwise cost the reading of 64 KiB, for each of them.
 #[test]
-fn a_record_has_at_most_a_hundred_line_ends() {
+fn csv_record_has_at_most_100_line_ends() {
     let note = |lines: usize| {
         format!(
             "id,note,height,weight,size\na,\"{}\",178,60.5,XXL\n",
@@ -270,7 +270,7 @@ fn a_record_has_at_most_a_hundred_line_ends() {
 }
 
 #[test]
-fn strict_reading_stops_at_the_first_bad_row() {
+fn strict_stops_at_the_first_rejected_row() {
     let text = b"id,height,weight,size\na,178,60,S\nb,,60,S\nc,,60,S\n";
     let mut people = People::default();
     let error = people
@@ -281,19 +281,19 @@ fn strict_reading_stops_at_the_first_bad_row() {
 }
 
 #[test]
-fn all_rejected_rows_are_counted_and_some_are_kept() {
-    let rows = MOST_REJECTED + 5;
+fn rejected_rows_are_all_counted_and_the_first_1000_kept() {
+    let rows = MAX_REJECTED + 5;
     let text = format!("id,height,weight,size\n{}", "a,1,1,1\n".repeat(rows));
     let people = read_bytes(text.as_bytes()).unwrap();
     assert_eq!(people.rejections, rows as u64);
-    assert_eq!(people.rejected.len(), MOST_REJECTED);
+    assert_eq!(people.rejected.len(), MAX_REJECTED);
     assert_eq!(
-        people.rejected[MOST_REJECTED - 1].line,
-        MOST_REJECTED as u64 + 1
+        people.rejected[MAX_REJECTED - 1].line,
+        MAX_REJECTED as u64 + 1
     );
 }
 
-/// Hands out a few bytes at a time, and remembers how many were asked for at most.
+/// Returns a few bytes at a time, and records the largest buffer.
 struct Drip<R> {
     input: R,
     size: usize,
@@ -309,7 +309,7 @@ impl<R: Read> Read for Drip<R> {
 }
 
 #[test]
-fn the_pieces_that_a_file_arrives_in_make_no_difference() {
+fn chunk_size_of_the_input_does_not_change_the_result() {
     let text = b"\xef\xbb\xbfid,note,height,weight,size\r\n\"a\",\"x\r\n\"\"\",178,60,S\r\n\r\nb,,1,60,S\nc,\"o,1,1,1\nd,,170,60,M";
     let whole = shown(text);
     assert_eq!(whole.lines().count(), 4, "{whole}");
@@ -331,7 +331,7 @@ fn the_pieces_that_a_file_arrives_in_make_no_difference() {
 }
 
 #[test]
-fn a_line_of_two_gigabytes_costs_a_buffer() {
+fn line_of_2_gib_is_read_in_bounded_memory() {
     let head = b"id,height,weight,size\na,178,60,S\n";
     let line = io::repeat(b'x').take(2 << 30);
     let tail = b"\nb,178,60,S\n";
@@ -354,7 +354,7 @@ fn a_line_of_two_gigabytes_costs_a_buffer() {
 }
 
 #[test]
-fn lines_around_the_limit() {
+fn line_of_exactly_max_line_is_accepted_and_one_more_byte_rejected() {
     for (length, kept) in [(MAX_LINE - 1, 2), (MAX_LINE, 2), (MAX_LINE + 1, 1)] {
         let row = "a,178,60,S,";
         let text = format!(
@@ -375,10 +375,10 @@ fn lines_around_the_limit() {
             );
         }
     }
-    // A header as long as a book is no header.
+    // A header that is too long.
     let error = read_bytes(io::repeat(b'x').take(1 << 20)).unwrap_err();
     assert!(matches!(error, Error::Header { .. }), "{error}");
-    // A document on one endless line is known by its beginning.
+    // A document on one endless line is recognised by its beginning.
     let text = format!("{{\"labrpc_run\":1,\"endpoints\":[{}", " ".repeat(MAX_LINE));
     assert!(matches!(
         read_bytes(text.as_bytes()),
@@ -387,7 +387,7 @@ fn lines_around_the_limit() {
 }
 
 #[test]
-fn several_files_are_read_and_missing_ones_named() {
+fn several_files_are_read_and_unreadable_ones_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -529,14 +529,38 @@ fn saved_runs_are_read_alike_by_rank_and_only_failed() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        drop(read_bytes(&bytes[..]));
-        drop(read_bytes([b"id,height,weight,size\n", &bytes[..]].concat().as_slice()));
-        drop(read_bytes([b"{}\n", &bytes[..]].concat().as_slice()));
+    fn profiles_from_arbitrary_bytes_round_trip_and_errors_are_printable(
+        start in prop::sample::select(vec!["", "id,height,weight,size\n", "{}\n"]),
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        row in r#"[ab-]{0,3},[0-9.]{0,5},[0-9]{0,3},[XSML]{0,4}"#,
+    ) {
+        let printable = |text: String| !text.contains(char::is_control);
+        // A valid row is rare among arbitrary bytes.
+        match read_bytes([start.as_bytes(), row.as_bytes(), b"\n", &bytes].concat().as_slice()) {
+            Ok(people) => {
+                for profile in &people.profiles {
+                    let json = serde_json::to_string(profile).unwrap();
+                    prop_assert_eq!(&read_bytes(json.as_bytes()).unwrap().profiles[0], profile);
+                }
+                for rejected in &people.rejected {
+                    let text = rejected.to_string();
+                    prop_assert!(text.starts_with(&format!("file:{}: ", rejected.line)), "{}", text);
+                    if let Reason::Field(error) = &rejected.reason {
+                        prop_assert!(text.contains(error.field()), "{}", text);
+                    }
+                    prop_assert!(printable(text));
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                prop_assert!(text.starts_with("file: "), "{}", text);
+                prop_assert!(printable(text));
+            }
+        }
     }
 
     #[test]
-    fn a_height_is_read_as_its_own_parser_reads_it(text in r"[0-9+\-. eEinfNa]{1,9}|[0-9]{1,4}\.[0-9]{1,20}") {
+    fn csv_height_is_parsed_like_height_from_str(text in r"[0-9+\-. eEinfNa]{1,9}|[0-9]{1,4}\.[0-9]{1,20}") {
         let people = read_bytes(format!("id,height,weight,size\na,{text},60,S\n").as_bytes()).unwrap();
         match text.parse::<Height>() {
             Ok(height) => prop_assert_eq!(people.profiles[0].height, height),
@@ -549,7 +573,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_as_csv_or_json_is_read_back(
+    fn profile_round_trips_through_csv_and_json(
         id in "[0-9A-Za-z_-]{1,32}", height in 500..=2720_u16, weight in 100..=6500_u16, size in 0..8_usize
     ) {
         let profile = Profile {
@@ -566,9 +590,9 @@ proptest! {
     }
 }
 
-/// Sixty thousand rows that nobody tidied, where `LABRPC_PEOPLE` names them.
+/// Sixty thousand real rows, where `LABRPC_PEOPLE` names their file.
 #[test]
-fn real_people_are_read_and_grouped_as_sort_and_uniq_group_them() {
+fn real_data_set_is_grouped_like_sort_and_uniq_do() {
     let Some(path) = std::env::var_os("LABRPC_PEOPLE").map(PathBuf::from) else {
         return support::say_skipped("LABRPC_PEOPLE names no people.csv");
     };

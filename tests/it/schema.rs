@@ -64,7 +64,7 @@ fn reports_with_every_fault_match_the_schema() {
         "--twins",
         "--per-person",
         "--like",
-        "nobody",
+        "unknown",
         "--top",
         "20",
     ];

@@ -95,7 +95,7 @@ fn ranked(folder: &Path) -> [PathBuf; 3] {
     })
 }
 
-/// A report in which a text of strangers stands alone in its cell.
+/// A report in which a peer's text is alone in its cell.
 fn details(folder: &Path) -> PathBuf {
     let mut hosts = Builder::default();
     let texts = FORMULAS.iter().chain(&SPLIT);
@@ -124,7 +124,7 @@ fn reports(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn python_reads_every_report_and_finds_no_formula() {
+fn python_csv_reads_every_report_without_a_formula() {
     const CHECK: &str = r#"
 import csv, re, sys
 for path in sys.argv[1:]:
@@ -164,7 +164,7 @@ for path in sys.argv[1:]:
 }
 
 #[test]
-fn libreoffice_reads_every_report_and_finds_no_formula() {
+fn libreoffice_reads_every_report_without_a_formula() {
     let Some(office) = support::tool("soffice") else {
         return;
     };
@@ -222,7 +222,7 @@ fn libreoffice_reads_every_report_and_finds_no_formula() {
 }
 
 #[test]
-fn a_survey_s_csv_is_ranked_with_the_ids_that_were_guarded() {
+fn survey_csv_with_guarded_ids_is_ranked() {
     let folder = tempfile::tempdir().unwrap();
     let path = surveyed(folder.path());
     let people = read::read(std::slice::from_ref(&path), true, |_| ()).unwrap();
@@ -240,7 +240,7 @@ fn a_survey_s_csv_is_ranked_with_the_ids_that_were_guarded() {
     }
     let found: Vec<String> = people.profiles.iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);
-    assert_eq!((people.rejections, people.absent), (0, absent));
+    assert_eq!((people.rejections, people.without_profile), (0, absent));
     assert!(absent > 50, "{absent}");
 
     let ranked = output(labrpc().arg("rank").arg(&path));

@@ -8,13 +8,13 @@ use crate::untrusted::Untrusted;
 const MAX_ARGUMENTS: usize = 60;
 
 /// When and with what the report was made.
-pub(super) struct Run {
+pub(super) struct Provenance {
     pub(super) started: String,
     pub(super) version: &'static str,
     pub(super) command: Option<String>,
 }
 
-impl Run {
+impl Provenance {
     pub(super) fn new(started: SystemTime, arguments: Option<&Vec<String>>) -> Self {
         let command = arguments.map(|arguments| {
             let mut words = vec!["labrpc".to_owned()];

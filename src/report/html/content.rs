@@ -8,18 +8,18 @@ use crate::{
     profile::Profile,
     report::{
         category::{Category, category},
-        failures::Failure,
+        failures::FailureGroup,
         html::{
-            command::Run,
-            method::Method,
+            command::Provenance,
+            method::MethodText,
             plot::{BOTTOM, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH},
-            seats::Seats,
+            seats::SeatMap,
         },
         model::{Input, Report},
         text::{Note, PER_PERSON, Story},
         view::View,
     },
-    similarity::{Like, Metric, Ranking},
+    similarity::{Like, Metric},
     survey::outcome::OutcomeKind,
 };
 
@@ -59,13 +59,13 @@ struct Main<'a> {
     verdict: String,
     /// The heading of the list of pairs.
     heading: String,
-    seats: Option<Seats>,
+    seats: Option<SeatMap>,
     plot: Option<Plot>,
     failures: Vec<FailureRow>,
     folded_failures: Vec<FailureRow>,
     people: &'a [Profile],
-    method: Method,
-    run: Run,
+    method: MethodText,
+    run: Provenance,
 }
 
 /// How many came to one category, and its share of a bar that is 100 wide.
@@ -80,32 +80,20 @@ struct OutcomeCount {
 struct FailureRow {
     category: Category,
     text: String,
-    failure: Failure,
+    failure: FailureGroup,
 }
 
 impl<'a> Main<'a> {
     fn new(report: &'a Report, view: &View<'a>) -> Self {
-        // Every field is named, so that a new one is not forgotten. The texts hold those that are not used here.
         let Report {
             started,
             arguments,
             options,
             input,
             people,
-            seat_of: _,
             ranking,
+            ..
         } = report;
-        let Ranking {
-            pairs,
-            smallest: _,
-            tied: _,
-            margin: _,
-            duplicates: _,
-            twins: _,
-            twin_groups: _,
-            per_person: _,
-            like,
-        } = ranking;
         let mut story = Story::new(report, view);
         let mut failures = failed(mem::take(&mut story.failures), view);
         let folded_failures = failures.split_off(failures.len().min(MAX_FAILURES));
@@ -122,20 +110,24 @@ impl<'a> Main<'a> {
                 }
                 _ => answer.verdict.text().to_owned(),
             },
-            heading: match like {
+            heading: match ranking.like {
                 Some(Like::Found { .. }) => answer.title.clone(),
                 _ => "Closest pairs".to_owned(),
             },
             seats: match input {
-                Input::Survey(survey) => Some(Seats::new(report, survey, view)),
+                Input::Survey(survey) => Some(SeatMap::new(report, survey, view)),
                 Input::Files { .. } => None,
             },
             plot: open.then(|| Plot::new(report)).flatten(),
             failures,
             folded_failures,
             people: if open { people } else { &[] },
-            method: Method::new(options, open.then(|| pairs.first()).flatten(), people),
-            run: Run::new(*started, open.then_some(arguments)),
+            method: MethodText::new(
+                options,
+                open.then(|| ranking.pairs.first()).flatten(),
+                people,
+            ),
+            run: Provenance::new(*started, open.then_some(arguments)),
             story,
         }
     }
@@ -181,7 +173,7 @@ fn tally(report: &Report) -> Vec<OutcomeCount> {
         .collect()
 }
 
-fn failed(failures: Vec<Failure>, view: &View<'_>) -> Vec<FailureRow> {
+fn failed(failures: Vec<FailureGroup>, view: &View<'_>) -> Vec<FailureRow> {
     failures
         .into_iter()
         // Before the first round of a live page is over, an endpoint without an answer has not failed.

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How the distance is computed.
-pub(super) struct Method {
+pub(super) struct MethodText {
     pub(super) metric: Metric,
     pub(super) formula: String,
     pub(super) full_term: u32,
@@ -17,7 +17,7 @@ pub(super) struct Method {
     pub(super) example: Option<String>,
 }
 
-impl Method {
+impl MethodText {
     /// The method of a ranking, with one of its pairs as an example.
     pub(super) fn new(options: &Options, example: Option<&Pair>, people: &[Profile]) -> Self {
         let (metric, weights) = (options.metric, options.weights);

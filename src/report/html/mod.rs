@@ -1,10 +1,10 @@
 //! A report for a browser: one file that needs nothing else, no network and no script.
 //!
-//! The page is made of two templates, `page.html` around `main.html`, because a live page replaces the inner one
-//! alone. What is drawn is bounded whatever the report's size, and what was left out is counted. Plots are
-//! SVG of our own rather than a plotting crate's: those write colours and sizes into every element, while here
-//! a mark is a shape and a class, so that light, dark, print and forced colours are the style sheet's business
-//! and a screen reader gets a title, a description and a table.
+//! The page is made of two templates, `page.html` around `main.html`, because a live page replaces only the inner one.
+//! The drawing is bounded whatever the report's size, and omissions are counted. Plots are handwritten SVG, because
+//! plotting crates write colours and sizes into every element. Here a mark is a shape and a class, so that the style
+//! sheet decides about light, dark, print and forced colours, and a screen reader gets a title, a description and a
+//! table.
 
 mod command;
 mod content;

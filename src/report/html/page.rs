@@ -38,7 +38,7 @@ impl Live<'_> {
 
 const STYLE: &str = include_str!("../../../templates/page.css");
 
-/// The Content-Security-Policy of a page: its own style, its own script if it has one, and nothing else.
+/// The Content-Security-Policy of a page: it allows the page's style and script, and nothing else.
 #[must_use]
 pub fn policy(live: Option<&Live<'_>>) -> String {
     let script = match live {

@@ -1,4 +1,4 @@
-//! Height and weight as a scatter plot, sizes as shapes, the most alike joined.
+//! Height and weight as a scatter plot, sizes as shapes, the most alike linked.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,6 +8,7 @@ use crate::{
         format::{build, number},
         model::Report,
     },
+    similarity::Pair,
 };
 
 /// Width and height of the drawing; the page scales it.
@@ -23,7 +24,7 @@ pub(super) const BOTTOM: f64 = HEIGHT - 66.0;
 /// Marks drawn; more would cover each other.
 const MAX_MARKS: usize = 2000;
 
-/// Marks that can stand in the drawing at their full size.
+/// Marks up to which they are drawn at full size.
 const MAX_LARGE: usize = 300;
 
 /// Pairs joined, and of how many their names are written.
@@ -74,95 +75,89 @@ impl Plot {
     /// A plot of the people, if there are any.
     pub(super) fn new(report: &Report) -> Option<Self> {
         let people = &report.people;
-        let (x, y) = (
-            Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
-            Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
-        );
-        let position = |p: &Profile| [x.place(p.height.value()), y.place(p.weight.value())];
-
+        let scales = Scales {
+            x: Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
+            y: Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
+        };
         let mut positions: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut sizes = Size::ALL.map(|size| (size, 0));
         for (index, person) in people.iter().enumerate() {
-            let key = (
-                person.height.ticks(),
-                person.weight.ticks(),
-                person.size.step(),
-            );
+            let key = (person.height, person.weight, person.size);
             positions.entry(key).or_default().push(index);
             sizes[usize::from(person.size.step()) - 1].1 += 1;
         }
         let closest: Vec<_> = report.ranking.first_place().take(MAX_LINKS).collect();
-        let joined: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
+        let linked: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
         let every = positions.len().div_ceil(MAX_MARKS).max(1);
-        let drawn = positions.values().enumerate().filter(|(place, here)| {
-            place % every == 0 || here.iter().any(|person| joined.contains(person))
+        let drawn = positions.values().enumerate().filter(|(index, here)| {
+            index % every == 0 || here.iter().any(|person| linked.contains(person))
         });
-        let places: Vec<[f64; 2]> = positions
-            .values()
-            .map(|here| &people[here[0]])
-            .map(|p| [x.at(p.height.value()), y.at(p.weight.value())])
-            .collect();
         let marks: Vec<_> = drawn
-            .map(|(_, here)| {
-                let first = &people[here[0]];
-                let [x, y] = position(first);
-                Mark {
-                    x,
-                    y,
-                    size: first.size,
-                    title: title(people, here),
-                    count: here.len(),
-                }
-            })
+            .map(|(_, here)| Mark::new(people, here, &scales))
             .collect();
-
-        let mut rings = HashSet::new();
-        let links = closest.iter().enumerate().filter_map(|(number, pair)| {
-            let (a, b) = (&people[pair.a], &people[pair.b]);
-            let (from, to) = (position(a), position(b));
-            let ring = from == to;
-            // A group of three has three pairs and one ring.
-            if ring && !rings.insert(from.clone()) {
-                return None;
-            }
-            let title = format!("{} and {}", a.id, b.id);
-            let named = number < MAX_LABELS && closest.len() <= 2 * MAX_LABELS;
-            let label = named.then(|| {
-                let at = |p: &Profile| [x.at(p.height.value()), y.at(p.weight.value())];
-                label_position(&title, at(a), at(b), &places)
-            });
-            Some(Link {
-                from,
-                to,
-                ring,
-                title,
-                label,
-            })
-        });
-
-        let range = |values: &Axis, unit| {
-            format!("{} to {} {unit}", number(values.least), number(values.most))
-        };
+        let occupied = positions
+            .values()
+            .map(|here| scales.point(&people[here[0]]));
         Some(Self {
-            links: links.collect(),
-            summary: format!(
-                "{} by height ({}) and weight ({}).",
-                if people.len() == 1 {
-                    "One person".to_owned()
-                } else {
-                    format!("{} people", people.len())
-                },
-                range(&x, "cm"),
-                range(&y, "kg")
-            ),
+            links: links(people, &closest, &scales, &occupied.collect::<Vec<_>>()),
+            summary: scales.summary(people.len()),
             sizes: sizes.into_iter().filter(|(_, count)| *count > 0).collect(),
             positions: (every > 1).then_some(positions.len()),
             crowded: marks.len() > MAX_LARGE,
             marks,
-            x: x.ticks(),
-            y: y.ticks(),
+            x: scales.x.ticks(),
+            y: scales.y.ticks(),
         })
     }
+}
+
+impl Mark {
+    fn new(people: &[Profile], here: &[usize], scales: &Scales) -> Self {
+        let first = &people[here[0]];
+        let [x, y] = scales.point(first).map(coordinate);
+        Self {
+            x,
+            y,
+            size: first.size,
+            title: title(people, here),
+            count: here.len(),
+        }
+    }
+}
+
+/// The links of the closest pairs, labelled beside the `occupied` points while they are few.
+fn links(
+    people: &[Profile],
+    closest: &[&Pair],
+    scales: &Scales,
+    occupied: &[[f64; 2]],
+) -> Vec<Link> {
+    let mut rings = HashSet::new();
+    let links = closest.iter().enumerate().filter_map(|(index, pair)| {
+        let (a, b) = (&people[pair.a], &people[pair.b]);
+        let points = [a, b].map(|person| scales.point(person));
+        let [from, to] = points.map(|point| point.map(coordinate));
+        let ring = from == to;
+        // A group of three has three pairs and one ring.
+        if ring && !rings.insert(from.clone()) {
+            return None;
+        }
+        let title = format!("{} and {}", a.id, b.id);
+        let labelled = index < MAX_LABELS && closest.len() <= 2 * MAX_LABELS;
+        Some(Link {
+            from,
+            to,
+            ring,
+            label: labelled.then(|| label_position(&title, points[0], points[1], occupied)),
+            title,
+        })
+    });
+    links.collect()
+}
+
+/// A coordinate to a tenth, which is finer than a screen.
+fn coordinate(value: f64) -> String {
+    format!("{value:.1}")
 }
 
 fn title(people: &[Profile], here: &[usize]) -> String {
@@ -187,7 +182,7 @@ fn label_position(
     b: [f64; 2],
     marks: &[[f64; 2]],
 ) -> ([String; 2], &'static str) {
-    // Ids are digits mostly, half as wide as high.
+    // Ids are mostly digits, half as wide as high.
     let (width, height) = (text.chars().count() as f64 * 10.0, 22.0);
     let middle = (a[0] + b[0]) / 2.0;
     let (left, right) = (a[0].min(b[0]), a[0].max(b[0]));
@@ -220,10 +215,36 @@ fn label_position(
         .into_iter()
         .min_by_key(cost)
         .unwrap_or(candidates[0]);
-    ([format!("{x:.1}"), format!("{y:.1}")], anchor)
+    ([coordinate(x), coordinate(y)], anchor)
 }
 
-/// A linear scale between two places of the drawing.
+/// Where people are in the drawing.
+struct Scales {
+    x: Axis,
+    y: Axis,
+}
+
+impl Scales {
+    fn point(&self, person: &Profile) -> [f64; 2] {
+        [
+            self.x.at(person.height.value()),
+            self.y.at(person.weight.value()),
+        ]
+    }
+
+    fn summary(&self, people: usize) -> String {
+        let people = match people {
+            1 => "One person".to_owned(),
+            _ => format!("{people} people"),
+        };
+        let range =
+            |axis: &Axis, unit| format!("{} to {} {unit}", number(axis.least), number(axis.most));
+        let (height, weight) = (range(&self.x, "cm"), range(&self.y, "kg"));
+        format!("{people} by height ({height}) and weight ({weight}).")
+    }
+}
+
+/// A linear scale between two positions in the drawing.
 struct Axis {
     least: f64,
     most: f64,
@@ -281,16 +302,12 @@ impl Axis {
         self.start + self.share(value) * (self.end - self.start)
     }
 
-    fn place(&self, value: f64) -> String {
-        format!("{:.1}", self.at(value))
-    }
-
     fn ticks(&self) -> Vec<Tick> {
         let count = ((self.to - self.from) / self.step).round() as u32;
         (0..=count)
-            .map(|number_of| self.from + f64::from(number_of) * self.step)
+            .map(|index| self.from + f64::from(index) * self.step)
             .map(|value| Tick {
-                at: self.place(value),
+                at: coordinate(self.at(value)),
                 text: number(value),
             })
             .collect()

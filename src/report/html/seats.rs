@@ -1,4 +1,4 @@
-//! The room as a map: every endpoint in the order of the addresses, with its state.
+//! The room as a map: every endpoint in the order of the addresses, with the category of its outcome.
 
 use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 
@@ -8,18 +8,21 @@ use crate::{
         model::{Report, Survey},
         view::View,
     },
-    survey::endpoint::{Address, DEFAULT_PORT, Endpoint},
+    survey::{
+        endpoint::{Address, DEFAULT_PORT, Endpoint},
+        outcome::Outcome,
+    },
     untrusted::Untrusted,
 };
 
-/// Seats drawn one by one; more become blocks of consecutive addresses.
+/// SeatMap drawn one by one; more become blocks of consecutive addresses.
 const MAX_SEATS: usize = 1000;
 
 /// Blocks of a larger map.
 const BLOCKS: usize = 240;
 
 /// The map.
-pub(super) struct Seats {
+pub(super) struct SeatMap {
     pub(super) seats: Vec<Seat>,
     /// Instead of seats where there are too many.
     pub(super) blocks: Vec<Block>,
@@ -52,68 +55,73 @@ pub(super) struct Block {
     pub(super) parts: Vec<(Category, String, String)>,
 }
 
-impl Seats {
+impl SeatMap {
     pub(super) fn new(report: &Report, survey: &Survey, view: &View<'_>) -> Self {
         let Survey { hosts, answers } = survey;
         let mut places: Vec<(Place, usize)> = (0..answers.len())
-            // A duplicate line has no seat of its own.
+            // A duplicate line is drawn at its first occurrence only.
             .filter(|&index| hosts.duplicate_of(index).is_none())
             .map(|index| (Place::from(hosts.get(index)), index))
             .collect();
         places.sort_unstable();
-        let port = common_port(&places);
-        let label = |place: &Place| place.label(port);
-        let total = places.len();
+        let (total, port) = (places.len(), common_port(&places));
+        let mut map = Self {
+            seats: Vec::new(),
+            blocks: Vec::new(),
+            total,
+            port,
+        };
         if total > MAX_SEATS {
-            let blocks = places.chunks(total.div_ceil(BLOCKS)).map(|block| {
-                let categories = block
-                    .iter()
-                    .map(|(_, index)| category(answers[*index].outcome.kind()).0);
-                Block::new(
-                    categories,
-                    label(&block[0].0).concat(),
-                    label(&block[block.len() - 1].0).concat(),
-                )
-            });
-            return Self {
-                seats: Vec::new(),
-                blocks: blocks.collect(),
-                total,
-                port,
-            };
+            let blocks = places.chunks(total.div_ceil(BLOCKS));
+            map.blocks = blocks
+                .map(|block| {
+                    let outcomes = block.iter().map(|(_, index)| &answers[*index].outcome);
+                    let label = |(place, _): &(Place, usize)| place.label(port).concat();
+                    Block::new(
+                        outcomes.map(|outcome| category(outcome.kind()).0),
+                        label(&block[0]),
+                        label(&block[block.len() - 1]),
+                    )
+                })
+                .collect();
+            return map;
         }
-
         let alike: HashSet<usize> = report
             .ranking
             .first_place()
             .flat_map(|pair| [pair.a, pair.b].map(|person| report.seat_of[person]))
             .collect();
         let seats = places.iter().map(|(place, index)| {
-            let (category, word) = category(answers[*index].outcome.kind());
-            let profile = answers[*index].outcome.profile();
+            let seat = Seat::new(index + 1, place.label(port), &answers[*index].outcome, view);
             Seat {
-                line: index + 1,
-                category,
-                word,
-                address: label(place),
-                name: profile.map(|(profile, _)| view.name(&profile.id)),
-                build: profile
-                    .filter(|_| view.shows_personal_data())
-                    .map(|(profile, _)| {
-                        [
-                            format!("{} cm", profile.height),
-                            format!("{} kg", profile.weight),
-                            profile.size.to_string(),
-                        ]
-                    }),
                 alike: alike.contains(index),
+                ..seat
             }
         });
+        map.seats = seats.collect();
+        map
+    }
+}
+
+impl Seat {
+    fn new(line: usize, address: [String; 3], outcome: &Outcome, view: &View<'_>) -> Self {
+        let (category, word) = category(outcome.kind());
+        let profile = outcome.profile().map(|(profile, _)| profile);
+        let shown = profile.filter(|_| view.shows_personal_data());
         Self {
-            seats: seats.collect(),
-            blocks: Vec::new(),
-            total,
-            port,
+            line,
+            category,
+            word,
+            address,
+            name: profile.map(|profile| view.name(&profile.id)),
+            build: shown.map(|profile| {
+                [
+                    format!("{} cm", profile.height),
+                    format!("{} kg", profile.weight),
+                    profile.size.to_string(),
+                ]
+            }),
+            alike: false,
         }
     }
 }
@@ -152,7 +160,7 @@ impl Block {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Ip(IpAddr, u16, bool),
-    /// A name as texts and the numbers behind them.
+    /// A name as texts and the numbers after them.
     Name(Vec<(String, u64)>, String, u16, bool),
     Unix(PathBuf),
 }
@@ -226,12 +234,12 @@ fn natural(name: &str) -> Vec<(String, u64)> {
         let digit = rest
             .find(|c: char| c.is_ascii_digit())
             .unwrap_or(rest.len());
-        let (text, behind) = rest.split_at(digit);
-        let end = behind
+        let (text, after) = rest.split_at(digit);
+        let end = after
             .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(behind.len());
-        parts.push((text.to_owned(), behind[..end].parse().unwrap_or(u64::MAX)));
-        rest = &behind[end..];
+            .unwrap_or(after.len());
+        parts.push((text.to_owned(), after[..end].parse().unwrap_or(u64::MAX)));
+        rest = &after[end..];
     }
     parts
 }

@@ -1,7 +1,7 @@
 //! Rows of people as CSV.
 //!
-//! `csv-core` would read the cells as well, but it takes an open quote to the end of the file and text behind a
-//! closing one as part of the cell: neither row could be named as damaged, and the rows behind the first would be lost.
+//! `csv-core` is not used, because it extends an open quote to the end of the file and accepts text after a closing
+//! one: such rows could not be reported, and all rows after an open quote would be lost.
 
 use std::{borrow::Cow, ops::Range, path::Path, str::FromStr};
 
@@ -22,7 +22,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// A profile's fields, and the two by which a survey's file is known.
+    /// A profile's fields, and the two by which a survey's file is recognised.
     const NAMES: [&str; 6] = ["id", "height", "weight", "size", "outcome", "endpoint"];
 
     /// Reads a header.
@@ -42,7 +42,7 @@ impl Columns {
             if let Some(field @ 0..4) = field
                 && fields.contains(&Some(field))
             {
-                return Err(Error::TwoColumns {
+                return Err(Error::DuplicateColumn {
                     file: file.to_owned(),
                     column: Self::NAMES[field],
                 });
@@ -64,7 +64,7 @@ impl Columns {
     /// When it holds no valid profile where one is due.
     pub(crate) fn row(&self, row: &[u8]) -> Result<Row, Reason> {
         let mut values: [&[u8]; Self::NAMES.len()] = [b""; Self::NAMES.len()];
-        // Few files quote anything, and then nothing needs to be copied.
+        // Without quotes, as in most files, no cell is copied.
         let unquoted;
         if memchr::memchr(b'"', row).is_some() {
             unquoted = cells(row)?;
@@ -95,7 +95,7 @@ impl Columns {
     }
 }
 
-/// A text without the apostrophe that keeps a spreadsheet from running it, which this program's own CSV has.
+/// A text without the apostrophe that `report::csv` puts before a formula.
 fn strip_formula_guard(text: &[u8]) -> &[u8] {
     match text {
         [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
@@ -137,7 +137,7 @@ fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
     }
 }
 
-/// The text of a cell, in an encoding that is not checked yet.
+/// The bytes of a cell, which may not be UTF-8.
 struct Cell<'a>(&'a [u8]);
 
 impl<'a> Cell<'a> {
@@ -146,7 +146,7 @@ impl<'a> Cell<'a> {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// Parses any text, and names it in the error.
+    /// Parses with the parser of the field, whose error contains the text.
     fn parse<T: FromStr<Err = profile::Error>>(&self) -> Result<T, profile::Error> {
         String::from_utf8_lossy(self.0).parse()
     }
@@ -196,10 +196,10 @@ impl TryFrom<Cell<'_>> for Size {
     }
 }
 
-/// Reads a plain decimal straight into ticks; `None` leaves the text to the parser of the field.
+/// Parses a decimal with up to two decimals straight into ticks; `None` leaves the text to the parser of the field.
 ///
-/// It agrees with that parser wherever it answers: the test below tries every such text. With a third decimal it
-/// would not, as that parser rounds the nearest float and not the decimal.
+/// The results are those of that parser, as the test below proves for every such text. A third decimal would differ,
+/// because that parser rounds the nearest float and not the decimal.
 fn ticks(text: &[u8]) -> Option<u16> {
     let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
     let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
@@ -228,9 +228,8 @@ fn ticks(text: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    /// Every text of up to two decimals that the short cut can answer for.
     #[test]
-    fn the_short_cut_agrees_with_the_field_s_own_parser() {
+    fn fast_decimal_parser_agrees_with_f64_on_every_two_decimal_text() {
         let mut answered = 0;
         for hundredths in 0..100_000_u32 {
             let (whole, rest) = (hundredths / 100, hundredths % 100);
@@ -250,7 +249,7 @@ mod tests {
                 }
             }
         }
-        // Most of them, or there is no short cut.
+        // The fast path is used for most of them.
         assert!(answered > 400_000, "{answered}");
     }
 }

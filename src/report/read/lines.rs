@@ -1,14 +1,14 @@
 //! The lines of a stream, one at a time, through a buffer that never grows.
 //!
-//! Given up for it: lines longer than [`MAX_LINE`]. Their beginning is given out, the rest is skipped.
+//! Of a line longer than [`MAX_LINE`] only the beginning is returned.
 
 use std::io::{self, Read};
 
 /// The longest line that is read, in bytes; a row of any file is far below.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// The most lines of one CSV record. A quote that is never closed costs the reading of so many, for each line.
-const MOST_LINES: u64 = 100;
+/// Line ends within one CSV record. A file with an open quote in every row costs this many lines of reading a row.
+const MAX_RECORD_LINES: u64 = 100;
 
 /// One line, or one CSV record over several.
 pub(crate) struct Line<'a> {
@@ -21,7 +21,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Whether there is nothing in it.
+    /// Whether it has only white space.
     pub(crate) fn is_blank(&self) -> bool {
         self.broken.is_none() && self.bytes.trim_ascii().is_empty()
     }
@@ -31,7 +31,7 @@ impl Line<'_> {
 pub(crate) enum Broken {
     /// It is longer than [`MAX_LINE`].
     TooLong,
-    /// A quoted cell is open at the end of the file, or [`MAX_LINE`] or [`MOST_LINES`] behind the record's
+    /// A quoted cell is open at the end of the file, or [`MAX_LINE`] or [`MAX_RECORD_LINES`] after the record's
     /// beginning.
     Open,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Lines<R, P> {
     input: R,
     progress: P,
     buffer: Vec<u8>,
-    /// What is read and not yet given out.
+    /// The bytes that were read and not yet returned.
     start: usize,
     end: usize,
     at_end: bool,
@@ -90,7 +90,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
                     (None, _) if text.is_empty() => return Ok(None),
                     (_, false) => break (seen, seen + 1, None),
                     (None, true) => break (seen, 0, Some(Broken::Open)),
-                    (Some(_), true) if more == MOST_LINES => {
+                    (Some(_), true) if more == MAX_RECORD_LINES => {
                         break (seen, 0, Some(Broken::Open));
                     }
                     (Some(_), true) => {
@@ -105,7 +105,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
         };
         let (number, start) = (self.number, self.start);
         if broken.is_some() {
-            // Of a record that is not closed only its first line is lost; what follows is read on its own.
+            // Only the first line of an unclosed record is skipped; its other lines are read as rows.
             self.skip = true;
         } else {
             self.start = (start + end).min(self.end);
@@ -123,7 +123,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
         }))
     }
 
-    /// Goes behind the line at `start` if it is to be skipped, however long it is.
+    /// Skips the line at `start` if `skip` is set, whatever its length.
     fn skip_line(&mut self) -> io::Result<()> {
         while self.skip {
             let text = &self.buffer[self.start..self.end];
@@ -145,7 +145,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
         Ok(())
     }
 
-    /// Reads once, to behind what is there.
+    /// Reads once, after the bytes that are there.
     fn fill(&mut self) -> io::Result<()> {
         if self.end + MAX_LINE > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);

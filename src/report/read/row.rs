@@ -10,9 +10,9 @@ use crate::{
 pub(crate) enum Row {
     Person(Profile),
     /// An endpoint of a survey that has no profile.
-    Absent,
-    /// Something about the run as a whole.
-    Other,
+    WithoutProfile,
+    /// A line about the whole run, or about an endpoint that is listed twice.
+    Ignored,
 }
 
 impl Row {
@@ -23,7 +23,7 @@ impl Row {
         draft.try_into().map(Self::Person).map_err(Reason::Field)
     }
 
-    /// A line of a survey; only with these outcomes it has to hold a profile.
+    /// A row of a survey, which has a profile only with these outcomes.
     pub(crate) fn surveyed(
         outcome: &[u8],
         draft: impl TryInto<Profile, Error = profile::Error>,
@@ -34,7 +34,7 @@ impl Row {
         {
             Some(OutcomeKind::Ok | OutcomeKind::DuplicateId) => Self::person(draft),
             // The endpoint is listed twice and counted once.
-            Some(OutcomeKind::DuplicateLine) => Ok(Self::Other),
+            Some(OutcomeKind::DuplicateLine) => Ok(Self::Ignored),
             Some(
                 OutcomeKind::Invalid
                 | OutcomeKind::Status
@@ -49,8 +49,8 @@ impl Row {
                 | OutcomeKind::LocalError
                 | OutcomeKind::Cancelled,
             )
-            // An outcome of a later version.
-            | None => Ok(Self::Absent),
+            // The outcome of a later version.
+            | None => Ok(Self::WithoutProfile),
         }
     }
 }

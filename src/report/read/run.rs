@@ -1,7 +1,4 @@
-//! The lines of a saved run. `rank` and `--only-failed` read them here, each from [`Lines`] of its own, so that both
-//! take the same files and refuse the same ones.
-//!
-//! [`Lines`]: crate::report::read::lines::Lines
+//! The lines of a saved run. `rank` and `--only-failed` both parse them here, so that both accept the same files.
 
 use std::{borrow::Cow, path::Path};
 
@@ -10,18 +7,18 @@ use serde::Deserialize;
 use crate::{
     profile::{JsonDraft, Text},
     report::{
-        document::{PhasesMs, VERSION},
         read::{
             error::{Error, Reason},
             lines::Line,
         },
+        run_format::{PhasesMs, VERSION},
     },
     untrusted::Untrusted,
 };
 
 /// One line of a saved run.
 pub(crate) enum RunLine<'a> {
-    /// How the run was made, with the version of its form.
+    /// How the run was made, with the version of its format.
     Header(u64),
     /// The result of one endpoint.
     Endpoint {
@@ -59,7 +56,7 @@ pub(crate) fn is_run(first: &[u8], file: &Path) -> Result<bool, Error> {
     match text {
         // A document's first line where it is printed over several, or all of it.
         b"{" | [b'[', ..] => Err(Error::Document(file.to_owned())),
-        // The line may be cut, because the command line in it is long: the version is looked for, not parsed.
+        // A long command line may have cut this line, so it is searched for the version and not parsed.
         [b'{', ..] => match value(text, b"\"labrpc_run\"") {
             None => Ok(false),
             Some(_) if value(text, b"\"endpoints\"").is_some() => {
@@ -97,7 +94,7 @@ pub(crate) fn expect_version(version: u64, file: &Path) -> Result<(), Error> {
 /// When the line is damaged, or longer than a line about an endpoint can be.
 pub(crate) fn parse<'a>(line: &Line<'a>) -> Result<RunLine<'a>, Reason> {
     if line.broken.is_some() {
-        // Lists of ids may be that long, and so may the command line in a header.
+        // A list of ids or the command line in a header may be this long.
         let is_row = [&b"\"outcome\""[..], b"\"endpoint\""]
             .iter()
             .any(|key| value(line.bytes, key).is_some());
@@ -122,12 +119,12 @@ pub(crate) fn parse<'a>(line: &Line<'a>) -> Result<RunLine<'a>, Reason> {
 /// Reads one line of JSON.
 ///
 /// # Errors
-/// When it is not an object of the wanted shape.
+/// When it is not an object with these fields.
 pub(crate) fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Reason> {
     serde_json::from_slice(line).map_err(|error| Reason::Json(Untrusted::new(&error.to_string())))
 }
 
-/// What follows a word in quotes where it stands as a key, and not as a value: an id or an argument may be any word.
+/// The text after a quoted word that is a key and not a value: an id or an argument may be any word.
 fn value<'a>(json: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     memchr::memmem::find_iter(json, word).find_map(|at| {
         let rest = json[at + word.len()..].trim_ascii_start();

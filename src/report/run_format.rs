@@ -1,7 +1,7 @@
 //! The machine-readable form of a report: the objects of a saved run.
 //!
 //! `json` writes them as one document and `jsonl` as lines. Field names are snake_case, times in milliseconds,
-//! instants after RFC 3339, and what is not there is an explicit `null`. Changes only add fields.
+//! instants after RFC 3339, and absent values an explicit `null`. Changes only add fields.
 
 use std::{
     borrow::Cow,
@@ -50,13 +50,13 @@ pub fn twins(report: &Report) -> impl Iterator<Item = TwinsLine> {
         .map(|twins| TwinsLine::new(report, twins))
 }
 
-/// Everybody's nearest, where that was asked for.
+/// The nearest neighbour of each person, with `--per-person`.
 pub fn per_person(report: &Report) -> impl Iterator<Item = NearestLine> {
-    let everybody = report.ranking.per_person.iter().flatten();
-    everybody.map(|nearest| NearestLine::new(report, nearest))
+    let nearest = report.ranking.per_person.iter().flatten();
+    nearest.map(|nearest| NearestLine::new(report, nearest))
 }
 
-/// The version of the form, the value of `labrpc_run`.
+/// The version of the format, the value of `labrpc_run`.
 pub const VERSION: u32 = 1;
 
 /// How the run was made.
@@ -86,7 +86,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// One endpoint and what became of it. `report::read` reads it back.
+/// One endpoint and its outcome. `report::read` reads it back.
 #[derive(Debug, Serialize)]
 pub struct EndpointLine<'a> {
     /// Its place among the expanded endpoints, from 1.
@@ -95,11 +95,11 @@ pub struct EndpointLine<'a> {
     pub endpoint: String,
     /// The outcome's name.
     pub outcome: Cow<'a, str>,
-    /// The language of the answer.
+    /// The protocol of the answer.
     pub dialect: Option<Protocol>,
     /// The profile, of the outcomes `ok` and `duplicate_id`.
     pub profile: Option<Cow<'a, Profile>>,
-    /// What exactly was seen.
+    /// The details of the outcome.
     pub detail: Option<String>,
     /// Connections tried.
     pub attempts: u32,
@@ -177,7 +177,7 @@ impl From<PhasesMs> for PhaseTimes {
     }
 }
 
-/// Two people and what is between them.
+/// Two people and the distance between them.
 #[derive(Debug, Serialize)]
 pub struct PairLine {
     pub(super) rank: usize,
@@ -284,12 +284,12 @@ impl NearestLine {
 #[derive(Debug, Serialize)]
 pub struct LikeLine {
     id: Id,
-    /// `null` where nobody, or more than one person, has the id.
+    /// `null` unless exactly one person has the id.
     pub(super) nearest: Option<Vec<PairLine>>,
 }
 
 impl LikeLine {
-    /// The answer to `--like`, where it was asked.
+    /// The people nearest to one, with `--like`.
     #[must_use]
     pub fn new(report: &Report) -> Option<Self> {
         report.ranking.like.as_ref().map(|like| match like {
@@ -359,7 +359,7 @@ fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The way back; what is no duration in a damaged file becomes zero.
+/// The duration of so many milliseconds; zero if a damaged file has an invalid number.
 pub(super) fn duration(millis: f64) -> Duration {
     Duration::try_from_secs_f64(millis / 1e3).unwrap_or_default()
 }
