@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args as ClapArgs, Subcommand};
-use labrpc::tls::authority::{self, Files, Name};
+use labrpc::tls::ca::{self, CertFiles, CertName};
 
 use crate::cli::{Exit, Failure, output::printed};
 
@@ -39,20 +39,20 @@ enum Certs {
         dir: PathBuf,
         /// Host names and IP addresses.
         #[arg(required = true, value_name = "NAME-OR-IP")]
-        names: Vec<Name>,
+        names: Vec<CertName>,
     },
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let made = match &args.command {
-        Certs::Ca { dir } => authority::create_authority(dir),
+        Certs::Ca { dir } => ca::create(dir),
         Certs::Issue { dir, names } => match names.split_first() {
-            Some((first, others)) => authority::issue(dir, first, others),
+            Some((first, others)) => ca::issue(dir, first, others),
             None => return Err(Failure::usage("a certificate needs a name")),
         },
     };
-    let Files { cert, key } = made.map_err(|error| match error {
-        authority::Error::Exists(_) | authority::Error::NoAuthority(_) => Failure::usage(&error),
+    let CertFiles { cert, key } = made.map_err(|error| match error {
+        ca::Error::Exists(_) | ca::Error::NoCa(_) => Failure::usage(&error),
         _ => Failure::internal(&error),
     })?;
     printed(writeln!(

@@ -297,7 +297,7 @@ impl Security {
         match cert.zip(key) {
             None => Ok((None, true)),
             Some((cert, key)) => {
-                let files = tls::Files {
+                let files = tls::ServerFiles {
                     cert,
                     key,
                     client_ca,

@@ -46,7 +46,7 @@ pub fn profile(
 /// # Errors
 /// When the files make no identity now.
 pub fn tls(
-    files: tls::Files,
+    files: tls::ServerFiles,
     every: Duration,
 ) -> Result<watch::Receiver<Arc<rustls::ServerConfig>>, tls::Error> {
     let paths = files.paths().map(Into::into).collect();

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use labrpc::tls::authority;
+use labrpc::tls::ca;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::{self, Running, file, labrpc, network, output, run, under};
@@ -259,8 +259,8 @@ fn fifo_in_place_of_a_served_file_is_reported_and_the_next_good_file_is_taken() 
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let profile = file(folder, "profile.toml", PROFILE);
-    authority::create_authority(folder).unwrap();
-    let identity = authority::issue(folder, &"127.0.0.1".parse().unwrap(), &[]).unwrap();
+    ca::create(folder).unwrap();
+    let identity = ca::issue(folder, &"127.0.0.1".parse().unwrap(), &[]).unwrap();
     let mut command = bounded();
     command.args(["serve", "--listen", "127.0.0.1:0", "--plaintext"]);
     command.arg("--profile").arg(&profile);

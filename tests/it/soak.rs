@@ -7,7 +7,7 @@ use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use labrpc::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
-    tls::{self, authority},
+    tls::{self, ca},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -110,10 +110,10 @@ async fn soak() {
 
 /// A profile, and a certificate that can be exchanged for another.
 fn prepare(folder: &Path) {
-    authority::create_authority(folder).unwrap();
+    ca::create(folder).unwrap();
     for name in ["a.example", "b.example"] {
         let names = [name, "127.0.0.1"].map(|name| name.parse().unwrap());
-        authority::issue(folder, &names[0], &names[1..]).unwrap();
+        ca::issue(folder, &names[0], &names[1..]).unwrap();
     }
     install(folder, "a");
     upkeep::write_profile(folder, "1527406014");

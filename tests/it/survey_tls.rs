@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use labrpc::{
     survey::{self, Config, Tls, endpoint::Endpoint, outcome::Outcome},
-    tls::{self, authority},
+    tls::{self, ca},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -20,9 +20,9 @@ struct Authority {
 impl Authority {
     fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        authority::create_authority(folder.path()).unwrap();
+        ca::create(folder.path()).unwrap();
         let name = name.parse().unwrap();
-        let authority::Files { cert, key } = authority::issue(folder.path(), &name, &[]).unwrap();
+        let ca::CertFiles { cert, key } = ca::issue(folder.path(), &name, &[]).unwrap();
         Self {
             folder,
             own: (cert, key),
@@ -36,7 +36,7 @@ impl Authority {
     /// A gRPC server behind TLS, for whom `client_ca` has issued a certificate if it is given.
     async fn server(&self, client_ca: Option<PathBuf>) -> Endpoint {
         let (cert, key) = self.own.clone();
-        let config = tls::server(&tls::Files {
+        let config = tls::server(&tls::ServerFiles {
             cert,
             key,
             client_ca,

@@ -10,7 +10,7 @@ use std::{
 use labrpc::{
     pb::GetProfileRequest,
     serve::{Config, limits::Limits},
-    tls::{self, Error, authority},
+    tls::{self, Error, ca},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio::{
@@ -29,19 +29,19 @@ use crate::{
 /// A folder with a CA and a certificate for `127.0.0.1` and `localhost`.
 struct Lab {
     dir: tempfile::TempDir,
-    files: tls::Files,
+    files: tls::ServerFiles,
 }
 
 impl Lab {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        authority::create_authority(dir.path()).unwrap();
+        ca::create(dir.path()).unwrap();
         let names = ["127.0.0.1", "localhost"].map(|name| name.parse().unwrap());
         let [first, others @ ..] = &names;
-        let authority::Files { cert, key } = authority::issue(dir.path(), first, others).unwrap();
+        let ca::CertFiles { cert, key } = ca::issue(dir.path(), first, others).unwrap();
         Self {
             dir,
-            files: tls::Files {
+            files: tls::ServerFiles {
                 cert,
                 key,
                 client_ca: None,
@@ -56,7 +56,7 @@ impl Lab {
     /// A certificate of this CA for a caller.
     fn caller(&self) -> (PathBuf, PathBuf) {
         let name = "caller.example".parse().unwrap();
-        let authority::Files { cert, key } = authority::issue(self.dir.path(), &name, &[]).unwrap();
+        let ca::CertFiles { cert, key } = ca::issue(self.dir.path(), &name, &[]).unwrap();
         (cert, key)
     }
 
@@ -82,7 +82,7 @@ impl Lab {
     }
 
     fn server(&self, plaintext: bool, mutual: bool) -> Running {
-        let files = tls::Files {
+        let files = tls::ServerFiles {
             client_ca: mutual.then(|| self.ca()),
             ..self.files.clone()
         };
@@ -241,16 +241,16 @@ fn nothing_is_overwritten_and_keys_are_private() {
     let lab = Lab::new();
     let dir = lab.dir.path();
     let before = std::fs::read(dir.join("ca.pem")).unwrap();
-    let error = authority::create_authority(dir).unwrap_err();
-    assert!(matches!(error, authority::Error::Exists(_)), "{error}");
+    let error = ca::create(dir).unwrap_err();
+    assert!(matches!(error, ca::Error::Exists(_)), "{error}");
     let name = "127.0.0.1".parse().unwrap();
-    let error = authority::issue(dir, &name, &[]).unwrap_err();
-    assert!(matches!(error, authority::Error::Exists(_)), "{error}");
+    let error = ca::issue(dir, &name, &[]).unwrap_err();
+    assert!(matches!(error, ca::Error::Exists(_)), "{error}");
     assert_eq!(std::fs::read(dir.join("ca.pem")).unwrap(), before);
 
     // A key without its certificate is as good as none.
     std::fs::remove_file(dir.join("127.0.0.1.key.pem")).unwrap();
-    authority::issue(dir, &name, &[]).unwrap_err();
+    ca::issue(dir, &name, &[]).unwrap_err();
     assert!(!dir.join("127.0.0.1.key.pem").exists());
 
     #[cfg(unix)]
@@ -262,7 +262,7 @@ fn nothing_is_overwritten_and_keys_are_private() {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let error = authority::issue(Path::new("/nowhere"), &name, &[]).unwrap_err();
+    let error = ca::issue(Path::new("/nowhere"), &name, &[]).unwrap_err();
     assert!(
         error.to_string().contains("labrpc certs ca /nowhere"),
         "{error}"
@@ -271,7 +271,7 @@ fn nothing_is_overwritten_and_keys_are_private() {
 
 #[test]
 fn certificate_that_is_not_a_ca_issues_nothing() {
-    let name: authority::Name = "127.0.0.1".parse().unwrap();
+    let name: ca::CertName = "127.0.0.1".parse().unwrap();
     let mut params = CertificateParams::new(["lab.example".to_owned()]).unwrap();
     let mut issue = |is_ca, usages| {
         (params.is_ca, params.key_usages) = (is_ca, usages);
@@ -280,7 +280,7 @@ fn certificate_that_is_not_a_ca_issues_nothing() {
         let cert = params.self_signed(&key).unwrap();
         std::fs::write(dir.path().join("ca.pem"), cert.pem()).unwrap();
         std::fs::write(dir.path().join("ca.key.pem"), key.serialize_pem()).unwrap();
-        let issued = authority::issue(dir.path(), &name, &[]);
+        let issued = ca::issue(dir.path(), &name, &[]);
         assert_eq!(issued.is_ok(), dir.path().join("127.0.0.1.pem").exists());
         issued.map_err(|error| error.to_string())
     };
@@ -312,7 +312,7 @@ fn only_addresses_and_host_names_get_certificates() {
         "*.lab.example",
         "7up.example",
     ] {
-        assert_eq!(good.parse::<authority::Name>().unwrap().to_string(), good);
+        assert_eq!(good.parse::<ca::CertName>().unwrap().to_string(), good);
     }
     for bad in [
         "",
@@ -327,7 +327,7 @@ fn only_addresses_and_host_names_get_certificates() {
         "a.*",
         "体",
     ] {
-        assert!(bad.parse::<authority::Name>().is_err(), "{bad}");
+        assert!(bad.parse::<ca::CertName>().is_err(), "{bad}");
     }
 }
 
@@ -358,10 +358,10 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
     );
     let files = || lab.files.clone();
     let missing = lab.dir.path().join("missing.pem");
-    type Case = (tls::Files, fn(&Error) -> bool, &'static str);
+    type Case = (tls::ServerFiles, fn(&Error) -> bool, &'static str);
     let cases: [Case; 10] = [
         (
-            tls::Files {
+            tls::ServerFiles {
                 cert: missing,
                 ..files()
             },
@@ -369,7 +369,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "missing.pem",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 cert: cut_off,
                 ..files()
             },
@@ -377,7 +377,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "cut.pem",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 cert: empty.clone(),
                 ..files()
             },
@@ -385,7 +385,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "empty.pem has no certificate",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 key: empty.clone(),
                 ..files()
             },
@@ -393,7 +393,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "empty.pem has no private key",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 key: locked_before,
                 ..files()
             },
@@ -401,7 +401,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "openssl pkey",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 key: locked,
                 ..files()
             },
@@ -409,7 +409,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "openssl pkey",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 key: other.files.key.clone(),
                 ..files()
             },
@@ -417,7 +417,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "is not the key of",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 cert: garbage.clone(),
                 ..files()
             },
@@ -425,7 +425,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "garbage.pem",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 client_ca: Some(garbage),
                 ..files()
             },
@@ -433,7 +433,7 @@ fn a_bad_file_is_named_with_what_is_wrong_with_it() {
             "garbage.pem",
         ),
         (
-            tls::Files {
+            tls::ServerFiles {
                 cert: "/dev/zero".into(),
                 ..files()
             },

@@ -16,7 +16,7 @@ use std::{
 
 use labrpc::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
-    tls::{self, authority},
+    tls::{self, ca},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::{
@@ -108,12 +108,12 @@ pub(crate) fn write_profile(folder: &Path, id: &str) {
 async fn reloads(count: usize, rate: u32) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    authority::create_authority(path).unwrap();
+    ca::create(path).unwrap();
     let identities = ["a.example", "b.example"].map(|name| {
         let names = [name, "127.0.0.1"].map(|name| name.parse().unwrap());
-        authority::issue(path, &names[0], &names[1..]).unwrap()
+        ca::issue(path, &names[0], &names[1..]).unwrap()
     });
-    let install = |identity: &authority::Files| {
+    let install = |identity: &ca::CertFiles| {
         fs::copy(&identity.key, path.join("server.key.pem")).unwrap();
         fs::copy(&identity.cert, path.join("server.pem")).unwrap();
     };

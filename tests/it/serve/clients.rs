@@ -4,7 +4,7 @@ use std::{process::Command, sync::Arc};
 
 use labrpc::{
     serve::Config,
-    tls::{self, authority},
+    tls::{self, ca},
 };
 use tokio::sync::watch;
 
@@ -39,10 +39,10 @@ print(call(request(), timeout=30).id)
 #[tokio::test]
 async fn grpcurl_curl_and_python_clients_are_answered_on_one_port() {
     let dir = tempfile::tempdir().unwrap();
-    authority::create_authority(dir.path()).unwrap();
+    ca::create(dir.path()).unwrap();
     let name = "127.0.0.1".parse().unwrap();
-    let authority::Files { cert, key } = authority::issue(dir.path(), &name, &[]).unwrap();
-    let files = tls::Files {
+    let ca::CertFiles { cert, key } = ca::issue(dir.path(), &name, &[]).unwrap();
+    let files = tls::ServerFiles {
         cert,
         key,
         client_ca: None,

@@ -10,7 +10,7 @@ use labrpc::{
         listen::{self, Address, Listener},
         reload,
     },
-    tls::{self, authority},
+    tls::{self, ca},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -293,18 +293,18 @@ async fn sighup_reloads_the_file_at_once() {
 #[tokio::test]
 async fn changed_certificate_is_used_for_new_connections_and_open_ones_survive() {
     let dir = tempfile::tempdir().unwrap();
-    authority::create_authority(dir.path()).unwrap();
+    ca::create(dir.path()).unwrap();
     let issue = |name: &str| {
         let names = [name, "127.0.0.1"].map(|name| name.parse().unwrap());
-        authority::issue(dir.path(), &names[0], &names[1..]).unwrap()
+        ca::issue(dir.path(), &names[0], &names[1..]).unwrap()
     };
     let (first, second) = (issue("first.example"), issue("second.example"));
-    let files = tls::Files {
+    let files = tls::ServerFiles {
         cert: dir.path().join("server.pem"),
         key: dir.path().join("server.key.pem"),
         client_ca: None,
     };
-    let install = |from: &authority::Files| {
+    let install = |from: &ca::CertFiles| {
         fs::copy(&from.key, &files.key).unwrap();
         fs::copy(&from.cert, &files.cert).unwrap();
     };
