@@ -6,7 +6,7 @@
 //! - [`survey::run`] calls every endpoint of a list concurrently; each gets exactly one outcome.
 //! - [`similarity::rank`] finds the closest pairs, exactly.
 //!
-//! Each module uses only modules in rows below it; modules in one row do not know each other.
+//! Each module uses only modules in rows below it; modules in one row do not use each other.
 //!
 //! ```text
 //! board  check
@@ -15,12 +15,13 @@
 //! serve  survey  similarity
 //! tls
 //! profile
-//! file  named  pb  untrusted
+//! file  http1  named  pb  untrusted
 //! ```
 
 pub mod board;
 pub mod check;
 mod file;
+mod http1;
 pub mod lab;
 mod named;
 pub mod pb;

@@ -1,4 +1,4 @@
-//! One survey after another, and what is known so far as snapshots.
+//! One survey after another, and their results so far as snapshots.
 
 use std::{
     convert::Infallible,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    board::{Config, Pseudonyms, Snapshot},
+    board::{config::Config, pseudonyms::Pseudonyms},
     profile::Id,
     report::{
         Report, Survey,
@@ -29,20 +29,29 @@ use crate::{
 
 const SCRIPT: &str = include_str!("../../templates/board.js");
 
-/// Shortest time between two snapshots of one round: seats light up one by one, but not forty times a second.
+/// Shortest time between two snapshots of one round, so that a page changes a few times a second at most.
 const MIN_REDRAW: Duration = Duration::from_millis(200);
 
-/// Shortest pause between two rounds that take longer than they should.
+/// Shortest pause between two rounds, for rounds that take longer than the interval.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// What browsers are sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// The whole page.
+    pub(crate) page: Bytes,
+    /// Its main part as a server-sent event.
+    pub(crate) event: Bytes,
+}
 
 /// What does not change while a board runs.
 pub(crate) struct Board {
     pub(crate) config: Config,
-    pub(crate) names: Option<Pseudonyms>,
+    pub(crate) pseudonyms: Option<Pseudonyms>,
 }
 
 impl Board {
-    /// The snapshot before anybody was asked.
+    /// The snapshot before the first survey.
     pub(crate) fn first(&self) -> Snapshot {
         self.snapshot(SystemTime::now(), self.unasked())
     }
@@ -83,14 +92,15 @@ impl Board {
             answers,
         };
         let report = Report::survey(started, arguments.clone(), survey, options.clone());
-        let pseudonym = self.names.as_ref().map(|names| |id: &Id| names.name(id));
+        let pseudonym = self.pseudonyms.as_ref();
+        let pseudonym = pseudonym.map(|names| |id: &Id| names.name(id));
         let view = View {
             pseudonyms: pseudonym
                 .as_ref()
                 .map(|name| name as &dyn Fn(&Id) -> String),
             live: true,
         };
-        // Writing to memory does not fail; a page that did would be seen to be empty.
+        // Writing to memory does not fail. If it did, the page would be empty.
         let main = html::main(&report, &view).unwrap_or_default();
         let page = html::page(&report, &main, Some(self.live()))
             .render()
@@ -102,10 +112,10 @@ impl Board {
     }
 }
 
-/// A server-sent event (HTML standard, 9.2): every line of the text behind a `data:` of its own.
+/// A server-sent event (HTML standard, 9.2): each line of the text with a `data:` in front.
 fn event(text: &str) -> Bytes {
     let mut event = String::with_capacity(text.len() + 4096);
-    // How long a browser waits before it connects again.
+    // Milliseconds before a browser reconnects.
     event.push_str("retry: 1000\n");
     for line in text.split(['\n', '\r']) {
         event.push_str("data: ");
@@ -116,7 +126,7 @@ fn event(text: &str) -> Bytes {
     Bytes::from(event)
 }
 
-/// Surveys for ever.
+/// Surveys without end.
 pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapshot>) -> Infallible {
     let Config {
         hosts,
@@ -124,7 +134,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
         every,
         ..
     } = &board.config;
-    // What each endpoint said last; a new round replaces it answer by answer.
+    // The last answer of each endpoint; a new round replaces them one by one.
     let known = Mutex::new(board.unasked());
     let changed = Notify::new();
     loop {
@@ -143,7 +153,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
                 changed.notified().await;
                 let drawing = Instant::now();
                 show(board, snapshots, started, &known).await;
-                // A campus takes a while to draw: no more than a fifth of the time goes into it.
+                // With thousands of endpoints drawing takes long: it gets a fifth of the time at most.
                 sleep(MIN_REDRAW.max(4 * drawing.elapsed())).await;
             }
         };
@@ -156,7 +166,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
     }
 }
 
-/// Draws what is known, on a thread that may take its time.
+/// Draws the known answers, on a thread where that may block.
 async fn show(
     board: &Arc<Board>,
     snapshots: &watch::Sender<Snapshot>,
@@ -176,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_of_an_event_is_anything_but_data() {
+    fn every_line_of_an_event_is_data() {
         let event = event("a\n\nretry: 1\rdata: b");
         assert_eq!(
             event,

@@ -3,7 +3,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use socket2::{Domain, Socket, Type};
@@ -21,14 +20,11 @@ use crate::{
         script,
         seats::{FIRST_ADDRESS, SeatAddresses, Seats, seat_ip},
     },
-    serve::Server,
+    serve::{Server, accept_backoff::AcceptBackoff},
 };
 
 /// Connections that wait to be accepted, since a survey connects to all seats at once. The system may lower it.
 const BACKLOG: i32 = 4096;
-
-/// Pause after a failed accept. The usual cause is a lack of descriptors, which ends as connections close.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(5);
 
 /// The sockets of a room, none of which is listened on yet.
 pub(super) struct Sockets {
@@ -127,14 +123,12 @@ pub(super) struct Context {
 /// Accepts connections until it is dropped, which ends them as well.
 pub(super) async fn accept(listener: TcpListener, context: Arc<Context>) {
     let mut connections = JoinSet::new();
+    let mut backoff = AcceptBackoff::default();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    connections.spawn(serve(stream, peer, Arc::clone(&context)));
-                }
-                Err(_) => sleep(ACCEPT_BACKOFF).await,
-            },
+            (stream, peer) = backoff.accept(|| listener.accept()) => {
+                connections.spawn(serve(stream, peer, Arc::clone(&context)));
+            }
             Some(_) = connections.join_next() => {}
         }
     }

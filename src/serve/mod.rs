@@ -17,6 +17,7 @@ use std::future::Future;
 use crate::serve::listen::Listener;
 
 mod accept;
+pub(crate) mod accept_backoff;
 mod activity;
 mod bounded_io;
 mod call;
@@ -28,20 +29,20 @@ mod deadline_body;
 mod detect;
 mod frame_counter;
 mod grpc;
-pub(crate) mod http;
+mod http;
 pub(crate) mod limiter;
 pub mod limits;
 pub mod listen;
 pub mod manager;
 mod metered_body;
 mod metrics;
+mod metrics_server;
 mod prefixed_io;
 pub mod profile_file;
 pub mod profile_source;
 mod raw;
 pub mod reload;
 mod router;
-mod scrape;
 mod server;
 mod services;
 mod slot;
@@ -81,7 +82,7 @@ pub async fn run(
     // Until the very end, so that the drain can be watched; dropping the set ends it.
     let mut scrapes = tokio::task::JoinSet::new();
     if let Some(listener) = metrics {
-        scrapes.spawn(scrape::serve(server.clone(), listener));
+        scrapes.spawn(metrics_server::serve(server.clone(), listener));
     }
     let mut loops = tokio::task::JoinSet::new();
     for listener in listeners {

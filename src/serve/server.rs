@@ -10,14 +10,16 @@ use ipnet::IpNet;
 use tokio::{net::TcpStream, sync::watch};
 use tonic_health::ServingStatus;
 
-use crate::serve::{
-    config::Config,
-    connection,
-    context::{Phase, Shared},
-    listen,
-    metrics::Metrics,
-    prefixed_io::Transport,
-    services::Services,
+use crate::{
+    http1,
+    serve::{
+        config::Config,
+        connection,
+        context::{Phase, Shared},
+        metrics::Metrics,
+        prefixed_io::Transport,
+        services::Services,
+    },
 };
 
 /// One server. Clones share everything.
@@ -51,7 +53,7 @@ impl Server {
                 config,
                 services,
                 phase: watch::Sender::new(Phase::Serving),
-                host_name: listen::host_name(),
+                host_name: http1::host_name(),
                 last_refusal_log: Mutex::default(),
             }),
         }

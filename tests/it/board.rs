@@ -345,7 +345,7 @@ async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
 async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
     // Events of some 300 kB, so that no socket's buffers hold many of them.
     let config = board::Config {
-        patience: Duration::from_millis(300),
+        client_timeout: Duration::from_millis(300),
         ..quick(hosts("127.0.0.1:[1-1000]"))
     };
     let board = Board::start(config).await;

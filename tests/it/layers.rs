@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["serve", "survey", "similarity"],
     &["tls"],
     &["profile"],
-    &["file", "named", "pb", "untrusted"],
+    &["file", "http1", "named", "pb", "untrusted"],
 ];
 
 type Files = BTreeMap<String, String>;
