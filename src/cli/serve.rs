@@ -8,7 +8,7 @@ use labrpc::{
     serve::{
         self, End, Protocols,
         limits::Limits,
-        listen::{self, Address, Listener},
+        listen::{self, ListenAddress, Listener},
         manager, reload,
     },
     tls,
@@ -54,7 +54,7 @@ struct Door {
         env = "LABRPC_LISTEN",
         value_delimiter = ','
     )]
-    listen: Vec<Address>,
+    listen: Vec<ListenAddress>,
     /// Share the port with another labrpc serve, so that one can take over from the other without a gap.
     #[arg(long, env = "LABRPC_REUSE_PORT")]
     reuse_port: bool,
@@ -103,7 +103,7 @@ struct Security {
 struct Running {
     /// Serve counters for Prometheus at http://ADDR/metrics.
     #[arg(long, value_name = "ADDR", env = "LABRPC_METRICS")]
-    metrics: Option<Address>,
+    metrics: Option<ListenAddress>,
     /// How long calls may take to end after the first signal.
     #[arg(
         long,
@@ -240,7 +240,7 @@ struct Ask {
 
 impl Ask {
     /// What to type at the other machine.
-    fn command(&self, address: &Address) -> String {
+    fn command(&self, address: &ListenAddress) -> String {
         let flag = |wanted: bool, flag: &'static str| if wanted { flag } else { "" };
         if self.accept.grpc {
             let plaintext = flag(self.plaintext, "-plaintext ");
@@ -248,24 +248,24 @@ impl Ask {
             let proto = flag(!self.reflection, "-proto profile.proto ");
             // grpcurl takes a Unix socket's path with a flag of its own.
             let target = match address {
-                Address::Tcp(address) => address.to_string(),
-                Address::Unix(path) => format!("-unix {}", path.display()),
+                ListenAddress::Tcp(address) => address.to_string(),
+                ListenAddress::Unix(path) => format!("-unix {}", path.display()),
             };
             format!("grpcurl {plaintext}{identity}{proto}{target} lab.Profile/GetProfile")
         } else if self.accept.http {
             let scheme = if self.plaintext { "http" } else { "https" };
             let identity = flag(self.client_ca, "--cert CERT.pem --key KEY.pem ");
             match address {
-                Address::Tcp(address) => format!("curl {identity}{scheme}://{address}/"),
-                Address::Unix(path) => format!(
+                ListenAddress::Tcp(address) => format!("curl {identity}{scheme}://{address}/"),
+                ListenAddress::Unix(path) => format!(
                     "curl {identity}--unix-socket {} {scheme}://localhost/",
                     path.display()
                 ),
             }
         } else {
             match address {
-                Address::Tcp(address) => format!("nc {} {}", address.ip(), address.port()),
-                Address::Unix(path) => format!("nc -U {}", path.display()),
+                ListenAddress::Tcp(address) => format!("nc {} {}", address.ip(), address.port()),
+                ListenAddress::Unix(path) => format!("nc -U {}", path.display()),
             }
         }
     }

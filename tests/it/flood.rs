@@ -38,7 +38,7 @@ fn floods() -> [(&'static str, Vec<u8>); 6] {
 #[tokio::test]
 async fn control_frame_flood_is_ended_with_enhance_your_calm() {
     let metrics = Listener::tcp("127.0.0.1:0".parse().unwrap(), false).unwrap();
-    let labrpc::serve::listen::Address::Tcp(scraped) = metrics.address().unwrap() else {
+    let labrpc::serve::listen::ListenAddress::Tcp(scraped) = metrics.address().unwrap() else {
         panic!("a TCP listener has a TCP address");
     };
     let server = Running::start(Config {

@@ -7,7 +7,7 @@ use labrpc::{
     profile::Draft,
     serve::{
         Config,
-        listen::{self, Address, Listener},
+        listen::{self, ListenAddress, Listener},
         reload,
     },
     tls::{self, ca},
@@ -27,7 +27,7 @@ fn bind(address: &str) -> Listener {
     Listener::bind(&address.parse().unwrap(), false).unwrap()
 }
 
-async fn scrape(address: &Address) -> String {
+async fn scrape(address: &ListenAddress) -> String {
     let mut stream = TcpStream::connect(address.to_string()).await.unwrap();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -91,7 +91,7 @@ async fn finished_scrapes_whose_peers_stay_connected_do_not_block_others() {
 #[tokio::test]
 async fn ipv4_and_ipv6_are_served_by_default() {
     let listener = bind("0");
-    let Address::Tcp(bound) = listener.address().unwrap() else {
+    let ListenAddress::Tcp(bound) = listener.address().unwrap() else {
         panic!("a TCP address");
     };
     let _server = Running::on(listener, config());
@@ -110,7 +110,7 @@ async fn ipv4_and_ipv6_are_served_by_default() {
 async fn unix_socket_replaces_a_dead_socket_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("labrpc.sock");
-    let address = Address::Unix(path.clone());
+    let address = ListenAddress::Unix(path.clone());
     // A socket without a listener.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let listener = Listener::bind(&address, false).unwrap();
@@ -139,7 +139,7 @@ async fn unix_socket_replaces_a_dead_socket_and_nothing_else() {
 async fn socket_file_of_a_successor_survives_the_end_of_its_predecessor() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("labrpc.sock");
-    let address = Address::Unix(path.clone());
+    let address = ListenAddress::Unix(path.clone());
     let bind = || Listener::bind(&address, false).unwrap();
     let replace = || {
         fs::remove_file(&path).unwrap();
@@ -187,7 +187,7 @@ fn listen_addresses_are_parsed_and_errors_name_the_forms() {
         ("192.0.2.1:80", "192.0.2.1:80"),
         ("unix:/run/labrpc.sock", "unix:/run/labrpc.sock"),
     ] {
-        assert_eq!(text.parse::<Address>().unwrap().to_string(), meaning);
+        assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), meaning);
     }
     for text in [
         "",
@@ -198,7 +198,7 @@ fn listen_addresses_are_parsed_and_errors_name_the_forms() {
         "unix:",
         "[::1]",
     ] {
-        let error = text.parse::<Address>().unwrap_err().to_string();
+        let error = text.parse::<ListenAddress>().unwrap_err().to_string();
         assert!(error.contains("IP:PORT"), "{error}");
     }
 }
@@ -213,8 +213,8 @@ async fn reachable_addresses_end_with_loopback() {
     let ips: Vec<IpAddr> = all
         .iter()
         .map(|address| match address {
-            Address::Tcp(address) => address.ip(),
-            Address::Unix(path) => panic!("{path:?}"),
+            ListenAddress::Tcp(address) => address.ip(),
+            ListenAddress::Unix(path) => panic!("{path:?}"),
         })
         .collect();
     let loopback = |ip: &IpAddr| ip.is_loopback();
@@ -344,7 +344,7 @@ async fn systemd_socket_activation_passes_a_socket_and_gets_readiness() {
     let path = dir.path().join("notify");
     let notify = tokio::net::UnixDatagram::bind(&path).unwrap();
     // It listens by itself; the port is free for it again.
-    let Address::Tcp(address) = bind("127.0.0.1:0").address().unwrap() else {
+    let ListenAddress::Tcp(address) = bind("127.0.0.1:0").address().unwrap() else {
         panic!("a TCP address");
     };
     let mut manager = std::process::Command::new(activate)

@@ -15,7 +15,7 @@ use labrpc::{
     profile::Profile,
     serve::{
         self, Config, End,
-        listen::{Address, Listener},
+        listen::{ListenAddress, Listener},
     },
 };
 use rustls::pki_types::CertificateDer;
@@ -67,7 +67,7 @@ impl Running {
 
     /// Starts a server on a bound TCP listener.
     pub(crate) fn on(listener: Listener, config: Config) -> Self {
-        let Address::Tcp(address) = listener.address().unwrap() else {
+        let ListenAddress::Tcp(address) = listener.address().unwrap() else {
             panic!("not a TCP listener");
         };
         Self::with(vec![listener], address, config)
