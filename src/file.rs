@@ -1,4 +1,4 @@
-//! Configuration files, read whole and up to a limit; without blocking on a pipe where a server reads them again.
+//! Configuration files, read whole and up to a limit, and reloaded without blocking on a pipe.
 
 use std::{
     fs::File,
@@ -9,13 +9,13 @@ use std::{
 /// Reads at most this many bytes of a file; see [`read`] and [`read_regular`].
 pub(crate) type Reader = fn(&Path, u64) -> io::Result<Vec<u8>>;
 
-/// Reads a file of any kind, for the start of a command: a shell's `<(...)` is a pipe. It may block.
+/// Reads a file of any type, at the start of a command, since `<(...)` of a shell is a pipe. May block.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     up_to(File::open(path)?, limit)
 }
 
-/// Reads a regular file and refuses others, for files that are read again while a server runs: to open a FIFO
-/// waits for a writer, and what a pipe gave once it does not give again.
+/// Reads a regular file and rejects others, for files that a server reloads: opening a FIFO waits for a writer, and a
+/// pipe can be read only once.
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut options = File::options();
     options.read(true);
@@ -37,7 +37,7 @@ fn up_to(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether this process or machine has run out of something, which is no fault of the file.
+/// Whether this process or machine has run out of descriptors or memory, so that the file is not at fault.
 pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     #[cfg(unix)]
     let exhausted = matches!(

@@ -12,9 +12,9 @@ tonic::include_proto!("lab");
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/profile_descriptor.bin"));
 
-/// The codec of the generated code: tonic-prost's, with buffers of the size of this service's messages.
+/// The codec of the generated code: tonic-prost's, with smaller buffers.
 ///
-/// Its own would be 8 KiB for each direction of each call, for messages of at most some seventy bytes.
+/// Its default is 8 KiB for each direction of each call; messages of this service have seventy bytes at most.
 #[derive(Debug)]
 pub struct Codec<T, U>(PhantomData<(T, U)>);
 

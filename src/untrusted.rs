@@ -1,8 +1,8 @@
-//! Text that somebody else wrote: a peer's message, a cell of a file, a word on the command line.
+//! Untrusted text: a peer's message, a cell of a file, a word on the command line.
 //!
-//! [`Untrusted`] gives its text to nobody. Its [`Display`](fmt::Display) is the sanitiser and the only way
-//! out, so no renderer can forget it. What a format must escape beyond that (quotes and formulas in CSV,
-//! markup in HTML) that format's renderer escapes in every cell, whoever wrote it.
+//! [`Untrusted`] does not give access to its text. Its [`Display`](fmt::Display) sanitises it and is the only way to
+//! print it, so no renderer can forget to. What a format must escape beyond that (quotes and formulas in CSV, markup in
+//! HTML) its renderer escapes in every cell, whatever the source.
 
 use std::{
     fmt::{self, Write as _},
@@ -22,12 +22,12 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Untrusted {
     excerpt: Box<str>,
-    /// Length in bytes of the whole text, where the excerpt is not all of it.
+    /// Length in bytes of the whole text if it is longer than the excerpt.
     cut: Option<NonZeroUsize>,
 }
 
 impl Untrusted {
-    /// Characters kept of a text: enough to recognise it, too few to flood a terminal or a report.
+    /// Characters kept: enough to recognise a text, too few to flood a terminal or a report.
     pub const MAX_CHARS: usize = 80;
 
     /// Takes an excerpt of `text`.
@@ -43,10 +43,10 @@ impl Untrusted {
         }
     }
 
-    /// Takes an excerpt of bytes that should have been UTF-8; what is not becomes U+FFFD.
+    /// Takes an excerpt of bytes that should be UTF-8; invalid ones become U+FFFD.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        // A character has at most four bytes: what lies behind these cannot be in the excerpt.
+        // A character has four bytes at most, so later ones cannot be in the excerpt.
         let head = &bytes[..bytes.len().min(4 * (Self::MAX_CHARS + 1))];
         let Self { excerpt, cut } = Self::new(&String::from_utf8_lossy(head));
         Self {
@@ -83,9 +83,9 @@ impl Serialize for Untrusted {
 
 /// Whether a character is safe on any terminal and in any direction of writing.
 ///
-/// Refused are the control characters (C0, DEL, C1), line and paragraph separators, and the characters of
-/// Unicode's general category Cf that turn, join or hide text (bidi controls after UAX #9, zero-width
-/// characters, tags, the byte order mark), which are how a harmless-looking id can show as another one.
+/// Not safe are the control characters (C0, DEL, C1), line and paragraph separators, and the characters of Unicode's
+/// general category Cf that reorder, join or hide text (bidi controls of UAX #9, zero-width characters, tags, the byte
+/// order mark): with them one id can look like another.
 pub(crate) fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
@@ -99,7 +99,7 @@ pub(crate) fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Terminals obey the first ones and hide or turn text at the others; of each range its ends.
+    /// Terminals execute the first ones, and hide or reorder text at the others. Of each range the two ends.
     #[test]
     fn no_control_or_format_character_survives() {
         const BAD: [u32; 38] = [
@@ -123,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_character_and_says_so() {
+    fn long_text_is_truncated_at_a_character_with_its_length() {
         let text = "体".repeat(100);
         let shown = format!("{}… (300 bytes)", "体".repeat(80));
         assert_eq!(Untrusted::new(&text).to_string(), shown);
         assert_eq!(Untrusted::from_bytes(text.as_bytes()).to_string(), shown);
         assert_eq!(Untrusted::new("80").to_string(), "80");
-        // What stands for a bad byte is longer than the byte.
+        // U+FFFD is longer than the byte that it replaces.
         let shown = format!("{}… (100 bytes)", "\u{fffd}".repeat(80));
         assert_eq!(Untrusted::from_bytes(&[0xff; 100]).to_string(), shown);
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_marked() {
+    fn invalid_utf8_is_replaced_and_marked() {
         assert_eq!(
             Untrusted::from_bytes(b"a\xff\x00").to_string(),
             "a\u{fffd}\\u{0}"
