@@ -12,11 +12,12 @@ use tokio::{
     sync::watch,
     time::{interval, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
 use crate::{
     board::rounds::Snapshot,
-    http1::{self, RequestLimits, WriteTimeout},
+    http1::{self, RequestLimits},
 };
 
 /// Time between two comments on an event stream without events. Writing them detects a browser that is gone.
@@ -55,8 +56,10 @@ impl Web {
             // Browsers send the cookies of every server on this host name.
             size: 64 * 1024,
         };
-        let stream = WriteTimeout::new(stream, self.timeout);
-        http1::serve_one(stream, limits, |request| self.respond(request)).await;
+        // hyper bounds the time of a request, but not that of a response.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.timeout));
+        http1::serve_one(Box::pin(stream), limits, |request| self.respond(request)).await;
     }
 
     fn respond<B>(&self, request: &Request<B>) -> Response<PageBody> {

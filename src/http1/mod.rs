@@ -4,11 +4,9 @@
 mod connection;
 mod response;
 mod same_site;
-mod write_timeout;
 
 pub(crate) use self::{
     connection::{RequestLimits, serve_one},
     response::{response, text, wrong_target},
     same_site::{host_name, require_same_site},
-    write_timeout::WriteTimeout,
 };
