@@ -274,7 +274,10 @@ fn partition<D: Distance>(metric: &D, points: &mut [DistinctPoint]) -> Option<us
     let bounds = Bounds::around(sample[..size].iter().copied());
     if bounds.low != bounds.high {
         let axis = widest(metric, bounds);
-        let mut values = sample.map(|point| point[axis]);
+        let mut values = [0; 31];
+        for (value, point) in values.iter_mut().zip(&sample[..size]) {
+            *value = point[axis];
+        }
         values[..size].sort_unstable();
         // If the median is the smallest value, the points with that value alone go to the left.
         let middle = partition_at(points, axis, values[size / 2].max(bounds.low[axis] + 1));
