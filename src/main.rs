@@ -1,16 +1,9 @@
-//! The `labrpc` command: parse, choose, exit status.
+//! The `labrpc` command: runs what was typed and exits with its status.
 
 mod cli;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
-        Ok(command) => command,
-        Err(exit) => return exit.into(),
-    };
-    match cli::run(command) {
-        Ok(exit) => exit.into(),
-        Err(failure) => failure.report().into(),
-    }
+    cli::run(std::env::args_os()).into()
 }

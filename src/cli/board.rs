@@ -1,21 +1,22 @@
-//! `labrpc board`: a live page of the room.
+//! `labrpc board`: serves a live page of the room.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     time::Duration,
 };
 
 use clap::Args as ClapArgs;
-use labrpc::{board, lab, survey};
+use labrpc::{board, lab};
 use tokio::net::TcpListener;
 
 use crate::cli::{
-    Exit, Failure,
-    asking::{List, Security, Times},
-    duration,
-    ranking::{Ranking, arguments},
+    exit::{Exit, Failure},
+    report_args::{RankingArgs, arguments},
     runtime,
     signals::Signals,
+    target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
+    values,
 };
 
 /// Time between two seats of the simulated room that join.
@@ -37,19 +38,16 @@ Examples:
   labrpc board 192.168.1.1-40 --every 5s")]
 pub(crate) struct Args {
     #[command(flatten)]
-    list: List,
-    /// Show a simulated room of N seats, which join one by one.
+    targets: HostListArgs,
+    /// Show a simulated room of N seats [default: 40], which join one by one.
     #[arg(
         long,
         value_name = "N",
-        num_args = 0..=1,
-        default_missing_value = "40",
-        value_parser = clap::value_parser!(u16).range(1..=1000),
-        conflicts_with_all = ["endpoints", "hosts", "exclude"],
-        env = "LABRPC_DEMO"
+        value_parser = values::whole(NonZeroUsize::MIN),
+        conflicts_with_all = ["endpoints", "hosts", "exclude"]
     )]
-    demo: Option<u16>,
-    /// The address to serve the page at.
+    demo: Option<Option<NonZeroUsize>>,
+    /// Serve the page at this address.
     #[arg(
         long,
         value_name = "IP:PORT",
@@ -57,20 +55,20 @@ pub(crate) struct Args {
         env = "LABRPC_BOARD_LISTEN"
     )]
     listen: SocketAddr,
-    /// Time from the start of one survey to the start of the next.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration::parse, env = "LABRPC_EVERY")]
-    every: Duration,
+    /// Ask again this long after the start of the last survey.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = values::duration, env = "LABRPC_EVERY")]
+    every: humantime::Duration,
     /// Show pseudonyms instead of ids, and no heights, weights or sizes.
     ///
     /// The addresses are shown, and may identify the people.
     #[arg(long, env = "LABRPC_ANONYMOUS")]
     anonymous: bool,
     #[command(flatten)]
-    times: Times,
+    timeouts: TimeoutArgs,
     #[command(flatten)]
-    security: Security,
+    tls: ClientTlsArgs,
     #[command(flatten)]
-    ranking: Ranking,
+    ranking: RankingArgs,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -78,29 +76,24 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn show(args: Args) -> Result<Exit, Failure> {
-    // Kept to the end of the board, since dropping a room closes it.
+    // Dropping the room would close it.
     let room = match args.demo {
         Some(seats) => Some(demo(seats).await?),
         None => None,
     };
     let hosts = match &room {
         Some(room) => room.hosts(),
-        None => args.list.hosts()?,
+        None => args.targets.hosts()?,
     };
     if hosts.is_empty() {
         return Err(Failure::usage("no endpoints to ask")
             .hint("give endpoints, or --hosts FILE, or try --demo"));
     }
     let config = board::Config {
-        survey: survey::Config {
-            connect_timeout: args.times.connect_timeout,
-            max_time: args.times.max_time,
-            tls: args.security.tls()?,
-            ..survey::Config::default()
-        },
+        survey: target_args::config(&args.timeouts, &args.tls)?,
         options: args.ranking.options(true),
         arguments: arguments(),
-        every: args.every,
+        every: args.every.into(),
         anonymous: args.anonymous,
         ..board::Config::new(hosts)
     };
@@ -112,12 +105,12 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         .local_addr()
         .map_err(|error| Failure::io(args.listen, &error))?;
     if !address.ip().is_loopback() && !args.anonymous {
-        say!(
+        errln!(
             "warning: every machine that can reach {address} sees ids, heights and weights\n\
              hint: --anonymous hides them; the default --listen is this machine alone"
         );
     }
-    say!(
+    errln!(
         "open {} in a browser; Ctrl-C ends the board",
         local_url(address)
     );
@@ -139,11 +132,15 @@ fn local_url(mut address: SocketAddr) -> String {
 }
 
 /// Opens a simulated room whose seats join one by one, within half a minute.
-async fn demo(seats: u16) -> Result<lab::Room, Failure> {
+async fn demo(seats: Option<NonZeroUsize>) -> Result<lab::Room, Failure> {
+    let default = lab::Config::default();
+    let seats = seats.map_or(default.seats, NonZeroUsize::get);
+    let all =
+        u32::try_from(seats).map_or(MAX_JOIN_TIME, |seats| JOIN_INTERVAL.saturating_mul(seats));
     let config = lab::Config {
-        seats: usize::from(seats),
-        join_over: Some(MAX_JOIN_TIME.min(JOIN_INTERVAL * u32::from(seats))),
-        ..lab::Config::default()
+        seats,
+        join_over: Some(all.min(MAX_JOIN_TIME)),
+        ..default
     };
     let opened = lab::Room::start(config).await;
     opened.map_err(|error| Failure::internal(format_args!("demo: {error}")))

@@ -8,7 +8,10 @@ use std::{
 use clap::{Args as ClapArgs, Subcommand};
 use labrpc::tls::ca::{self, CertFiles, CertName};
 
-use crate::cli::{Exit, Failure, output::printed};
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::ignore_broken_pipe,
+};
 
 /// Create a certificate authority for a lab, and its certificates.
 #[derive(Debug, ClapArgs)]
@@ -55,7 +58,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         ca::Error::Exists(_) | ca::Error::NoCa(_) => Failure::usage(&error),
         _ => Failure::internal(&error),
     })?;
-    printed(writeln!(
+    ignore_broken_pipe(writeln!(
         io::stdout(),
         "{}\n{}",
         cert.display(),

@@ -5,7 +5,12 @@ use std::io::{self, Write as _};
 use clap::Args as ClapArgs;
 use labrpc::check::{self, Check};
 
-use crate::cli::{Exit, Failure, asking::Host, output::printed, runtime};
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::ignore_broken_pipe,
+    runtime,
+    target_args::HostArg,
+};
 
 /// Examine one server by a fixed list of checks, each with what to do about a failure.
 #[derive(Debug, ClapArgs)]
@@ -15,7 +20,7 @@ Examples:
   labrpc check lab07.example:2048 --cacert ca.pem")]
 pub(crate) struct Args {
     #[command(flatten)]
-    host: Host,
+    host: HostArg,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -27,9 +32,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             written = write(check);
         }
     }))?;
-    printed(written)?;
+    ignore_broken_pipe(written)?;
     if checks.iter().any(|check| check.result.is_fail()) {
-        Ok(Exit::TooFew)
+        Ok(Exit::ChecksFailed)
     } else {
         Ok(Exit::Success)
     }

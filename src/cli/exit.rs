@@ -1,4 +1,4 @@
-//! How a command ends: its status, and what it says when it fails.
+//! How a command ends: its exit status, and the message of a failure.
 
 use std::{fmt, io, process::ExitCode};
 
@@ -12,10 +12,10 @@ Exit status:
     1  internal error, or a file could not be read or written
     2  wrong usage, a bad host list, or nothing to ask
     3  survey: too few answered; check: a check failed
-    4  survey: nobody answered
+    4  survey: no endpoint answered
     5  survey: enough answered, but some data are invalid or an id is claimed twice
   130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first, for 5 s at most
- 64+N  get: the call failed with gRPC code N (78: nobody could be asked, 68: no answer in time)";
+ 64+N  get: the call failed with gRPC code N (78: no connection, 68: no answer in time)";
 
 /// An exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,12 @@ pub(crate) enum Exit {
     Success,
     Internal,
     Usage,
-    /// Too few have answered, or a check has failed.
-    TooFew,
-    Nobody,
+    /// Fewer endpoints than `--min-ok` have answered.
+    BelowThreshold,
+    ChecksFailed,
+    NoAnswers,
     BadData,
-    /// The call of `get` failed with a gRPC code, as grpcurl says it.
+    /// The call of `get` failed with this gRPC code. The status is the one that grpcurl ends with.
     Call(tonic::Code),
     Interrupted,
     Terminated,
@@ -40,8 +41,8 @@ impl Exit {
             Self::Success => 0,
             Self::Internal => 1,
             Self::Usage => 2,
-            Self::TooFew => 3,
-            Self::Nobody => 4,
+            Self::BelowThreshold | Self::ChecksFailed => 3,
+            Self::NoAnswers => 4,
             Self::BadData => 5,
             // The codes are 0 to 16.
             Self::Call(code) => 64 + code as u8,
@@ -57,7 +58,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it was asked to; printed as an `error:` line and a `hint:` line.
+/// Why a command failed. It is printed as an `error:` line and a `hint:` line.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -66,29 +67,25 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+    fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self {
-            exit: Exit::Usage,
+            exit,
             message: message.to_string(),
             hint: None,
         }
+    }
+
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, message)
     }
 
     pub(crate) fn internal(message: impl fmt::Display) -> Self {
-        Self {
-            exit: Exit::Internal,
-            message: message.to_string(),
-            hint: None,
-        }
+        Self::new(Exit::Internal, message)
     }
 
-    /// A call that failed, with the code that says how.
+    /// A call that failed with a gRPC code.
     pub(crate) fn call(code: tonic::Code, message: impl fmt::Display) -> Self {
-        Self {
-            exit: Exit::Call(code),
-            message: message.to_string(),
-            hint: None,
-        }
+        Self::new(Exit::Call(code), message)
     }
 
     /// A file or stream that could not be read or written.
@@ -96,7 +93,7 @@ impl Failure {
         Self::internal(format_args!("{what}: {error}"))
     }
 
-    /// A file that is of no use. One that could not be read is none that was given wrongly.
+    /// An unusable file: status 1 if it could not be read, 2 if its content is wrong.
     pub(crate) fn file(error: impl fmt::Display, is_io: bool) -> Self {
         if is_io {
             Self::internal(error)
@@ -105,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// Says it, and leaves the status.
+    /// Prints the failure and returns its status.
     pub(crate) fn report(self) -> Exit {
         use io::Write as _;
         let _ = write!(anstream::stderr(), "{self}");

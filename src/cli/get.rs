@@ -6,7 +6,12 @@ use clap::Args as ClapArgs;
 use labrpc::survey::{self, outcome::Outcome};
 use tonic::Code;
 
-use crate::cli::{Exit, Failure, asking::Host, output::printed, runtime};
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::ignore_broken_pipe,
+    runtime,
+    target_args::HostArg,
+};
 
 /// Ask one host and print its profile as JSON.
 #[derive(Debug, ClapArgs)]
@@ -17,7 +22,7 @@ Examples:
   labrpc get unix:/run/labrpc.sock")]
 pub(crate) struct Args {
     #[command(flatten)]
-    host: Host,
+    host: HostArg,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -25,7 +30,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let answer = runtime::one_thread(survey::ask(&endpoint, &config))?;
     if let Some((profile, _)) = answer.outcome.profile() {
         let json = serde_json::to_string(profile).map_err(Failure::internal)?;
-        printed(writeln!(io::stdout(), "{json}"))?;
+        ignore_broken_pipe(writeln!(io::stdout(), "{json}"))?;
         return Ok(Exit::Success);
     }
     let outcome = &answer.outcome;

@@ -11,7 +11,10 @@ use std::{
 use clap::Args as ClapArgs;
 use labrpc::profile::{Error, Height, Id, Profile, Size, Weight};
 
-use crate::cli::{Exit, Failure, profile};
+use crate::cli::{
+    exit::{Exit, Failure},
+    profile_args,
+};
 
 /// Ask for the four values and write them to profile.toml, where `labrpc serve` finds them.
 #[derive(Debug, ClapArgs)]
@@ -67,10 +70,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         let real = |path: &Path| path.canonicalize().ok();
         real(&found) == real(path)
     };
-    if profile::found().is_some_and(same) {
-        say!("wrote {}; `labrpc serve` finds it there", path.display());
+    if profile_args::default_profile_path().is_some_and(same) {
+        errln!("wrote {}; `labrpc serve` finds it there", path.display());
     } else {
-        say!(
+        errln!(
             "wrote {0}; start with `labrpc serve --profile {0}`",
             path.display()
         );
@@ -90,7 +93,7 @@ fn ask<T: FromStr<Err = Error> + Display>(
             .read_line(&mut line)
             .map_err(|error| Failure::io("answer", &error))?;
         if read == 0 {
-            say!("");
+            errln!("");
             return Err(
                 Failure::usage("input ended before all four values were given")
                     .hint("give one line each: id, height, weight, size"),
@@ -98,7 +101,7 @@ fn ask<T: FromStr<Err = Error> + Display>(
         }
         match line.trim().parse() {
             Ok(value) => return Ok(value),
-            Err(error) => say!("  {error}"),
+            Err(error) => errln!("  {error}"),
         }
     }
 }

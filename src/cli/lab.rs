@@ -1,14 +1,20 @@
-//! `labrpc lab`: a simulated room as a process of its own.
+//! `labrpc lab`: simulates a room until a signal.
 
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
 };
 
-use clap::{Args as ClapArgs, value_parser};
+use clap::Args as ClapArgs;
 use labrpc::lab::{self, FAULTS, FaultList, HEALTHY, Room};
 
-use crate::cli::{Exit, Failure, output::printed, runtime, signals::Signals};
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::ignore_broken_pipe,
+    runtime,
+    signals::Signals,
+    values,
+};
 
 /// Open a simulated room on this machine and print its hosts file.
 ///
@@ -23,18 +29,18 @@ Examples:
     after_help = "`labrpc lab --help` lists the faults.",
     after_long_help = fault_table())]
 pub(crate) struct Args {
-    /// Number of seats.
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = value_parser!(u32).range(1..), env = "LABRPC_SEATS")]
-    seats: u32,
-    /// Decides the people, and which seats have which fault.
-    #[arg(long, value_name = "N", default_value_t = 7, env = "LABRPC_SEED")]
+    /// Open this many seats.
+    #[arg(long, value_name = "N", default_value_t = lab::Config::default().seats, value_parser = values::whole(1_usize), env = "LABRPC_SEATS")]
+    seats: usize,
+    /// Choose the people, and which seats have which fault, by this number.
+    #[arg(long, value_name = "N", default_value_t = lab::Config::default().seed, value_parser = values::whole(0_u64), env = "LABRPC_SEED")]
     seed: u64,
-    /// Faults, and how many seats (or which part of them) have each.
+    /// Give seats faults: how many seats, or which percentage of them, have each.
     ///
     /// The faults are listed below; `all` takes every one in turn.
     #[arg(long, value_name = "FAULT=N|P%,…", env = "LABRPC_FAULTS")]
     faults: Option<FaultList>,
-    /// The port of all seats [default: a free one].
+    /// Open all seats at this port [default: a free one].
     #[arg(long, value_name = "PORT", env = "LABRPC_PORT")]
     port: Option<u16>,
 }
@@ -48,7 +54,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             port,
         } = args;
         let config = lab::Config {
-            seats: seats as usize,
+            seats,
             seed,
             faults: faults.unwrap_or_default(),
             port,
@@ -67,13 +73,15 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             .iter()
             .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
             .and_then(|()| out.flush());
-        printed(written)?;
+        ignore_broken_pipe(written)?;
         drop(out);
-        say!("{seats} seats are open; Ctrl-C closes the room");
+        errln!("{seats} seats are open; Ctrl-C closes the room");
         if io::stdout().is_terminal() {
-            say!("hint: with `> room.txt` the list is saved for `labrpc survey --hosts room.txt`");
+            errln!(
+                "hint: with `> room.txt` the list is saved for `labrpc survey --hosts room.txt`"
+            );
         } else {
-            say!("in another terminal: labrpc survey --hosts room.txt");
+            errln!("in another terminal: labrpc survey --hosts room.txt");
         }
         // A signal is the normal end of a room.
         signals.next().await;

@@ -18,7 +18,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 
 /// Bytes that wait to be written: some thousand lines, more than a burst at the default level.
 const CAPACITY: usize = 256 * 1024;
@@ -30,7 +30,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum LogFormat {
     /// Lines for people.
     #[default]
     Text,
@@ -40,7 +40,7 @@ pub(crate) enum Format {
 
 /// The log. Dropping it waits a moment for what is not written yet.
 pub(crate) struct Log {
-    queue: Arc<Queue>,
+    queue: Arc<LineBuffer>,
 }
 
 impl Log {
@@ -48,8 +48,8 @@ impl Log {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(crate) fn start(format: Format, filter: EnvFilter) -> Result<Self, Failure> {
-        let queue = Arc::new(Queue::default());
+    pub(crate) fn start(format: LogFormat, filter: EnvFilter) -> Result<Self, Failure> {
+        let queue = Arc::new(LineBuffer::default());
         let for_thread = Arc::clone(&queue);
         thread::Builder::new()
             .name("log".into())
@@ -62,8 +62,8 @@ impl Log {
             .log_internal_errors(false)
             .with_writer(Arc::clone(&queue));
         match format {
-            Format::Text => events.with_target(false).compact().init(),
-            Format::Json => events.json().init(),
+            LogFormat::Text => events.with_target(false).compact().init(),
+            LogFormat::Json => events.json().init(),
         }
         // The default hook writes to standard error on the thread that panicked.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -88,7 +88,7 @@ impl Drop for Log {
 }
 
 #[derive(Default)]
-struct Queue {
+struct LineBuffer {
     state: Mutex<State>,
     filled: Condvar,
     written: Condvar,
@@ -102,7 +102,7 @@ struct State {
     writing: bool,
 }
 
-impl Queue {
+impl LineBuffer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,7 +159,7 @@ impl Queue {
 }
 
 /// `tracing-subscriber` formats an event completely and then writes it with one call.
-impl io::Write for &Queue {
+impl io::Write for &LineBuffer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())

@@ -1,36 +1,37 @@
-//! What can be typed, and what it means.
+//! The command line: what can be typed, and what runs for it.
 //!
-//! Each command has a file with the arguments as clap reads them and a `run` that turns them into the
-//! configuration of the library below. Nothing but `main` imports this module.
+//! Each command has a file with its arguments as clap reads them and a `run` that turns them into a configuration
+//! of the library. The files `*_args.rs` hold arguments that several commands share. Only `main` imports this
+//! module.
 
-/// Writes a line to standard error. That nobody reads it is no reason to stop, and so no panic.
-macro_rules! say {
+/// Writes a line to standard error. A closed standard error does not stop a command, and so does not panic either.
+macro_rules! errln {
     ($($text:tt)*) => {{
         use std::io::Write as _;
         let _ = writeln!(anstream::stderr(), $($text)*);
     }};
 }
 
-mod asking;
 mod board;
 mod certs;
 mod check;
-mod duration;
 mod exit;
+mod generate;
 mod get;
 mod init;
 mod lab;
 mod log;
 mod output;
-mod page;
-mod profile;
+mod profile_args;
 mod progress;
 mod rank;
-mod ranking;
+mod report_args;
 mod runtime;
 mod serve;
 mod signals;
 mod survey;
+mod target_args;
+mod values;
 
 use std::ffi::OsString;
 
@@ -38,10 +39,9 @@ use clap::{
     Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
     builder::{BoolishValueParser, OsStr, Resettable},
     error::ErrorKind,
-    parser::ValueSource,
 };
 
-pub(crate) use self::exit::{Exit, Failure};
+use self::exit::{Exit, Failure};
 
 /// Ask many machines one question over gRPC, at once, and rank the answers.
 #[derive(Debug, Parser)]
@@ -52,17 +52,17 @@ pub(crate) use self::exit::{Exit, Failure};
 Examples:
   labrpc survey --demo                    a simulated room, surveyed over real connections
   labrpc serve --id 1001 --height 178 --weight 60 --size XXL
-  labrpc survey --hosts hosts.txt         ask everybody, show the two most alike
+  labrpc survey --hosts hosts.txt         ask all, show the two most alike
   grpcurl -plaintext HOST:1024 lab.Profile/GetProfile",
     after_help = exit::HELP
 )]
-pub(crate) struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     Serve(Box<serve::Args>),
     Survey(Box<survey::Args>),
     Rank(Box<rank::Args>),
@@ -72,120 +72,93 @@ pub(crate) enum Command {
     Lab(Box<lab::Args>),
     Init(init::Args),
     Certs(certs::Args),
-    Completions(page::Completions),
-    Man(page::Man),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
 }
 
-/// Reads the command line. What is not a command has been answered on the terminal already.
-pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
-    let arguments: Vec<OsString> = arguments.collect();
-    let mut definition = definition(&arguments);
-    let single_dash = single_dash(&definition, &arguments);
-    let parsed = read(&mut definition, &arguments);
-    match (parsed, single_dash) {
-        (Ok(cli), None) => Ok(cli.command),
-        // `-output FILE` reads as `-o utput` and an endpoint more.
-        (Ok(_), Some(flag)) => {
-            let failure = Failure::usage(format_args!("-{flag} has one dash"));
-            Err(failure
-                .hint(format_args!("long flags have two: --{flag}"))
-                .report())
-        }
-        (Err(error), single_dash) => {
-            // A closed pipe is no reason to complain about a help text.
-            let _ = error.print();
-            if error.use_stderr()
-                && let Some(flag) = single_dash
-            {
-                say!("\nhint: long flags have two dashes: --{flag}");
-            }
-            Err(match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
-                _ => Exit::Usage,
-            })
-        }
-    }
-}
-
-fn read(definition: &mut clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = definition.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches(&matches)
-}
-
-/// What can be typed, with the variables that stand in for what was not.
-///
-/// A flag goes before a variable. To clap a variable that conflicts with a flag is as wrong as another flag; so
-/// those are left out that speak against what was typed.
-fn definition(arguments: &[OsString]) -> clap::Command {
-    let command = Cli::command().mut_subcommands(|command| {
-        command.mut_args(|arg| match arg.get_action() {
-            // `LABRPC_TWINS=1` and `=yes` as well as `=true`.
-            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
-            _ => arg,
-        })
-    });
-    let is_ours = |(name, _): (OsString, _)| name.to_string_lossy().starts_with("LABRPC_");
-    if !std::env::vars_os().any(is_ours) {
-        return command;
-    }
-    let matches = command
-        .clone()
-        .mut_subcommands(|command| command.mut_args(without_variable))
-        .ignore_errors(true)
-        .try_get_matches_from(arguments);
-    let Some((name, matches)) = matches.as_ref().ok().and_then(|all| all.subcommand()) else {
-        return command;
+/// Runs a command line and returns its exit status.
+pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let command = match parse(&arguments.collect::<Vec<_>>()) {
+        Ok(command) => command,
+        Err(exit) => return exit,
     };
-    let typed = |arg: &Arg| {
-        let id = arg.get_id().as_str();
-        // Neither of the two is an argument that can be looked up.
-        !["help", "version"].contains(&id)
-            && matches.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    command.mut_subcommand(name, |command| {
-        let mut overruled = Vec::new();
-        for arg in command.get_arguments() {
-            for other in command.get_arg_conflicts_with(arg) {
-                match (typed(arg), typed(other)) {
-                    (true, false) => overruled.push(other.get_id().clone()),
-                    (false, true) => overruled.push(arg.get_id().clone()),
-                    _ => {}
-                }
-            }
+    dispatch(command).unwrap_or_else(Failure::report)
+}
+
+/// Reads the command line. Help and errors are printed here.
+fn parse(arguments: &[OsString]) -> Result<Command, Exit> {
+    let definition = definition(arguments);
+    // Before clap reads it: `-hosts FILE` would be `-h` with a value, and `-output FILE` be `-o utput`.
+    if let Some(flag) = single_dash(&definition, arguments) {
+        let failure = Failure::usage(format_args!("-{flag} has one dash"));
+        return Err(failure
+            .hint(format_args!("long flags have two dashes: --{flag}"))
+            .report());
+    }
+    read(definition, arguments).map_err(|error| {
+        // A closed pipe is not a reason to complain about a help text.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
+            _ => Exit::Usage,
         }
-        command.mut_args(|arg| {
-            if overruled.contains(arg.get_id()) {
-                without_variable(arg)
-            } else {
-                arg
-            }
-        })
     })
 }
 
-fn without_variable(arg: Arg) -> Arg {
-    arg.env(Resettable::<OsStr>::Reset)
+fn read(definition: clap::Command, arguments: &[OsString]) -> Result<Command, clap::Error> {
+    let matches = definition.try_get_matches_from(arguments)?;
+    Ok(Cli::from_arg_matches(&matches)?.command)
+}
+
+/// The definition of the command line for these arguments.
+///
+/// Flags override variables. To clap, a variable that conflicts with a typed flag is an error, so such variables are
+/// removed from the definition.
+fn definition(arguments: &[OsString]) -> clap::Command {
+    let is_typed = |arg: &Arg| {
+        let flag = arg.get_long().map(|long| format!("--{long}"));
+        flag.is_some_and(|flag| {
+            let mut typed = arguments.iter().filter_map(|argument| argument.to_str());
+            typed.any(|argument| argument.split('=').next() == Some(&*flag))
+        })
+    };
+    Cli::command().mut_subcommands(|command| {
+        let mut overridden = Vec::new();
+        for arg in command.get_arguments() {
+            for other in command.get_arg_conflicts_with(arg) {
+                // clap lists a conflict with one of the two. The variable of a typed flag is not read anyway.
+                if is_typed(arg) || is_typed(other) {
+                    overridden.extend([arg.get_id().clone(), other.get_id().clone()]);
+                }
+            }
+        }
+        command.mut_args(|arg| match arg.get_action() {
+            _ if overridden.contains(arg.get_id()) => arg.env(Resettable::<OsStr>::Reset),
+            // `LABRPC_STRICT=1` and `=yes` as well as `=true`.
+            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+            _ => arg,
+        })
+    })
 }
 
 /// The first long flag that was typed with a single dash, as grpcurl's users do: `-plaintext`.
 fn single_dash<'a>(definition: &clap::Command, arguments: &'a [OsString]) -> Option<&'a str> {
     let longs: Vec<&str> = definition
         .get_subcommands()
-        .flat_map(|command| command.get_arguments().filter_map(clap::Arg::get_long))
+        .flat_map(|command| command.get_arguments().filter_map(Arg::get_long))
         .collect();
     arguments
         .iter()
         .skip(1)
         .take_while(|argument| *argument != "--")
-        .filter_map(|argument| argument.to_str())
-        .filter_map(|argument| argument.strip_prefix('-'))
+        .filter_map(|argument| argument.to_str()?.strip_prefix('-'))
         .find(|flag| {
             let name = flag.split('=').next().unwrap_or_default();
             name.len() > 1 && longs.contains(&name)
         })
 }
 
-pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
+fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::run(*args),
         Command::Survey(args) => survey::run(*args),
@@ -196,8 +169,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Lab(args) => lab::run(*args),
         Command::Init(args) => init::run(&args),
         Command::Certs(args) => certs::run(args),
-        Command::Completions(args) => page::completions(&args),
-        Command::Man(args) => page::man(&args),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Man(args) => generate::man(&args, Cli::command()),
     }
 }
 
@@ -206,18 +179,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_are_sound() {
+    fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_example_can_be_typed() {
+    fn examples_of_the_help_parse() {
         let mut examples = 0;
         let cli = Cli::command();
         for command in cli.get_subcommands().chain([&cli]) {
             let help = command.get_before_help().map(ToString::to_string);
             for line in help.unwrap_or_default().lines() {
-                // Neither what is piped into it, nor where its output goes, nor what it is about.
+                // Without what is piped into it, where its output goes, and the remark behind it.
                 let Some(at) = line.find("labrpc ").filter(|_| line.starts_with("  ")) else {
                     continue;
                 };
@@ -226,42 +199,34 @@ mod tests {
                     .split(' ')
                     .take_while(|word| ![">", "|"].contains(word));
                 let arguments: Vec<OsString> = words.map(OsString::from).collect();
-                let mut definition = definition(&arguments);
-                let parsed = read(&mut definition, &arguments);
-                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                let definition = definition(&arguments);
                 assert_eq!(single_dash(&definition, &arguments), None);
+                let parsed = read(definition, &arguments);
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
                 examples += 1;
             }
         }
         assert!(examples > 30, "{examples}");
     }
 
+    /// Flags that ask for one action are not settings and have no variable.
     #[test]
-    fn every_flag_has_a_variable() {
+    fn variables_are_named_after_their_flags() {
+        let actions = ["demo", "list", "only_failed", "per_person", "twins"];
         for command in Cli::command().get_subcommands() {
-            for flag in command
-                .get_arguments()
-                .filter(|argument| !argument.is_positional())
-            {
+            for flag in command.get_arguments().filter(|flag| !flag.is_positional()) {
                 let id = flag.get_id().as_str();
-                if ["help", "version"].contains(&id) {
-                    continue;
-                }
-                // Two commands may mean different things by one word.
                 let (flag_name, command_name) =
                     (id.to_uppercase(), command.get_name().to_uppercase());
+                // Two commands may mean different things by one word.
                 let expected = [
                     format!("LABRPC_{flag_name}"),
                     format!("LABRPC_{command_name}_{flag_name}"),
                 ];
-                let variable = flag
-                    .get_env()
-                    .map(|name| name.to_string_lossy().into_owned());
-                assert!(
-                    variable.is_some_and(|name| expected.contains(&name)),
-                    "{} --{id}",
-                    command.get_name()
-                );
+                match flag.get_env().map(|name| name.to_string_lossy()) {
+                    Some(name) => assert!(expected.contains(&name.into_owned())),
+                    None => assert!(actions.contains(&id), "{command_name} --{id}"),
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Where data go: standard output, a pipe, or a file that is whole or not there.
+//! Where reports go: to standard output, a pipe, or a file that appears only when it is complete.
 
 use std::{
     ffi::OsString,
@@ -9,18 +9,18 @@ use std::{
 
 use anstream::{AutoStream, StripStream};
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 
-/// Links that are followed to the file behind them, as many as Linux follows.
+/// The most links that are followed to a file, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// What writes a report.
+/// Writes a report.
 type Render<'a> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a;
 
 /// What `-o` names.
 pub(crate) enum Output {
     Stdout,
-    /// A pipe or a device. It is opened when there is something to write: opening a pipe waits for its reader.
+    /// A pipe or a device. Opened only when the report is ready, because opening a pipe waits for its reader.
     Stream(PathBuf),
     File(Partial),
 }
@@ -35,7 +35,7 @@ impl Output {
             return Ok(Self::Stdout);
         }
         match name.metadata() {
-            // In place of a device or a pipe, a file would be in the way of every other program.
+            // Renaming a file over a device or a pipe would break every other program that uses it.
             Ok(old) if !old.is_file() && !old.is_dir() => Ok(Self::Stream(name.to_owned())),
             _ => Partial::open(name)
                 .map(Self::File)
@@ -59,7 +59,7 @@ impl Output {
         }
     }
 
-    /// Whether one that was opened later goes to the same place, and has replaced this file by its own.
+    /// Whether `later` goes to the same place: opening it has then replaced this partial file by its own.
     pub(crate) fn is_taken_by(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Stdout, Self::Stdout) => true,
@@ -74,7 +74,7 @@ impl Output {
             Self::Stdout => {
                 let stdout = io::stdout().lock();
                 let choice = AutoStream::choice(&stdout);
-                printed(to_stream(AutoStream::new(stdout, choice), render))
+                ignore_broken_pipe(to_stream(AutoStream::new(stdout, choice), render))
             }
             Self::Stream(name) => {
                 let written = OpenOptions::new()
@@ -119,9 +119,9 @@ fn columns_asked_for() -> Option<usize> {
         .and_then(|text| text.parse().ok())
 }
 
-/// The result of writing to standard output: whether there is still a reader. One that has closed the pipe has read
-/// what it wanted, so that is success.
-pub(crate) fn printed(written: io::Result<()>) -> Result<bool, Failure> {
+/// Maps a broken pipe to success, since its reader has closed it on purpose. Returns `false` then, for callers that
+/// would go on writing.
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -135,7 +135,7 @@ fn to_stream(stream: impl Write, render: Box<Render<'_>>) -> io::Result<()> {
     stream.flush()
 }
 
-/// The error names the file that was asked for, not the one beside it.
+/// The error of writing `name`. It does not mention the partial file.
 fn cannot_write(name: &Path, error: &io::Error) -> Failure {
     let reason = match error.kind() {
         io::ErrorKind::NotFound => "the folder does not exist".to_owned(),
@@ -145,8 +145,8 @@ fn cannot_write(name: &Path, error: &io::Error) -> Failure {
     Failure::internal(format_args!("cannot write {}: {reason}", name.display()))
 }
 
-/// A file while it is written: `FILE.partial`, which becomes `FILE` when it is whole. Dropped before that, it is
-/// removed; what a killed process has left of it is replaced by the next one.
+/// A file while it is written: `FILE.partial`, which is renamed to `FILE` when it is complete and removed when it is
+/// dropped before. One that a killed process has left is replaced by the next run.
 pub(crate) struct Partial {
     /// The file as the command line names it.
     name: PathBuf,
@@ -163,7 +163,7 @@ impl Partial {
         if old.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        // A file can be renamed within its own file system only, so the two stand side by side.
+        // In the same folder, because a rename works only within one file system.
         let mut path = OsString::from(&target);
         path.push(".partial");
         let path = PathBuf::from(path);
@@ -171,7 +171,7 @@ impl Partial {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        // Never through a link that another user may have put there.
+        // `create_new` does not follow a link that another user may have put there.
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -198,7 +198,7 @@ impl Partial {
         fs::rename(&self.path, &self.target)
     }
 
-    /// Whether no other run has replaced the file beside the target by its own.
+    /// Whether the partial file is still the one that this process has created.
     fn is_in_place(&self) -> bool {
         match (self.path.symlink_metadata(), self.file.metadata()) {
             (Ok(there), Ok(here)) => is_same(&there, &here),
@@ -210,7 +210,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if self.is_in_place() {
-            // Without permission it stays, and the next run replaces it.
+            // If it cannot be removed, the next run replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -222,13 +222,13 @@ fn is_same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
-/// Windows does not let the file be removed while it is open.
+/// Windows does not allow an open file to be replaced.
 #[cfg(not(unix))]
 fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
 }
 
-/// The file that a link leads to, whether it is there or not: a link stays, and its target is written.
+/// Resolves links, so that the target is written and the link stays. The target need not exist.
 fn behind_links(name: &Path) -> io::Result<PathBuf> {
     let mut path = name.to_owned();
     for _ in 0..MAX_LINKS {

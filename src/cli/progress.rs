@@ -1,4 +1,4 @@
-//! The progress bar, on a terminal only.
+//! Progress bars, on terminals only.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Begins to count; an endpoint that is listed again is not one more.
+    /// Starts at zero. An endpoint that is listed twice counts once.
     pub(crate) fn new(hosts: &Hosts) -> Self {
         let again = (0..hosts.len()).filter(|&index| hosts.duplicate_of(index).is_some());
         let counts = Counts {
@@ -20,13 +20,13 @@ impl Endpoints {
             ok: 0,
             failed: 0,
         };
-        // All figures stand in the message: it is replaced as a whole, while the bar is drawn by a thread of its own.
+        // All figures are in the message, which is replaced as a whole: another thread draws the bar at any time.
         let bar = bar(counts.total as u64, "{bar:30} {msg} · {elapsed}");
         bar.set_message(counts.to_string());
         Self { bar, counts }
     }
 
-    /// Counts an endpoint that is decided.
+    /// Counts an endpoint that has its outcome.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         if self.counts.add(outcome) {
             self.bar.set_message(self.counts.to_string());
@@ -78,8 +78,8 @@ pub(crate) fn bytes(total: Option<u64>) -> ProgressBar {
 }
 
 fn bar(total: u64, template: &str) -> ProgressBar {
-    // Ten times a second is smooth enough, and cheap at any speed. Nothing is drawn in the first moments: a
-    // room of forty has answered before a bar can be read.
+    // Ten times a second looks smooth and costs little. Nothing is drawn at first: a room of forty has answered
+    // before a bar can be read.
     let target = ProgressDrawTarget::stderr_with_hz(10);
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -1,4 +1,4 @@
-//! `labrpc rank`: the ranking of a survey, over saved runs and files.
+//! `labrpc rank`: ranks the people of saved runs and other files as a survey does.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -6,8 +6,9 @@ use clap::Args as ClapArgs;
 use labrpc::report::{Report, read};
 
 use crate::cli::{
-    Exit, Failure, progress,
-    ranking::{Format, Ranking, Writing, arguments},
+    exit::{Exit, Failure},
+    progress,
+    report_args::{OutputArgs, RankingArgs, ReportFormat, arguments},
 };
 
 /// Rank people from saved runs, CSV or JSON Lines.
@@ -15,43 +16,43 @@ use crate::cli::{
 #[command(before_help = "\
 Examples:
   labrpc rank run.jsonl --top 10          a saved run (survey --format jsonl -o run.jsonl)
-  labrpc rank people.csv --per-person     everybody's nearest
+  labrpc rank people.csv --per-person     the nearest of each person
   labrpc rank *.jsonl --like 1527406014 --format json
   cat people.csv | labrpc rank - --twins")]
 pub(crate) struct Args {
-    /// Saved runs, CSV with the header id,height,weight,size, or JSON Lines of profiles; - is standard input.
+    /// Files to rank: saved runs, CSV with the header id,height,weight,size, or JSON Lines of profiles; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Show everybody's nearest.
-    #[arg(long, env = "LABRPC_PER_PERSON")]
+    /// Show the nearest of each person.
+    #[arg(long)]
     per_person: bool,
     /// Show every group of identical people.
-    #[arg(long, env = "LABRPC_TWINS")]
+    #[arg(long)]
     twins: bool,
-    /// Stop at the first row that is no profile, instead of leaving it out.
+    /// Stop at the first row that is not a valid profile, instead of skipping it.
     #[arg(long, env = "LABRPC_STRICT")]
     strict: bool,
     #[command(flatten)]
-    ranking: Ranking,
+    ranking: RankingArgs,
     #[command(flatten)]
-    writing: Writing,
+    output: OutputArgs,
 }
 
-/// Bad rows that are printed; all are counted, and in most files one explains the others.
-const SHOWN: usize = 10;
+/// How many bad rows are printed. All are counted, and in most files one explains the others.
+const MAX_WARNINGS: usize = 10;
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let plan = args.writing.plan()?;
-    let mut options = args.ranking.options(plan.has(Format::Html));
+    let plan = args.output.plan()?;
+    let mut options = args.ranking.options(plan.has(ReportFormat::Html));
     options.per_person = args.per_person;
     options.twins = args.twins;
     let tables = [options.like.is_some(), options.per_person, options.twins];
-    if plan.has(Format::Csv) && tables.iter().filter(|asked| **asked).count() > 1 {
+    if plan.has(ReportFormat::Csv) && tables.iter().filter(|asked| **asked).count() > 1 {
         return Err(Failure::usage("CSV holds one table")
             .hint("give one of --like, --per-person and --twins, or another --format"));
     }
-    // Before the files are read: afterwards a wrong name would cost all of it. What is open is closed again, because
-    // a signal ends this command at once and would leave it.
+    // Opened before the files are read, so that a wrong name costs nothing. Closed again, because a signal ends this
+    // command at once and would leave `FILE.partial` behind.
     drop(plan.open()?);
     let started = SystemTime::now();
     let bar = progress::bytes(total(&args.files));
@@ -59,24 +60,21 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     bar.finish_and_clear();
     let people = people.map_err(|error| match error {
         read::Error::Rejected(_) => {
-            Failure::usage(&error).hint("leave out --strict to go on without it")
+            Failure::usage(&error).hint("leave out --strict to skip such rows")
         }
         _ => error.into(),
     })?;
-    for rejected in people.rejected.iter().take(SHOWN) {
-        say!("warning: {rejected}");
+    for rejected in people.rejected.iter().take(MAX_WARNINGS) {
+        errln!("warning: {rejected}");
     }
     if people.rejections > 0 {
-        say!(
-            "warning: {} rows are not a profile and were left out",
+        errln!(
+            "warning: {} rows hold no valid profile and were skipped",
             people.rejections
         );
     }
     if people.without_profile > 0 {
-        say!(
-            "note: {} endpoints of the survey have no profile",
-            people.without_profile
-        );
+        errln!("note: {} endpoints gave no profile", people.without_profile);
     }
     let report = Report::files(
         started,

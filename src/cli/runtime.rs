@@ -1,13 +1,13 @@
-//! The runtime that a command's future runs on.
+//! The tokio runtimes of the commands.
 
 use std::{future::Future, time::Duration};
 
 use tokio::runtime::Builder;
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 
-/// How long the end of a command waits for what cannot be cancelled: a resolver or a file system that hangs.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the end of a command waits for blocking threads that cannot be cancelled, as in a resolver that hangs.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Runs a future on one thread.
 pub(crate) fn one_thread<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
@@ -23,7 +23,7 @@ fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> Result<T, Fa
     let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("runtime", &error))?;
     let output = runtime.block_on(future);
-    // Dropped, it would wait without a limit.
-    runtime.shutdown_timeout(PATIENCE);
+    // Dropping the runtime would wait without a limit.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     Ok(output)
 }

@@ -1,6 +1,6 @@
-//! `labrpc serve`: bind, say how to ask, serve until a signal.
+//! `labrpc serve`: binds, prints how to call the server, and serves until a signal.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -16,37 +16,38 @@ use labrpc::{
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{
-    Exit, Failure, duration,
+    exit::{Exit, Failure},
     log::{self, Log},
-    profile::Source,
+    profile_args::ProfileArgs,
     runtime,
     signals::{Signals, Terminal},
+    values,
 };
 
-/// Answer with one profile, to everyone who asks.
+/// Serve one profile to all clients.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
   labrpc serve --id 1527406014 --height 178 --weight 60 --size XXL
   labrpc serve --profile me.toml
   labrpc serve --listen 192.168.1.7:1024 --listen unix:/run/labrpc.sock
-  labrpc serve --allow 192.168.1.0/24 --accept grpc
+  labrpc serve --allow 192.168.1.0/24 --protocols grpc
   labrpc serve --cert lab01.pem --key lab01.key.pem --plaintext")]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    profile: ProfileArgs,
     #[command(flatten)]
-    door: Door,
+    listen: ListenArgs,
     #[command(flatten)]
-    security: Security,
+    tls: ServerTlsArgs,
     #[command(flatten)]
-    running: Running,
+    operation: OperationArgs,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Door")]
-struct Door {
-    /// Where to listen: IP:PORT, PORT, or unix:PATH. Repeatable. [::] stands for IPv6 and IPv4.
+#[command(next_help_heading = "Listening")]
+struct ListenArgs {
+    /// Listen at this address: IP:PORT, PORT, or unix:PATH. Repeatable. [::] stands for IPv6 and IPv4.
     #[arg(
         long,
         value_name = "ADDR",
@@ -58,33 +59,34 @@ struct Door {
     /// Share the port with another labrpc serve, so that one can take over from the other without a gap.
     #[arg(long, env = "LABRPC_REUSE_PORT")]
     reuse_port: bool,
-    /// The dialects to speak: grpc (HTTP/2), http (GET / gives JSON), raw (JSON to whoever says nothing).
+    /// Serve these protocols: grpc (HTTP/2), http (GET / returns JSON), raw (JSON to clients that send nothing).
     #[arg(
         long,
         value_name = "LIST",
         default_value = "grpc,http,raw",
-        env = "LABRPC_ACCEPT"
+        alias = "accept",
+        env = "LABRPC_PROTOCOLS"
     )]
-    accept: Protocols,
-    /// Only these networks may ask. Repeatable.
+    protocols: Protocols,
+    /// Protocols connections only from these networks. Repeatable.
     #[arg(long, value_name = "CIDR", env = "LABRPC_ALLOW", value_delimiter = ',')]
     allow: Vec<IpNet>,
-    /// Do not tell clients which services there are.
+    /// Do not offer gRPC reflection, which lists the services to clients.
     #[arg(long, env = "LABRPC_NO_REFLECTION")]
     no_reflection: bool,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Security")]
-struct Security {
-    /// Serve TLS with the certificate chain in this file, and only TLS unless --plaintext is given too. It is
-    /// read again when it changes.
+#[command(next_help_heading = "TLS")]
+struct ServerTlsArgs {
+    /// Serve TLS with the certificate chain in this file, and only TLS unless --plaintext is given too. The file is
+    /// reloaded when it changes.
     #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_SERVE_CERT")]
     cert: Option<PathBuf>,
-    /// The private key of --cert.
+    /// Use this private key with --cert.
     #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_SERVE_KEY")]
     key: Option<PathBuf>,
-    /// Let in only callers with a certificate of this authority.
+    /// Require a client certificate that was issued by this authority.
     #[arg(
         long,
         value_name = "PEM",
@@ -93,28 +95,28 @@ struct Security {
         env = "LABRPC_CLIENT_CA"
     )]
     client_ca: Option<PathBuf>,
-    /// Keep plaintext beside TLS, on the same port.
+    /// Serve plaintext as well as TLS, on the same port.
     #[arg(long, env = "LABRPC_SERVE_PLAINTEXT")]
     plaintext: bool,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Running")]
-struct Running {
+#[command(next_help_heading = "Operation")]
+struct OperationArgs {
     /// Serve counters for Prometheus at http://ADDR/metrics.
     #[arg(long, value_name = "ADDR", env = "LABRPC_METRICS")]
     metrics: Option<ListenAddress>,
-    /// How long calls may take to end after the first signal.
+    /// Give open calls this long to finish after the first signal.
     #[arg(
         long,
         value_name = "TIME",
         default_value = "10s",
-        value_parser = duration::parse,
+        value_parser = values::duration,
         env = "LABRPC_DRAIN_TIMEOUT"
     )]
-    drain_timeout: Duration,
-    /// What to log: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Never a profile.
-    // A peer can provoke warnings of h2 without a limit; those of labrpc are limited to one a second.
+    drain_timeout: humantime::Duration,
+    /// Log at this level: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Profiles are never logged.
+    // A peer can cause any number of h2 warnings; those of labrpc are limited to one a second.
     #[arg(
         long,
         value_name = "FILTER",
@@ -122,72 +124,81 @@ struct Running {
         env = "LABRPC_LOG"
     )]
     log: EnvFilter,
-    /// How to log.
+    /// Log in this format.
     #[arg(long, value_enum, default_value_t, env = "LABRPC_LOG_FORMAT")]
-    log_format: log::Format,
+    log_format: log::LogFormat,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let log = Log::start(args.running.log_format, args.running.log.clone())?;
+    let log = Log::start(args.operation.log_format, args.operation.log.clone())?;
     runtime::all_threads(serve(args, &log))?
 }
 
 async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     let Args {
-        source,
-        door,
-        security,
-        running,
+        profile,
+        listen,
+        tls,
+        operation,
     } = args;
-    // A shell's usual 1,024 descriptors are fewer than the connections that the server is ready to hold. Where
-    // they cannot be raised, it accepts as many connections as it can hold.
+    // The usual limit of 1,024 descriptors is lower than the default connection limit. Where it cannot be raised,
+    // fewer connections are accepted.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
-    let client_ca = security.client_ca.is_some();
-    let (tls, plaintext) = security.open()?;
-    let accept = door.accept;
+    let client_ca = tls.client_ca.is_some();
+    let (tls, plaintext) = tls.open()?;
+    let (accept, reflection) = (listen.protocols, !listen.no_reflection);
     if !plaintext && !accept.grpc && !accept.http {
         return Err(Failure::usage("raw is never spoken inside TLS")
-            .hint("add --plaintext, or another dialect to --accept"));
+            .hint("add --plaintext, or another protocol to --protocols"));
     }
-    let profile = source.open(log)?;
-    let listeners = door.open()?;
-    let metrics = running
-        .metrics
-        .as_ref()
-        .map(|address| Listener::bind(address, false));
+    let profile = profile.open(log)?;
+    let listeners = listen.open()?;
+    let metrics = operation.metrics.as_ref();
+    let metrics = metrics.map(|address| Listener::bind(address, false));
     let metrics = metrics.transpose().map_err(Failure::internal)?;
-    // From here on signals do not end a step that hangs; before the first line that a caller may wait for.
-    let (mut signals, mut terminal) = (Signals::new()?, Terminal::new()?);
-    let ask = Ask {
-        accept,
+    // From here on signals do not end a step that hangs. Installed before the first line is printed, since a script
+    // may send a signal as soon as it reads that line.
+    let (signals, terminal) = (Signals::new()?, Terminal::new()?);
+    let example = CallExample {
+        protocols: accept,
         plaintext,
         client_ca,
-        reflection: !door.no_reflection,
+        reflection,
     };
-    greet(log, &listeners, metrics.as_ref(), &ask)?;
+    print_addresses(log, &listeners, metrics.as_ref(), &example)?;
     let config = serve::Config {
         protocols: accept,
-        allow: door.allow,
+        allow: listen.allow,
         tls,
         plaintext,
-        reflection: !door.no_reflection,
-        drain_timeout: running.drain_timeout,
+        reflection,
+        drain_timeout: operation.drain_timeout.into(),
         metrics,
         log_lines_dropped: log.dropped(),
         limits: Limits::default().within(descriptors),
         ..serve::Config::new(profile)
     };
+    serve_until_signal(listeners, config, signals, terminal).await;
+    Ok(Exit::Success)
+}
 
+/// Serves until the first signal, then drains; a second signal ends the drain.
+async fn serve_until_signal(
+    listeners: Vec<Listener>,
+    config: serve::Config,
+    mut signals: Signals,
+    mut terminal: Terminal,
+) {
     let (hand_over, handed_over) = tokio::sync::oneshot::channel();
     let shutdown = async {
         manager::ready();
         tokio::select! {
             _ = signals.next() => {}
-            () = terminal.gone() => {}
+            () = terminal.hung_up() => {}
         }
         manager::stopping();
-        tracing::info!("draining; a second signal cuts at once");
-        // Whoever waits for the second signal lives as long as the server.
+        tracing::info!("draining open calls; a second signal stops at once");
+        // The receiver lives as long as the server, so this does not fail.
         let _ = hand_over.send(signals);
     };
     let cut = async {
@@ -195,19 +206,17 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
             signals.next().await;
         }
     };
-    match serve::run(listeners, config, shutdown, cut).await {
-        End::Drained => {}
-        End::Cut(connections) => tracing::warn!(connections, "cut"),
+    if let End::Cut(connections) = serve::run(listeners, config, shutdown, cut).await {
+        tracing::warn!(connections, "connections closed after drain timeout");
     }
-    Ok(Exit::Success)
 }
 
-/// Says where the server listens and what a classmate has to type.
-fn greet(
+/// Prints where the server listens and how to call it.
+fn print_addresses(
     log: &Log,
     listeners: &[Listener],
     metrics: Option<&Listener>,
-    ask: &Ask,
+    example: &CallExample,
 ) -> Result<(), Failure> {
     let address = |listener: &Listener| {
         listener
@@ -223,26 +232,26 @@ fn greet(
             address(listener)?
         ));
     }
-    log.line(format_args!("to ask, type"));
+    log.line(format_args!("to call it, type"));
     for address in listen::reachable(listeners) {
-        log.line(format_args!("  {}", ask.command(&address)));
+        log.line(format_args!("  {}", example.command(&address)));
     }
     Ok(())
 }
 
-/// What decides how the server can be asked.
-struct Ask {
-    accept: Protocols,
+/// What the example of a call depends on.
+struct CallExample {
+    protocols: Protocols,
     plaintext: bool,
     client_ca: bool,
     reflection: bool,
 }
 
-impl Ask {
-    /// What to type at the other machine.
+impl CallExample {
+    /// The command to type on another machine.
     fn command(&self, address: &ListenAddress) -> String {
         let flag = |wanted: bool, flag: &'static str| if wanted { flag } else { "" };
-        if self.accept.grpc {
+        if self.protocols.grpc {
             let plaintext = flag(self.plaintext, "-plaintext ");
             let identity = flag(self.client_ca, "-cert CERT.pem -key KEY.pem ");
             let proto = flag(!self.reflection, "-proto profile.proto ");
@@ -252,7 +261,7 @@ impl Ask {
                 ListenAddress::Unix(path) => format!("-unix {}", path.display()),
             };
             format!("grpcurl {plaintext}{identity}{proto}{target} lab.Profile/GetProfile")
-        } else if self.accept.http {
+        } else if self.protocols.http {
             let scheme = if self.plaintext { "http" } else { "https" };
             let identity = flag(self.client_ca, "--cert CERT.pem --key KEY.pem ");
             match address {
@@ -271,8 +280,8 @@ impl Ask {
     }
 }
 
-impl Door {
-    /// Binds what was asked for; or takes what the service manager has bound already.
+impl ListenArgs {
+    /// Takes the sockets that systemd has passed, or else binds the addresses.
     fn open(&self) -> Result<Vec<Listener>, Failure> {
         let passed = manager::sockets().map_err(|error| Failure::io("passed sockets", &error))?;
         if !passed.is_empty() {
@@ -285,8 +294,8 @@ impl Door {
 
 type ServerTls = tokio::sync::watch::Receiver<std::sync::Arc<rustls::ServerConfig>>;
 
-impl Security {
-    /// The identity, if there is one, and whether plaintext is served.
+impl ServerTlsArgs {
+    /// The TLS configuration, if there is a certificate, and whether plaintext is served.
     fn open(self) -> Result<(Option<ServerTls>, bool), Failure> {
         let Self {
             cert,

@@ -8,15 +8,20 @@ use std::{sync::mpsc, thread, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind};
 use tokio::sync::watch;
 
-use crate::cli::{Exit, Failure, runtime};
+use crate::cli::{
+    exit::{Exit, Failure},
+    runtime,
+};
 
 #[cfg(unix)]
 fn signal(kind: SignalKind) -> Result<Signal, Failure> {
     tokio::signal::unix::signal(kind).map_err(|error| Failure::io("signals", &error))
 }
 
-/// Ctrl-C and, on Unix, SIGTERM. They are caught from the moment this is made: after everything that may hang, such
-/// as the reading of files, which they are to end.
+/// Ctrl-C and, on Unix, SIGTERM.
+///
+/// The handlers are installed on construction. Construct it after reading files: until then the default action still
+/// ends a read that hangs.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: Signal,
@@ -50,7 +55,7 @@ impl Signals {
         }
         #[cfg(not(unix))]
         {
-            // An error means that Ctrl-C cannot be caught: then it never comes this way.
+            // An error means that Ctrl-C cannot be caught; then this never completes.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -59,13 +64,13 @@ impl Signals {
     }
 }
 
-/// How long a command may go on after a signal, to write what it has.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a command may write its report after a signal.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(5);
 
 /// The first signal, for a command that then writes a report.
 ///
 /// Signals are received on a thread of their own, because a terminal or a pipe that takes no output blocks the one
-/// that writes. [`GRACE`] after the first signal, or at a second one, that thread ends the process.
+/// that writes. [`MAX_WRITE_TIME`] after the first signal, or at a second one, that thread ends the process.
 pub(crate) struct Interruption(watch::Receiver<Option<Exit>>);
 
 impl Interruption {
@@ -82,7 +87,7 @@ impl Interruption {
             drop(ready.send(Ok(())));
             let exit = signals.next().await;
             first.send_replace(Some(exit));
-            let _ = tokio::time::timeout(GRACE, signals.next()).await;
+            let _ = tokio::time::timeout(MAX_WRITE_TIME, signals.next()).await;
             std::process::exit(exit.status().into());
         };
         thread::Builder::new()
@@ -102,20 +107,20 @@ impl Interruption {
         {
             return exit;
         }
-        // The thread has ended; then no signal comes this way.
+        // The thread has ended, so no signal can be received.
         std::future::pending().await
     }
 }
 
 /// The terminal that a command was started from, if there was one.
 ///
-/// SIGHUP asks to read files again, and from the moment this is made it ends nobody; unless it is this terminal
-/// that has hung up.
+/// SIGHUP means "reload", so from construction on it does not end the process. The exception is the SIGHUP of a closed
+/// terminal: [`Terminal::hung_up`] completes then.
 pub(crate) struct Terminal {
     #[cfg(unix)]
     hangup: Signal,
     #[cfg(unix)]
-    started_there: bool,
+    had_terminal: bool,
 }
 
 impl Terminal {
@@ -126,19 +131,19 @@ impl Terminal {
         {
             Ok(Self {
                 hangup: signal(SignalKind::hangup())?,
-                started_there: std::io::stderr().is_terminal(),
+                had_terminal: std::io::stderr().is_terminal(),
             })
         }
         #[cfg(not(unix))]
         Ok(Self {})
     }
 
-    /// Waits for its end.
-    pub(crate) async fn gone(&mut self) {
+    /// Waits until the terminal is closed.
+    pub(crate) async fn hung_up(&mut self) {
         #[cfg(unix)]
         while self.hangup.recv().await.is_some() {
-            // One that has hung up is no terminal any more.
-            if self.started_there && !std::io::stderr().is_terminal() {
+            // After a hangup `isatty` returns false.
+            if self.had_terminal && !std::io::stderr().is_terminal() {
                 return;
             }
         }

@@ -1,13 +1,12 @@
-//! `labrpc survey`: expand, ask, rank, show.
+//! `labrpc survey`: expands the host list, asks all endpoints, ranks the answers and writes the reports.
 
 use std::{
     collections::BTreeSet,
-    io,
-    io::Write as _,
+    io::{self, Write as _},
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use clap::Args as ClapArgs;
@@ -23,14 +22,14 @@ use labrpc::{
 };
 
 use crate::cli::{
-    Exit, Failure,
-    asking::{List, Security, Times},
-    duration, exit,
-    output::{self, printed},
+    exit::{self, Exit, Failure},
+    output::{self, ignore_broken_pipe},
     progress,
-    ranking::{Format, Ranking, Writing, Written, arguments},
+    report_args::{OutputArgs, RankingArgs, ReportFormat, Written, arguments},
     runtime,
     signals::Interruption,
+    target_args::{ClientTlsArgs, HostListArgs, TimeoutArgs},
+    values,
 };
 
 /// Ask all endpoints at once and show who is most alike.
@@ -40,64 +39,57 @@ Examples:
   labrpc survey --demo                        a simulated room of 40
   labrpc survey --hosts hosts.txt
   labrpc survey 192.168.1.1-40 lab[01-20].example:2048
-  labrpc survey --hosts hosts.txt --wait 5m   until everybody is up
+  labrpc survey --hosts hosts.txt --wait 5m   until all are up
   labrpc survey --hosts hosts.txt -o run.jsonl -o report.html
   labrpc survey --only-failed run.jsonl       ask again those that failed", after_help = exit::HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
-    list_of: List,
-    /// Print the endpoints and ask nobody.
-    #[arg(long, env = "LABRPC_LIST")]
+    targets: HostListArgs,
+    /// Print the endpoints without asking them.
+    #[arg(long)]
     list: bool,
-    /// Start a simulated room of N seats in this process and survey it over real connections.
+    /// Survey a simulated room of N seats [default: 40], which this process opens.
     #[arg(
         long,
         value_name = "N",
-        num_args = 0..=1,
-        default_missing_value = "40",
-        env = "LABRPC_DEMO",
+        value_parser = values::whole(NonZeroUsize::MIN),
         conflicts_with_all = ["endpoints", "hosts", "exclude", "only_failed"]
     )]
-    demo: Option<NonZeroUsize>,
-    /// Ask again those that failed in a saved run, and merge; - is standard input.
-    #[arg(
-        long,
-        value_name = "RUN",
-        conflicts_with_all = ["endpoints", "hosts", "exclude"],
-        env = "LABRPC_ONLY_FAILED"
-    )]
+    demo: Option<Option<NonZeroUsize>>,
+    /// Ask those again that failed in a saved run, and merge the answers; - is standard input.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["endpoints", "hosts", "exclude"])]
     only_failed: Option<PathBuf>,
     #[command(flatten)]
-    asking: Asking,
+    requests: RequestArgs,
     #[command(flatten)]
-    security: Security,
+    tls: ClientTlsArgs,
     #[command(flatten)]
-    ranking: Ranking,
+    ranking: RankingArgs,
     #[command(flatten)]
-    writing: Writing,
+    output: OutputArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Asking")]
-struct Asking {
-    /// Endpoints asked at the same time [default: as many as open files allow, at most 1024].
-    #[arg(short, long, value_name = "N", env = "LABRPC_CONCURRENCY")]
+#[command(next_help_heading = "Requests")]
+struct RequestArgs {
+    /// How many endpoints to ask at the same time [default: 1024, or fewer where open files are limited].
+    #[arg(short, long, value_name = "N", value_parser = values::whole(NonZeroUsize::MIN), env = "LABRPC_CONCURRENCY")]
     concurrency: Option<NonZeroUsize>,
     #[command(flatten)]
-    times: Times,
-    /// Longest time for the whole run; who has not answered by then is cancelled.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_DEADLINE")]
-    deadline: Option<Duration>,
-    /// Repetitions of a call that had no effect and has hope.
-    #[arg(long, value_name = "N", default_value_t = 2, env = "LABRPC_RETRIES")]
+    timeouts: TimeoutArgs,
+    /// Longest time for the whole run; endpoints that have not answered by then are cancelled.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_DEADLINE")]
+    deadline: Option<humantime::Duration>,
+    /// How often to retry a call that cannot have had an effect.
+    #[arg(long, value_name = "N", default_value_t = survey::Config::default().retries, value_parser = values::whole(0_u32), env = "LABRPC_RETRIES")]
     retries: u32,
-    /// Keep trying those that refuse, until they are up or this time is over.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_WAIT")]
-    wait: Option<Duration>,
+    /// Keep retrying endpoints that are not up yet, for up to this time.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WAIT")]
+    wait: Option<humantime::Duration>,
     /// Start at most this many connections a second.
-    #[arg(long, value_name = "N", env = "LABRPC_RATE")]
+    #[arg(long, value_name = "N", value_parser = values::whole(NonZeroU32::MIN), env = "LABRPC_RATE")]
     rate: Option<NonZeroU32>,
-    /// How many must answer for success: a number or a percentage.
+    /// How many endpoints must answer for success: a number or a percentage.
     #[arg(
         long,
         value_name = "N|P%",
@@ -105,12 +97,12 @@ struct Asking {
         env = "LABRPC_MIN_OK"
     )]
     min_ok: MinOk,
-    /// Survey again and again, with this pause, and say who came and who went.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "LABRPC_WATCH")]
-    watch: Option<Duration>,
+    /// Repeat the survey after this pause, and report which endpoints came and went.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WATCH")]
+    watch: Option<humantime::Duration>,
 }
 
-/// How many must have answered for the run to be a success.
+/// How many endpoints must answer for success.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum MinOk {
     Count(u64),
@@ -143,20 +135,20 @@ impl MinOk {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    // One thread: its one allocator arena holds a campus of 100,000 in some 25 MiB less than several do.
+    // One thread: with one allocator arena 100,000 endpoints need some 25 MiB less than with several.
     runtime::one_thread(survey(&args))?
 }
 
 async fn survey(args: &Args) -> Result<Exit, Failure> {
-    // The room lives as long as the survey of it.
-    let (who, _room) = who(args).await?;
-    let hosts = who.to_ask();
+    // Dropping the room would close it.
+    let (targets, _room) = targets(args).await?;
+    let hosts = targets.to_ask();
     if args.list {
         return list(&hosts);
     }
-    if hosts.is_empty() && who.hosts().is_empty() {
+    if hosts.is_empty() && targets.hosts().is_empty() {
         return Err(
-            Failure::usage("nobody to ask").hint(if hosts.excluded() > 0 {
+            Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
                 "every endpoint is excluded"
             } else {
                 "give endpoints, or --hosts FILE, or try --demo"
@@ -164,82 +156,88 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         );
     }
     let config = args.config()?;
-    let plan = args.writing.plan()?;
+    let plan = args.output.plan()?;
     let mut interruption = Interruption::new()?;
-    let mut present = None;
+    let mut present_before = None;
     loop {
-        // Before anything is asked: afterwards a wrong name would cost all answers.
+        // Opened before the survey: afterwards a wrong name would cost all answers.
         let outputs = plan.open()?;
         let started = SystemTime::now();
         let (answers, end) = ask(&hosts, &config, &mut interruption).await;
         let report = Report::survey(
             started,
             arguments(),
-            who.clone().complete(answers),
-            args.ranking.options(plan.has(Format::Html)),
+            targets.clone().merge(answers),
+            args.ranking.options(plan.has(ReportFormat::Html)),
         );
         let written = outputs.write(&report);
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
-        let Some(pause) = args.asking.watch.filter(|_| goes_on) else {
-            let exit = end.unwrap_or_else(|| verdict(args.asking.min_ok, &report.summary()));
+        let Some(pause) = args.requests.watch.filter(|_| goes_on) else {
+            let exit = end.unwrap_or_else(|| exit_status(args.requests.min_ok, &report.summary()));
             return finish(&report, written).map(|()| exit);
         };
-        say_changes(&report, &mut present);
+        print_changes(&report, &mut present_before);
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause.into()) => {}
             end = interruption.wait() => return Ok(end),
         }
     }
 }
 
-/// Ends standard error with what became of the endpoints, where no terminal shows the report.
+/// Ends standard error with the outcomes, unless a terminal shows the report.
 fn finish(report: &Report, written: Written) -> Result<(), Failure> {
     if !written.is_shown {
-        // That it cannot be written is not a reason to fail.
+        // A closed standard error is not a reason to fail.
         let width = output::columns(io::stderr());
         let _ = table::outcomes(report, width, &mut anstream::stderr().lock());
     }
     written.finish()
 }
 
-/// Who is to be in the report, and what is known of them before anybody is asked.
+/// The endpoints of the report.
 #[derive(Clone)]
-enum Who {
-    List(Hosts),
-    Rest(saved::Saved),
+enum Targets {
+    /// All are asked.
+    Fresh(Hosts),
+    /// Those that have not answered in a saved run are asked.
+    Resume(saved::Saved),
 }
 
-impl Who {
+impl Targets {
     fn hosts(&self) -> &Hosts {
         match self {
-            Self::List(hosts) | Self::Rest(saved::Saved { hosts, .. }) => hosts,
+            Self::Fresh(hosts) | Self::Resume(saved::Saved { hosts, .. }) => hosts,
         }
     }
 
     fn to_ask(&self) -> Hosts {
         match self {
-            Self::List(hosts) => hosts.clone(),
-            Self::Rest(saved) => saved.unanswered(),
+            Self::Fresh(hosts) => hosts.clone(),
+            Self::Resume(saved) => saved.unanswered(),
         }
     }
 
-    fn complete(self, answers: Vec<EndpointResult>) -> Survey {
+    fn merge(self, answers: Vec<EndpointResult>) -> Survey {
         match self {
-            Self::List(hosts) => Survey { hosts, answers },
-            Self::Rest(saved) => saved.merge(answers),
+            Self::Fresh(hosts) => Survey { hosts, answers },
+            Self::Resume(saved) => saved.merge(answers),
         }
     }
 }
 
-async fn who(args: &Args) -> Result<(Who, Option<lab::Room>), Failure> {
+async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
     if let Some(seats) = args.demo {
+        let seats = seats.map_or(lab::Config::default().seats, NonZeroUsize::get);
         let room = demo(seats).await?;
-        return Ok((Who::List(room.hosts()), Some(room)));
+        return Ok((Targets::Fresh(room.hosts()), Some(room)));
     }
     if let Some(run) = &args.only_failed {
-        return Ok((Who::Rest(saved::read(run, args.list_of.max_hosts())?), None));
+        return Ok((
+            Targets::Resume(saved::read(run, args.targets.max_hosts())?),
+            None,
+        ));
     }
-    Ok((Who::List(args.list_of.hosts()?), None))
+    Ok((Targets::Fresh(args.targets.hosts()?), None))
 }
 
 fn list(hosts: &Hosts) -> Result<Exit, Failure> {
@@ -248,11 +246,11 @@ fn list(hosts: &Hosts) -> Result<Exit, Failure> {
         .iter()
         .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
         .and_then(|()| out.flush());
-    printed(written)?;
+    ignore_broken_pipe(written)?;
     Ok(Exit::Success)
 }
 
-/// Asks everybody. The second part is the signal that ended it, if one did.
+/// Asks the endpoints. The second part is the status of a signal that ended it early.
 async fn ask(
     hosts: &Hosts,
     config: &survey::Config,
@@ -265,7 +263,7 @@ async fn ask(
     let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
     progress.finish();
-    say!(
+    errln!(
         "asked {} endpoints in {:.2} s",
         hosts.len(),
         clock.elapsed().as_secs_f64()
@@ -273,42 +271,42 @@ async fn ask(
     (answers, end)
 }
 
-/// The exit status of a run that came to its end.
-fn verdict(min_ok: MinOk, summary: &Summary) -> Exit {
+/// The exit status of a run that no signal has ended.
+fn exit_status(min_ok: MinOk, summary: &Summary) -> Exit {
     match summary.answered() {
-        0 => Exit::Nobody,
-        answered if !min_ok.holds(answered, summary.asked()) => Exit::TooFew,
+        0 => Exit::NoAnswers,
+        answered if !min_ok.holds(answered, summary.asked()) => Exit::BelowThreshold,
         _ if summary.unusable() > 0 => Exit::BadData,
         _ => Exit::Success,
     }
 }
 
-/// Tells who came and who went since the last round.
-fn say_changes(report: &Report, present: &mut Option<BTreeSet<usize>>) {
+/// Prints which endpoints answer that did not in the last round, and the other way round.
+fn print_changes(report: &Report, before: &mut Option<BTreeSet<usize>>) {
     let Input::Survey(Survey { hosts, answers }) = &report.input else {
         return;
     };
-    let now: BTreeSet<usize> = answers
+    let present: BTreeSet<usize> = answers
         .iter()
         .enumerate()
         .filter_map(|(index, answer)| answer.outcome.profile().map(|_| index))
         .collect();
-    if let Some(before) = present.as_ref() {
-        for (word, indices) in [("came", &now - before), ("went", before - &now)] {
+    if let Some(before) = before.as_ref() {
+        for (word, indices) in [("came", &present - before), ("went", before - &present)] {
             if !indices.is_empty() {
                 let endpoints = fold(indices.iter().map(|&index| hosts.get(index)));
-                say!("{word}: {endpoints} ({})", indices.len());
+                errln!("{word}: {endpoints} ({})", indices.len());
             }
         }
     }
-    *present = Some(now);
+    *before = Some(present);
 }
 
-/// A room of simulated people, on the port of the exercise or, where that is taken, on a free one.
-async fn demo(seats: NonZeroUsize) -> Result<lab::Room, Failure> {
+/// Opens a simulated room on the port of the exercise or, where that is taken, on a free one.
+async fn demo(seats: usize) -> Result<lab::Room, Failure> {
     let room = |port| {
         lab::Room::start(lab::Config {
-            seats: seats.get(),
+            seats,
             port,
             ..lab::Config::default()
         })
@@ -322,28 +320,25 @@ async fn demo(seats: NonZeroUsize) -> Result<lab::Room, Failure> {
 
 impl Args {
     fn config(&self) -> Result<survey::Config, Failure> {
-        let Asking {
+        let RequestArgs {
             concurrency,
-            times: Times {
-                connect_timeout,
-                max_time,
-            },
+            timeouts,
             deadline,
             retries,
             wait,
             rate,
             ..
-        } = self.asking.clone();
+        } = self.requests.clone();
         let default = survey::Config::default();
         Ok(survey::Config {
             concurrency: concurrency.unwrap_or(default.concurrency),
-            connect_timeout,
-            max_time,
-            deadline,
+            connect_timeout: timeouts.connect_timeout.into(),
+            max_time: timeouts.max_time.into(),
+            deadline: deadline.map(Into::into),
             retries,
-            wait,
+            wait: wait.map(Into::into),
             rate,
-            tls: self.security.tls()?,
+            tls: self.tls.config()?,
             ..default
         })
     }

@@ -27,8 +27,8 @@ fn person(id: &str) -> Running {
     ])
 }
 
-/// An address where nobody listens.
-fn nobody() -> String {
+/// An address where no server listens.
+fn dead_address() -> String {
     format!("{}1:1024", network())
 }
 
@@ -40,7 +40,7 @@ fn json(output: &Output) -> Value {
 fn exit_statuses_of_a_survey() {
     let (a, b, twin) = (person("1"), person("2"), person("1"));
     let (a, b, twin) = (a.address(), b.address(), twin.address());
-    let dead = nobody();
+    let dead = dead_address();
     let table: &[(&[&str], i32)] = &[
         (&[a, b], 0),
         (&[a, b, &dead], 3),
@@ -442,7 +442,7 @@ fn pairs_at_no_distance_are_hidden_by_groups_only_if_they_stand_in_them() {
 
 #[test]
 fn a_survey_waits_for_those_who_are_not_up_yet() {
-    let at = nobody();
+    let at = dead_address();
     let mut survey = labrpc();
     survey
         .args(["survey", &at, "--wait", "60", "--format", "json"])
@@ -455,7 +455,7 @@ fn a_survey_waits_for_those_who_are_not_up_yet() {
 
 #[test]
 fn a_watch_says_who_came_and_who_went() {
-    let at = nobody();
+    let at = dead_address();
     let mut command = labrpc();
     command
         .args(["survey", &at, "--watch", "100ms"])
@@ -603,7 +603,7 @@ fn bad_profiles_are_refused_before_a_port_is_bound() {
 fn the_sample_is_served_with_a_warning() {
     let server = Running::serve(["--listen", "127.0.0.1:0"]);
     assert!(
-        server.said[0].starts_with("warning: nobody said whose profile this is"),
+        server.said[0].starts_with("warning: no profile was given"),
         "{:?}",
         server.said
     );
@@ -674,15 +674,44 @@ fn a_signal_ends_a_server_with_success() {
 }
 
 #[test]
-fn long_flags_have_two_dashes_and_are_spelled_right() {
-    let output = run(["survey", "-max-time=3", "127.0.0.1"]);
-    assert_eq!(output.status, 2);
-    assert!(
-        output
-            .stderr
-            .contains("hint: long flags have two dashes: --max-time=3"),
-        "{output:?}"
-    );
+fn misspelled_flags_are_answered_with_the_right_spelling() {
+    // `-h` and `-o` are flags as well: clap alone would print the help, or write to `utput`.
+    for (arguments, flag) in [
+        (["survey", "-max-time=3", "127.0.0.1"], "--max-time=3"),
+        (["survey", "-hosts", "hosts.txt"], "--hosts"),
+        (["serve", "-height", "178"], "--height"),
+        (["survey", "127.0.0.1", "-output"], "--output"),
+    ] {
+        let output = run(arguments);
+        let expected = format!("hint: long flags have two dashes: {flag}\n");
+        assert_eq!((output.status, &*output.stdout), (2, ""));
+        assert!(output.stderr.ends_with(&expected), "{output:?}");
+    }
     let output = run(["survey", "--max-tme", "3"]);
     assert!(output.stderr.contains("'--max-time'"), "{output:?}");
+}
+
+#[test]
+fn numbers_out_of_range_are_explained_without_words_of_the_language() {
+    for arguments in [
+        ["survey", "--concurrency", "0"],
+        ["survey", "--rate", "many"],
+        ["survey", "--demo", "0"],
+        ["rank", "--top", "0"],
+        ["lab", "--seats", "0"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status, 2);
+        let expected = "it must be a whole number from 1\n";
+        assert!(output.stderr.contains(expected), "{output:?}");
+    }
+}
+
+#[test]
+fn former_name_of_a_flag_is_accepted_and_hidden() {
+    let server = Running::serve(["--listen", "127.0.0.1:0", "--accept", "grpc,raw"]);
+    let output = run(["get", server.address()]);
+    assert_eq!(output.status, 0, "{output:?}");
+    let help = run(["serve", "--help"]).stdout;
+    assert!(help.contains("--protocols") && !help.contains("--accept"));
 }

@@ -33,18 +33,17 @@ fn made_pipe(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_is_typed_goes_before_variables_that_say_otherwise() {
+fn typed_flag_overrides_a_conflicting_variable() {
     let dead = format!("{}1", network());
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], i32, &'a str);
     let cases: &[Case<'_>] = &[
-        // Of two that exclude each other the typed one counts.
+        // Of two that exclude each other the typed one wins.
         (
             &[("LABRPC_HOSTS", "/nonexistent")],
             &["survey", "--demo", "2", "--list"],
             0,
             "",
         ),
-        (&[("LABRPC_DEMO", "2")], &["survey", &dead, "--list"], 0, ""),
         (
             &[("LABRPC_INSECURE", "true")],
             &["get", &dead, "--cacert", "/nonexistent/ca.pem"],
@@ -70,10 +69,12 @@ fn what_is_typed_goes_before_variables_that_say_otherwise() {
             4,
             "",
         ),
-        (&[("LABRPC_LIST", "1")], &["survey", &dead], 0, ""),
-        (&[("LABRPC_LIST", "no")], &["survey", &dead], 4, ""),
+        // Not a setting, so not a variable.
+        (&[("LABRPC_LIST", "1")], &["survey", &dead], 4, ""),
+        (&[("LABRPC_INSECURE", "1")], &["survey", &dead], 4, ""),
+        (&[("LABRPC_INSECURE", "no")], &["survey", &dead], 4, ""),
         (
-            &[("LABRPC_LIST", "perhaps")],
+            &[("LABRPC_INSECURE", "perhaps")],
             &["survey", &dead],
             2,
             "perhaps",

@@ -247,7 +247,7 @@ fn survey_csv_with_guarded_ids_is_ranked() {
     assert_eq!(ranked.status, 0, "{ranked:?}");
     assert_eq!(
         ranked.stderr,
-        format!("note: {absent} endpoints of the survey have no profile\n")
+        format!("note: {absent} endpoints gave no profile\n")
     );
     for twin in ["-1-2", "--1", "-x"] {
         assert!(ranked.stdout.contains(twin), "{}", ranked.stdout);

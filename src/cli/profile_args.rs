@@ -1,4 +1,4 @@
-//! Whose profile `serve` serves: flags, variables, a file, or the sample of the original exercise.
+//! The profile that `serve` serves: from flags, variables, a file, or the sample of the original exercise.
 
 use std::{env, path::PathBuf, sync::Arc};
 
@@ -8,15 +8,15 @@ use labrpc::{
     serve::{profile_source::ProfileSource, reload},
 };
 
-use crate::cli::{Failure, log::Log};
+use crate::cli::{exit::Failure, log::Log};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Profile")]
-pub(crate) struct Source {
-    /// The owner's student id: 1 to 32 characters of 0-9 A-Z a-z _ -.
+pub(crate) struct ProfileArgs {
+    /// Serve this student id: 1 to 32 characters of 0-9 A-Z a-z _ -.
     #[arg(long, value_name = "ID", env = "LABRPC_ID", hide_env_values = true)]
     id: Option<Id>,
-    /// Height in centimetres, 50 to 272.
+    /// Serve this height in centimetres, 50 to 272.
     #[arg(
         long,
         value_name = "CM",
@@ -25,7 +25,7 @@ pub(crate) struct Source {
         allow_negative_numbers = true
     )]
     height: Option<Height>,
-    /// Weight in kilograms, 10 to 650.
+    /// Serve this weight in kilograms, 10 to 650.
     #[arg(
         long,
         value_name = "KG",
@@ -34,20 +34,20 @@ pub(crate) struct Source {
         allow_negative_numbers = true
     )]
     weight: Option<Weight>,
-    /// Clothing size: XXS XS S M L XL XXL XXXL.
+    /// Serve this clothing size: XXS XS S M L XL XXL XXXL.
     #[arg(long, value_name = "SIZE", env = "LABRPC_SIZE", hide_env_values = true)]
     size: Option<Size>,
-    /// A TOML file with id, height, weight and size; it is read again when it changes [default: profile.toml
-    /// here, or in the user's configuration folder].
+    /// Read id, height, weight and size from this TOML file, and again when it changes [default: profile.toml here, or
+    /// in the user's configuration folder].
     #[arg(long, value_name = "FILE", env = "LABRPC_PROFILE")]
     profile: Option<PathBuf>,
 }
 
-/// The profile of the original exercise, for somebody who has not said who they are.
+/// The profile of the original exercise, for servers that are started without one.
 const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
 
-impl Source {
-    /// Decides what is served, and says so where nobody has decided. Must be called within a runtime.
+impl ProfileArgs {
+    /// Resolves the profile, and warns when it falls back to the sample. Must be called within a runtime.
     pub(crate) fn open(self, log: &Log) -> Result<Arc<dyn ProfileSource>, Failure> {
         let Self {
             id,
@@ -56,21 +56,21 @@ impl Source {
             size,
             profile,
         } = self;
-        let said = Draft {
+        let given = Draft {
             id,
             height,
             weight,
             size,
         };
-        let missing = said.missing();
+        let missing = given.missing();
         if missing.is_empty() {
-            let profile = Profile::try_from(said).map_err(Failure::usage)?;
+            let profile = Profile::try_from(given).map_err(Failure::usage)?;
             return Ok(Arc::new(profile));
         }
-        if let Some(path) = profile.or_else(found) {
-            return Ok(Arc::new(reload::profile(path, said, reload::EVERY)?));
+        if let Some(path) = profile.or_else(default_profile_path) {
+            return Ok(Arc::new(reload::profile(path, given, reload::EVERY)?));
         }
-        if said != Draft::default() {
+        if given != Draft::default() {
             let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();
             return Err(Failure::usage(format_args!(
                 "the profile has no {}",
@@ -83,15 +83,15 @@ impl Source {
         }
         let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
         log.line(format_args!(
-            "warning: nobody said whose profile this is; serving the sample ({profile})\n\
+            "warning: no profile was given; serving the sample ({profile})\n\
              hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
         ));
         Ok(Arc::new(profile))
     }
 }
 
-/// The profile file that is there: here, or in the user's configuration folder.
-pub(crate) fn found() -> Option<PathBuf> {
+/// The profile file that exists: here, or in the user's configuration folder.
+pub(crate) fn default_profile_path() -> Option<PathBuf> {
     [
         Some(PathBuf::new()),
         config_folder().map(|folder| folder.join("labrpc")),

@@ -1,10 +1,11 @@
-//! Shell completions and man pages, made from the same definitions as the help texts.
+//! `labrpc completions` and `labrpc man`: generated from the same definitions as the help texts.
 
 use std::io::{self, Write as _};
 
-use clap::CommandFactory as _;
-
-use crate::cli::{Cli, Exit, Failure, output::printed};
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::ignore_broken_pipe,
+};
 
 /// Print the completion script for a shell.
 #[derive(Debug, clap::Args)]
@@ -12,8 +13,8 @@ use crate::cli::{Cli, Exit, Failure, output::printed};
 Examples:
   labrpc completions bash > ~/.local/share/bash-completion/completions/labrpc
   labrpc completions fish > ~/.config/fish/completions/labrpc.fish")]
-pub(crate) struct Completions {
-    /// The shell.
+pub(crate) struct CompletionsArgs {
+    /// The shell that will read the script.
     shell: clap_complete::Shell,
 }
 
@@ -23,20 +24,19 @@ pub(crate) struct Completions {
 Examples:
   labrpc man > labrpc.1
   labrpc man survey | man -l -")]
-pub(crate) struct Man {
-    /// The command; without it, the page of labrpc as a whole.
+pub(crate) struct ManArgs {
+    /// The command to describe; without it, labrpc as a whole.
     command: Option<String>,
 }
 
-pub(crate) fn completions(args: &Completions) -> Result<Exit, Failure> {
-    // Rendered first: the generator panics when its writer fails, and a closed pipe is no failure.
+pub(crate) fn completions(args: &CompletionsArgs, mut cli: clap::Command) -> Result<Exit, Failure> {
+    // Rendered to memory: the generator panics when its writer fails, and a closed pipe is not a failure.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "labrpc", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "labrpc", &mut script);
     print(&script)
 }
 
-pub(crate) fn man(args: &Man) -> Result<Exit, Failure> {
-    let mut cli = Cli::command();
+pub(crate) fn man(args: &ManArgs, mut cli: clap::Command) -> Result<Exit, Failure> {
     // Gives the subcommands their full names.
     cli.build();
     let command = match &args.command {
@@ -58,6 +58,6 @@ pub(crate) fn man(args: &Man) -> Result<Exit, Failure> {
 }
 
 fn print(bytes: &[u8]) -> Result<Exit, Failure> {
-    printed(io::stdout().lock().write_all(bytes))?;
+    ignore_broken_pipe(io::stdout().lock().write_all(bytes))?;
     Ok(Exit::Success)
 }

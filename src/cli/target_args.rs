@@ -1,10 +1,9 @@
-//! The arguments that say whom to ask and how; the same for every command that asks.
+//! Arguments of every client command: which endpoints to ask, with which timeouts, and with which TLS.
 
 use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use clap::Args;
@@ -18,31 +17,32 @@ use labrpc::{
     tls,
 };
 
-use crate::cli::{Failure, duration};
+use crate::cli::{exit::Failure, values};
 
-/// Who is asked.
+/// The endpoints to ask.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct List {
-    /// Endpoints: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40], 10.0.0.0/26, [v6]:PORT, unix:PATH,
-    /// raw://HOST:PORT; with commas. Without a port, 1024 is asked.
+pub(crate) struct HostListArgs {
+    /// Endpoints to ask, on port 1024 unless another is given: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40],
+    /// 10.0.0.0/26, [v6]:PORT, unix:PATH, raw://HOST:PORT; separated by commas.
     #[arg(value_name = "ENDPOINT")]
     endpoints: Vec<String>,
-    /// A file of endpoints, one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
+    /// Read endpoints from this file: one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
     /// standard input. Repeatable.
     #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS")]
     hosts: Vec<PathBuf>,
-    /// Leave these out; without a port, on every port. Repeatable.
+    /// Leave these endpoints out; without a port, on every port. Repeatable.
     #[arg(short = 'x', long, value_name = "ENDPOINT", env = "LABRPC_EXCLUDE")]
     exclude: Vec<String>,
     /// Refuse to expand to more endpoints than this.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, env = "LABRPC_MAX_HOSTS")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, value_parser = values::whole(0_usize), env = "LABRPC_MAX_HOSTS")]
     max_hosts: usize,
 }
 
-/// The longest list that is read. Ten million endpoints fit into it, and a device that never ends does not.
+/// The longest list that is read, in bytes: enough for ten million endpoints, and a bound for devices such as
+/// `/dev/zero`.
 const MAX_LIST: u64 = 256 * 1024 * 1024;
 
-impl List {
+impl HostListArgs {
     pub(crate) fn max_hosts(&self) -> usize {
         self.max_hosts
     }
@@ -80,73 +80,78 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// One endpoint, where a list makes no sense.
+/// The one endpoint of a command that asks one.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Host {
-    /// HOST, HOST:PORT, [v6]:PORT, unix:PATH or raw://HOST:PORT. Without a port, 1024 is asked.
+pub(crate) struct HostArg {
+    /// The endpoint to ask, on port 1024 unless another is given: HOST, HOST:PORT, [v6]:PORT, unix:PATH or
+    /// raw://HOST:PORT.
     host: String,
     #[command(flatten)]
-    times: Times,
+    timeouts: TimeoutArgs,
     #[command(flatten)]
-    security: Security,
+    tls: ClientTlsArgs,
 }
 
-impl Host {
+impl HostArg {
     /// The endpoint, and how to ask it.
     pub(crate) fn open(&self) -> Result<(Endpoint, survey::Config), Failure> {
-        let Self {
-            host,
-            times,
-            security,
-        } = self;
-        let config = survey::Config {
-            connect_timeout: times.connect_timeout,
-            max_time: times.max_time,
-            tls: security.tls()?,
-            ..survey::Config::default()
-        };
-        Ok((exactly_one(host).map_err(Failure::usage)?, config))
+        let endpoint = exactly_one(&self.host).map_err(Failure::usage)?;
+        Ok((endpoint, config(&self.timeouts, &self.tls)?))
     }
+}
+
+/// How to ask with these timeouts and this TLS, and otherwise by default.
+pub(crate) fn config(
+    timeouts: &TimeoutArgs,
+    tls: &ClientTlsArgs,
+) -> Result<survey::Config, Failure> {
+    Ok(survey::Config {
+        connect_timeout: timeouts.connect_timeout.into(),
+        max_time: timeouts.max_time.into(),
+        tls: tls.config()?,
+        ..survey::Config::default()
+    })
 }
 
 /// How long an endpoint may take.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Asking")]
-pub(crate) struct Times {
-    /// Longest time to connect.
-    #[arg(long, value_name = "TIME", default_value = "3.5s", value_parser = duration::parse, env = "LABRPC_CONNECT_TIMEOUT")]
-    pub(crate) connect_timeout: Duration,
-    /// Longest time for one attempt, from the first packet to the last byte of the answer.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse, env = "LABRPC_MAX_TIME")]
-    pub(crate) max_time: Duration,
+#[command(next_help_heading = "Requests")]
+pub(crate) struct TimeoutArgs {
+    /// Longest time to establish the TCP connection.
+    #[arg(long, value_name = "TIME", default_value_t = survey::Config::default().connect_timeout.into(), value_parser = values::duration, env = "LABRPC_CONNECT_TIMEOUT")]
+    pub(crate) connect_timeout: humantime::Duration,
+    /// Longest time for one attempt, from name resolution to the last byte of the answer.
+    #[arg(long, value_name = "TIME", default_value_t = survey::Config::default().max_time.into(), value_parser = values::duration, env = "LABRPC_MAX_TIME")]
+    pub(crate) max_time: humantime::Duration,
 }
 
+/// Whether to use TLS, and which identities to accept and to show.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Security")]
-pub(crate) struct Security {
-    /// Speak without TLS. This is the default, and never what TLS falls back to.
+#[command(next_help_heading = "TLS")]
+pub(crate) struct ClientTlsArgs {
+    /// Do not use TLS (the default). With TLS there is no fallback to plaintext.
     #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "insecure"], env = "LABRPC_PLAINTEXT")]
     plaintext: bool,
-    /// Speak TLS and trust the certificate authorities in this PEM file.
+    /// Use TLS, and trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
     cacert: Option<PathBuf>,
-    /// The certificate that servers ask this client for; implies TLS.
+    /// Show this client certificate to servers that ask for one; implies TLS.
     #[arg(long, value_name = "PEM", requires = "key", env = "LABRPC_CERT")]
     cert: Option<PathBuf>,
-    /// The private key of --cert.
+    /// Use this private key with --cert.
     #[arg(long, value_name = "PEM", requires = "cert", env = "LABRPC_KEY")]
     key: Option<PathBuf>,
-    /// Speak TLS and accept any certificate. Nobody knows then who answered.
+    /// Use TLS, and accept any certificate. The server's identity is not verified.
     #[arg(long, conflicts_with = "cacert", env = "LABRPC_INSECURE")]
     insecure: bool,
-    /// The name to expect in every server's certificate, instead of the endpoint's host.
+    /// Expect this name in every server's certificate, instead of the endpoint's host.
     #[arg(long, value_name = "NAME", env = "LABRPC_AUTHORITY")]
     authority: Option<Authority>,
 }
 
-impl Security {
-    /// TLS is spoken when anything is said that only TLS can mean.
-    pub(crate) fn tls(&self) -> Result<Option<survey::Tls>, Failure> {
+impl ClientTlsArgs {
+    /// The TLS configuration, if any flag implies TLS.
+    pub(crate) fn config(&self) -> Result<Option<survey::Tls>, Failure> {
         let Self {
             plaintext: _,
             cacert,
@@ -157,8 +162,8 @@ impl Security {
         } = self;
         if cacert.is_none() && cert.is_none() && !insecure {
             return match authority {
-                Some(_) => Err(Failure::usage("--authority is a name in a certificate")
-                    .hint("give --cacert CA.pem too, to speak TLS")),
+                Some(_) => Err(Failure::usage("--authority has no meaning without TLS")
+                    .hint("add --cacert CA.pem to use TLS")),
                 None => Ok(None),
             };
         }

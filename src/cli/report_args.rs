@@ -1,4 +1,4 @@
-//! The arguments that say how to rank and how to show it; the same for a survey and for saved runs.
+//! Arguments of every command that ranks: how to rank, and where and in which format to write the reports.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -14,23 +14,23 @@ use labrpc::{
     similarity::{Metric, Options, Weights},
 };
 
-use crate::cli::{Failure, output::Output};
+use crate::cli::{exit::Failure, output::Output, values};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Ranking")]
-pub(crate) struct Ranking {
-    /// Show the people nearest to this one.
+pub(crate) struct RankingArgs {
+    /// Show the people who are nearest to the one with this id.
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
-    /// How many pairs to show, or with --like how many people; pairs that tie for the first place are all shown
-    /// [default: 1; with --like or an HTML page 10].
-    #[arg(long, value_name = "N", env = "LABRPC_TOP")]
+    /// Show this many pairs, or with --like this many people; pairs that tie for the first place are all shown [default:
+    /// 1; with --like or an HTML page 10].
+    #[arg(long, value_name = "N", value_parser = values::whole(NonZeroUsize::MIN), env = "LABRPC_TOP")]
     top: Option<NonZeroUsize>,
-    /// gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
+    /// Compare people by this metric: gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
     ///
-    /// With gower the distance of two people depends on these two alone. The others are there for comparison:
-    /// they are scaled by everybody who answered, so that one typing error, or a few absent machines, can
-    /// change who is nearest to whom.
+    /// With gower the distance of two people depends on these two alone. The others are there for comparison: they are
+    /// scaled by all people who answered, so that one typing error, or a few absent machines, can change who is nearest
+    /// to whom.
     #[arg(
         long,
         value_name = "METRIC",
@@ -38,7 +38,7 @@ pub(crate) struct Ranking {
         env = "LABRPC_METRIC"
     )]
     metric: Metric,
-    /// How much each field counts.
+    /// Weight the fields by these factors.
     #[arg(
         long,
         value_name = "FIELD=X,…",
@@ -48,9 +48,9 @@ pub(crate) struct Ranking {
     weights: Weights,
 }
 
-impl Ranking {
+impl RankingArgs {
     pub(crate) fn options(&self, has_page: bool) -> Options {
-        // A page has space, and a list of the nearest is what --like is for.
+        // A page has space for more, and --like asks for a list.
         let many = self.like.is_some() || has_page;
         let top = self
             .top
@@ -67,24 +67,24 @@ impl Ranking {
     }
 }
 
-/// The forms of a report.
+/// The formats of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
+pub(crate) enum ReportFormat {
+    /// Text for the terminal.
     #[default]
     Table,
     /// One JSON document.
     Json,
     /// The saved run: JSON Lines.
     Jsonl,
-    /// One table after RFC 4180.
+    /// One table, as in RFC 4180.
     Csv,
-    /// One page for a browser, in need of nothing else.
+    /// A self-contained web page.
     Html,
 }
 
-impl Format {
-    /// The form that the ending of a file's name stands for.
+impl ReportFormat {
+    /// The format that the extension of a file name stands for.
     fn of(file: &Path) -> Option<Self> {
         let ending = file.extension()?.to_str()?.to_ascii_lowercase();
         match &*ending {
@@ -100,20 +100,20 @@ impl Format {
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Report")]
-pub(crate) struct Writing {
-    /// The form of the report [default: by the ending of --output, otherwise table].
+pub(crate) struct OutputArgs {
+    /// Write the report in this format [default: by the ending of --output, otherwise table].
     #[arg(long, value_enum, env = "LABRPC_FORMAT")]
-    format: Option<Format>,
-    /// Write the report to this file instead of standard output, in the form that its ending stands for (.txt .json
-    /// .jsonl .csv .html); - is standard output. Repeatable.
+    format: Option<ReportFormat>,
+    /// Write the report to this file instead of standard output, in the format of its ending (.txt .json .jsonl .csv
+    /// .html); - is standard output. Repeatable.
     ///
-    /// It is written as FILE.partial and renamed when it is complete, so that the file is always whole.
+    /// It is written as FILE.partial and renamed when it is complete, so that FILE is never half written.
     #[arg(short, long, value_name = "FILE", env = "LABRPC_OUTPUT")]
     output: Vec<PathBuf>,
 }
 
-impl Writing {
-    /// The reports that are asked for: where each goes, and its form.
+impl OutputArgs {
+    /// The reports that are asked for: where each goes, and in which format.
     ///
     /// # Errors
     /// When `--format` and the ending of a name contradict each other.
@@ -124,7 +124,7 @@ impl Writing {
                 self.format.unwrap_or_default(),
             )]));
         }
-        let report = |name: &PathBuf| match (Format::of(name), self.format) {
+        let report = |name: &PathBuf| match (ReportFormat::of(name), self.format) {
             (Some(ending), Some(format)) if ending != format => Err(Failure::usage(format_args!(
                 "--format {} contradicts the name {}",
                 word(format),
@@ -141,26 +141,26 @@ impl Writing {
     }
 }
 
-fn word(format: Format) -> String {
+fn word(format: ReportFormat) -> String {
     let value = format.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The reports that are asked for.
-pub(crate) struct Plan(Vec<(PathBuf, Format)>);
+pub(crate) struct Plan(Vec<(PathBuf, ReportFormat)>);
 
 impl Plan {
-    /// Whether one of the reports has this form.
-    pub(crate) fn has(&self, format: Format) -> bool {
+    /// Whether one of the reports has this format.
+    pub(crate) fn has(&self, format: ReportFormat) -> bool {
         self.0.iter().any(|(_, form)| *form == format)
     }
 
-    /// Opens what the reports go to, as far as that does not wait.
+    /// Opens the outputs, except those whose opening waits for a reader.
     ///
     /// # Errors
     /// When a file cannot be written, or is named twice.
     pub(crate) fn open(&self) -> Result<Outputs, Failure> {
-        let mut outputs: Vec<(Output, Format)> = Vec::new();
+        let mut outputs: Vec<(Output, ReportFormat)> = Vec::new();
         for (name, format) in &self.0 {
             let output = Output::open(name)?;
             if outputs.iter().any(|(other, _)| other.is_taken_by(&output)) {
@@ -171,16 +171,16 @@ impl Plan {
             }
             outputs.push((output, *format));
         }
-        // A pipe may block; what is in files by then is safe.
+        // Files first: writing to a pipe may block.
         outputs.sort_by_key(|(output, _)| output.file().is_none());
         Ok(Outputs(outputs))
     }
 }
 
-/// What reports go to.
-pub(crate) struct Outputs(Vec<(Output, Format)>);
+/// The open outputs of the reports.
+pub(crate) struct Outputs(Vec<(Output, ReportFormat)>);
 
-/// What became of the reports.
+/// The result of writing the reports.
 pub(crate) struct Written {
     /// Whether every reader still reads.
     pub(crate) is_read: bool,
@@ -188,22 +188,22 @@ pub(crate) struct Written {
     pub(crate) is_shown: bool,
     /// The files that were written, as the command line names them.
     pub(crate) files: Vec<PathBuf>,
-    /// Why the others were not.
+    /// The first error.
     pub(crate) failure: Option<Failure>,
 }
 
 impl Written {
-    /// Lists the files on standard error, and returns what failed.
+    /// Lists the files on standard error, and returns the failure.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         for file in &self.files {
-            say!("wrote {}", file.display());
+            errln!("wrote {}", file.display());
         }
         self.failure.map_or(Ok(()), Err)
     }
 }
 
 impl Outputs {
-    /// Writes a report to all of them. One that cannot be written goes to standard output, so that no answer is lost.
+    /// Writes the report to all outputs. One that cannot be written goes to standard output, so that no answer is lost.
     pub(crate) fn write(self, report: &Report) -> Written {
         let mut to_stdout = self
             .0
@@ -236,19 +236,19 @@ impl Outputs {
     }
 }
 
-/// Writes a report in one form, and returns whether there is still a reader.
-fn render(report: &Report, format: Format, output: Output) -> Result<bool, Failure> {
+/// Writes a report in one format, and returns whether there is still a reader.
+fn render(report: &Report, format: ReportFormat, output: Output) -> Result<bool, Failure> {
     let width = output.width();
     output.write(Box::new(move |out| match format {
-        Format::Table => table::write(report, width, out),
-        Format::Json => json::write(report, out),
-        Format::Jsonl => jsonl::write(report, out),
-        Format::Csv => csv::write(report, out),
-        Format::Html => html::write(report, out),
+        ReportFormat::Table => table::write(report, width, out),
+        ReportFormat::Json => json::write(report, out),
+        ReportFormat::Jsonl => jsonl::write(report, out),
+        ReportFormat::Csv => csv::write(report, out),
+        ReportFormat::Html => html::write(report, out),
     }))
 }
 
-/// The command line behind the program's name, as it is kept in a report.
+/// The command line without the program's name, as it is kept in a report.
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os()
         .skip(1)
