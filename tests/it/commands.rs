@@ -1,4 +1,4 @@
-//! What the commands promise at a terminal and in a script.
+//! The commands as scripts and terminals use them: exit statuses, messages, files and signals.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -37,7 +37,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn exit_statuses_of_a_survey() {
+fn survey_exit_status_follows_from_answers_and_usage() {
     let (a, b, twin) = (person("1"), person("2"), person("1"));
     let (a, b, twin) = (a.address(), b.address(), twin.address());
     let dead = dead_address();
@@ -76,7 +76,7 @@ fn exit_statuses_of_a_survey() {
 }
 
 #[test]
-fn a_duplicate_id_is_a_conflict_and_not_a_pair() {
+fn duplicate_id_is_a_conflict_and_not_a_pair() {
     let (a, twin, other) = (person("7"), person("7"), person("8"));
     let output = run(["survey", a.address(), twin.address(), other.address()]);
     assert_eq!(output.status, 5);
@@ -102,7 +102,7 @@ fn a_duplicate_id_is_a_conflict_and_not_a_pair() {
 }
 
 #[test]
-fn a_bad_list_is_told_whole_and_nobody_is_asked() {
+fn all_errors_of_a_host_list_are_reported_before_anything_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = file(
         folder.path(),
@@ -122,7 +122,7 @@ fn a_bad_list_is_told_whole_and_nobody_is_asked() {
 }
 
 #[test]
-fn a_list_is_printed_and_nobody_is_asked() {
+fn list_flag_prints_endpoints_without_asking_them() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = file(
         folder.path(),
@@ -142,7 +142,7 @@ fn a_list_is_printed_and_nobody_is_asked() {
 }
 
 #[test]
-fn a_report_file_is_whole_or_as_it_was() {
+fn failed_survey_leaves_the_report_file_unchanged() {
     let server = person("1");
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "report.json", "the old one");
@@ -167,7 +167,7 @@ fn a_report_file_is_whole_or_as_it_was() {
 }
 
 #[test]
-fn a_closed_pipe_is_success() {
+fn closed_stdout_pipe_is_success() {
     let server = person("1");
     for arguments in [
         vec!["survey", server.address()],
@@ -187,7 +187,7 @@ fn a_closed_pipe_is_success() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_for_those_who_ask() {
+fn colour_needs_a_terminal_or_clicolor_force() {
     let server = person("1");
     let coloured = |variables: &[(&str, &str)]| {
         let mut command = labrpc();
@@ -196,13 +196,13 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
             .envs(variables.iter().copied());
         output(&mut command).stdout.contains('\x1b')
     };
-    assert!(!coloured(&[]), "a pipe is no terminal");
+    assert!(!coloured(&[]), "a pipe is not a terminal");
     assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
     assert!(!coloured(&[("NO_COLOR", "1")]));
 }
 
 #[test]
-fn lines_fit_the_columns() {
+fn table_lines_fit_the_columns() {
     let dead = network();
     // Servers of the original exercise, whose data a grammar refuses: nothing to break a line at, and a hint.
     let name = "张三丰".repeat(30);
@@ -258,14 +258,14 @@ fn lines_fit_the_columns() {
     }
 }
 
-/// A server of the original exercise that sends this text to whoever connects, for as long as the tests run.
+/// A server of the original exercise that sends this text to every client, for as long as the tests run.
 fn raw(text: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let text = text.to_owned();
     thread::spawn(move || {
         for connection in listener.incoming() {
-            // A caller that has left is nobody's loss.
+            // A client that has closed the connection already is fine.
             let _ = connection.and_then(|mut peer| peer.write_all(text.as_bytes()));
         }
     });
@@ -273,7 +273,7 @@ fn raw(text: &str) -> String {
 }
 
 #[test]
-fn those_that_failed_are_asked_again_and_merged() {
+fn only_failed_asks_failed_endpoints_again_and_merges_the_answers() {
     let network = network();
     let at = |seat: usize| format!("{network}{seat}:1024");
     let seat = |seat: usize, weight: &str| {
@@ -305,7 +305,7 @@ fn those_that_failed_are_asked_again_and_merged() {
             .arg(&saved),
     );
     assert_eq!(run.status, 3, "{run:?}");
-    // The one that had answered is not asked again, and its answer is kept.
+    // The endpoint that had answered is not asked again, and its answer is kept.
     drop(first);
     let _second = seat(2, "62");
     let run = output(
@@ -325,7 +325,7 @@ fn those_that_failed_are_asked_again_and_merged() {
     assert_eq!(report["summary"]["smallest"], 10.0);
     assert_eq!(report["summary"]["asked"], 3);
 
-    // Lines between the lines are none.
+    // Empty lines are skipped.
     let spaced = std::fs::read_to_string(&saved)
         .unwrap()
         .replace('\n', "\n\n");
@@ -364,14 +364,14 @@ fn those_that_failed_are_asked_again_and_merged() {
     );
 }
 
-/// As many people as wanted, each alike to nobody else.
+/// `count` people, no two of them identical.
 fn crowd(count: usize) -> String {
     let rows = (0..count).map(|n| format!("p{n:03},{},{},M\n", 100 + n % 100, 20 + 3 * n));
     "id,height,weight,size\n".to_owned() + &rows.collect::<String>()
 }
 
 #[test]
-fn a_list_is_as_long_as_was_asked_for_or_says_what_it_leaves_out() {
+fn top_limits_the_list_and_omitted_pairs_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let people = file(folder.path(), "people.csv", crowd(200));
     let rank = |arguments: &[&str]| {
@@ -398,7 +398,7 @@ fn a_list_is_as_long_as_was_asked_for_or_says_what_it_leaves_out() {
         "{csv}"
     );
     assert_eq!(
-        rank(&["--like", "nobody", "--format", "csv"])
+        rank(&["--like", "absent", "--format", "csv"])
             .lines()
             .count(),
         1
@@ -412,9 +412,9 @@ fn a_list_is_as_long_as_was_asked_for_or_says_what_it_leaves_out() {
     assert!(two.stderr.contains("CSV holds one table"), "{two:?}");
 }
 
-/// With a field that counts nothing, people at distance 0 may well differ in it.
+/// People at distance 0 may differ in a field of weight 0.
 #[test]
-fn pairs_at_no_distance_are_hidden_by_groups_only_if_they_stand_in_them() {
+fn pairs_at_distance_zero_are_listed_unless_their_group_is() {
     let folder = tempfile::tempdir().unwrap();
     let size = |n: usize| ["S", "M", "L"][n.min(2)];
     // Nine of one build, of which seven have one size as well.
@@ -441,7 +441,7 @@ fn pairs_at_no_distance_are_hidden_by_groups_only_if_they_stand_in_them() {
 }
 
 #[test]
-fn a_survey_waits_for_those_who_are_not_up_yet() {
+fn wait_retries_until_the_server_is_up() {
     let at = dead_address();
     let mut survey = labrpc();
     survey
@@ -454,7 +454,7 @@ fn a_survey_waits_for_those_who_are_not_up_yet() {
 }
 
 #[test]
-fn a_watch_says_who_came_and_who_went() {
+fn watch_reports_which_endpoints_came_and_went() {
     let at = dead_address();
     let mut command = labrpc();
     command
@@ -480,7 +480,7 @@ fn a_watch_says_who_came_and_who_went() {
 }
 
 #[test]
-fn an_interrupted_survey_reports_what_there_is() {
+fn interrupted_survey_writes_a_partial_report() {
     let quick = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = |listener: &std::net::TcpListener| listener.local_addr().unwrap().to_string();
@@ -503,7 +503,7 @@ fn an_interrupted_survey_reports_what_there_is() {
         let person = br#"{"id":"1","height":178,"weight":60,"size":"L"}"#;
         answering.write_all(person).unwrap();
         answering.shutdown(Shutdown::Write).unwrap();
-        // It hangs up when it has understood: only the signal can end the run now.
+        // The client closes after parsing the answer, so that only the signal can end the run now.
         let _ = answering.read_to_end(&mut Vec::new());
         let pid = child.id().to_string();
         support::output(std::process::Command::new("kill").args(["-s", signal, &pid]));
@@ -520,7 +520,7 @@ fn an_interrupted_survey_reports_what_there_is() {
 }
 
 #[test]
-fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
+fn flag_overrides_variable_and_variable_overrides_file() {
     let folder = tempfile::tempdir().unwrap();
     let me = "id = \"file\"\nheight = 170\nweight = 60\nsize = \"M\"\n";
     file(folder.path(), "profile.toml", me);
@@ -538,7 +538,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
 }
 
 #[test]
-fn bad_profiles_are_refused_before_a_port_is_bound() {
+fn invalid_profiles_and_addresses_are_rejected_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let bad = |name: &str, text: &str| file(folder.path(), name, text).display().to_string();
     let table: Vec<(Vec<String>, &str)> = vec![
@@ -600,7 +600,7 @@ fn bad_profiles_are_refused_before_a_port_is_bound() {
 }
 
 #[test]
-fn the_sample_is_served_with_a_warning() {
+fn sample_profile_is_served_with_a_warning() {
     let server = Running::serve(["--listen", "127.0.0.1:0"]);
     assert!(
         server.said[0].starts_with("warning: no profile was given"),
@@ -615,7 +615,7 @@ fn the_sample_is_served_with_a_warning() {
 }
 
 #[test]
-fn a_profile_is_written_by_question_and_answer() {
+fn init_writes_a_profile_from_answers_on_stdin() {
     let folder = tempfile::tempdir().unwrap();
     let answers = file(
         folder.path(),
@@ -665,7 +665,7 @@ fn a_profile_is_written_by_question_and_answer() {
 }
 
 #[test]
-fn a_signal_ends_a_server_with_success() {
+fn signal_ends_a_server_with_status_zero() {
     for signal in ["INT", "TERM"] {
         let mut server = person("1");
         server.signal(signal);

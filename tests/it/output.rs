@@ -46,7 +46,7 @@ fn answer(mut connection: TcpStream) {
     let person = br#"{"id":"1","height":178,"weight":60,"size":"L"}"#;
     connection.write_all(person).unwrap();
     connection.shutdown(Shutdown::Write).unwrap();
-    // It hangs up when it has understood.
+    // The client closes after parsing the answer.
     let _ = connection.read_to_end(&mut Vec::new());
 }
 
