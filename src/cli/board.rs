@@ -56,8 +56,14 @@ pub(crate) struct Args {
     )]
     listen: SocketAddr,
     /// Ask again this long after the start of the last survey.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = values::duration, env = "LABRPC_EVERY")]
-    every: humantime::Duration,
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "2s",
+        value_parser = values::duration,
+        env = "LABRPC_EVERY"
+    )]
+    every: Duration,
     /// Show pseudonyms instead of ids, and no heights, weights or sizes.
     ///
     /// The addresses are shown, and may identify the people.
@@ -93,7 +99,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         survey: target_args::config(&args.timeouts, &args.tls)?,
         options: args.ranking.options(true),
         arguments: arguments(),
-        every: args.every.into(),
+        every: args.every,
         anonymous: args.anonymous,
         ..board::Config::new(hosts)
     };

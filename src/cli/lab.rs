@@ -30,10 +30,22 @@ Examples:
     after_long_help = fault_table())]
 pub(crate) struct Args {
     /// Open this many seats.
-    #[arg(long, value_name = "N", default_value_t = lab::Config::default().seats, value_parser = values::whole(1_usize), env = "LABRPC_SEATS")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = lab::Config::default().seats,
+        value_parser = values::whole(1_usize),
+        env = "LABRPC_SEATS"
+    )]
     seats: usize,
     /// Choose the people, and which seats have which fault, by this number.
-    #[arg(long, value_name = "N", default_value_t = lab::Config::default().seed, value_parser = values::whole(0_u64), env = "LABRPC_SEED")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = lab::Config::default().seed,
+        value_parser = values::whole(0_u64),
+        env = "LABRPC_SEED"
+    )]
     seed: u64,
     /// Give seats faults: how many seats, or which percentage of them, have each.
     ///

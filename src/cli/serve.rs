@@ -1,6 +1,6 @@
 //! `labrpc serve`: binds, prints how to call the server, and serves until a signal.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -114,7 +114,7 @@ struct OperationArgs {
         value_parser = values::duration,
         env = "LABRPC_DRAIN_TIMEOUT"
     )]
-    drain_timeout: humantime::Duration,
+    drain_timeout: Duration,
     /// Log at this level: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Profiles are never logged.
     // A peer can cause any number of h2 warnings; those of labrpc are limited to one a second.
     #[arg(
@@ -172,7 +172,7 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
         tls,
         plaintext,
         reflection,
-        drain_timeout: operation.drain_timeout.into(),
+        drain_timeout: operation.drain_timeout,
         metrics,
         log_lines_dropped: log.dropped(),
         limits: Limits::default().within(descriptors),

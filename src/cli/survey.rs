@@ -6,7 +6,7 @@ use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use clap::Args as ClapArgs;
@@ -28,7 +28,7 @@ use crate::cli::{
     report_args::{OutputArgs, RankingArgs, ReportFormat, Written, arguments},
     runtime,
     signals::Interruption,
-    target_args::{ClientTlsArgs, HostListArgs, TimeoutArgs},
+    target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
     values,
 };
 
@@ -73,19 +73,31 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Requests")]
 struct RequestArgs {
     /// How many endpoints to ask at the same time [default: 1024, or fewer where open files are limited].
-    #[arg(short, long, value_name = "N", value_parser = values::whole(NonZeroUsize::MIN), env = "LABRPC_CONCURRENCY")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_parser = values::whole(NonZeroUsize::MIN),
+        env = "LABRPC_CONCURRENCY"
+    )]
     concurrency: Option<NonZeroUsize>,
     #[command(flatten)]
     timeouts: TimeoutArgs,
     /// Longest time for the whole run; endpoints that have not answered by then are cancelled.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_DEADLINE")]
-    deadline: Option<humantime::Duration>,
+    deadline: Option<Duration>,
     /// How often to retry a call that cannot have had an effect.
-    #[arg(long, value_name = "N", default_value_t = survey::Config::default().retries, value_parser = values::whole(0_u32), env = "LABRPC_RETRIES")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = survey::Config::default().retries,
+        value_parser = values::whole(0_u32),
+        env = "LABRPC_RETRIES"
+    )]
     retries: u32,
     /// Keep retrying endpoints that are not up yet, for up to this time.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WAIT")]
-    wait: Option<humantime::Duration>,
+    wait: Option<Duration>,
     /// Start at most this many connections a second.
     #[arg(long, value_name = "N", value_parser = values::whole(NonZeroU32::MIN), env = "LABRPC_RATE")]
     rate: Option<NonZeroU32>,
@@ -99,7 +111,7 @@ struct RequestArgs {
     min_ok: MinOk,
     /// Repeat the survey after this pause, and report which endpoints came and went.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WATCH")]
-    watch: Option<humantime::Duration>,
+    watch: Option<Duration>,
 }
 
 /// How many endpoints must answer for success.
@@ -178,7 +190,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         };
         print_changes(&report, &mut present_before);
         tokio::select! {
-            () = tokio::time::sleep(pause.into()) => {}
+            () = tokio::time::sleep(pause) => {}
             end = interruption.wait() => return Ok(end),
         }
     }
@@ -320,25 +332,14 @@ async fn demo(seats: usize) -> Result<lab::Room, Failure> {
 
 impl Args {
     fn config(&self) -> Result<survey::Config, Failure> {
-        let RequestArgs {
-            concurrency,
-            timeouts,
-            deadline,
-            retries,
-            wait,
-            rate,
-            ..
-        } = self.requests.clone();
-        let default = survey::Config::default();
+        let requests = &self.requests;
+        let default = target_args::config(&requests.timeouts, &self.tls)?;
         Ok(survey::Config {
-            concurrency: concurrency.unwrap_or(default.concurrency),
-            connect_timeout: timeouts.connect_timeout.into(),
-            max_time: timeouts.max_time.into(),
-            deadline: deadline.map(Into::into),
-            retries,
-            wait: wait.map(Into::into),
-            rate,
-            tls: self.tls.config()?,
+            concurrency: requests.concurrency.unwrap_or(default.concurrency),
+            deadline: requests.deadline,
+            retries: requests.retries,
+            wait: requests.wait,
+            rate: requests.rate,
             ..default
         })
     }

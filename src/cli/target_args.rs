@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
@@ -34,7 +35,13 @@ pub(crate) struct HostListArgs {
     #[arg(short = 'x', long, value_name = "ENDPOINT", env = "LABRPC_EXCLUDE")]
     exclude: Vec<String>,
     /// Refuse to expand to more endpoints than this.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_HOSTS, value_parser = values::whole(0_usize), env = "LABRPC_MAX_HOSTS")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DEFAULT_MAX_HOSTS,
+        value_parser = values::whole(0_usize),
+        env = "LABRPC_MAX_HOSTS"
+    )]
     max_hosts: usize,
 }
 
@@ -106,8 +113,8 @@ pub(crate) fn config(
     tls: &ClientTlsArgs,
 ) -> Result<survey::Config, Failure> {
     Ok(survey::Config {
-        connect_timeout: timeouts.connect_timeout.into(),
-        max_time: timeouts.max_time.into(),
+        connect_timeout: timeouts.connect_timeout,
+        max_time: timeouts.max_time,
         tls: tls.config()?,
         ..survey::Config::default()
     })
@@ -118,11 +125,23 @@ pub(crate) fn config(
 #[command(next_help_heading = "Requests")]
 pub(crate) struct TimeoutArgs {
     /// Longest time to establish the TCP connection.
-    #[arg(long, value_name = "TIME", default_value_t = survey::Config::default().connect_timeout.into(), value_parser = values::duration, env = "LABRPC_CONNECT_TIMEOUT")]
-    pub(crate) connect_timeout: humantime::Duration,
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = values::shown(survey::Config::default().connect_timeout),
+        value_parser = values::duration,
+        env = "LABRPC_CONNECT_TIMEOUT"
+    )]
+    pub(crate) connect_timeout: Duration,
     /// Longest time for one attempt, from name resolution to the last byte of the answer.
-    #[arg(long, value_name = "TIME", default_value_t = survey::Config::default().max_time.into(), value_parser = values::duration, env = "LABRPC_MAX_TIME")]
-    pub(crate) max_time: humantime::Duration,
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = values::shown(survey::Config::default().max_time),
+        value_parser = values::duration,
+        env = "LABRPC_MAX_TIME"
+    )]
+    pub(crate) max_time: Duration,
 }
 
 /// Whether to use TLS, and which identities to accept and to show.

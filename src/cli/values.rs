@@ -9,15 +9,19 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// # Errors
 /// The text to show when it is something else, or longer than a year.
-pub(crate) fn duration(text: &str) -> Result<humantime::Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = match text.parse() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => humantime::parse_duration(text).ok(),
     };
     duration
         .filter(|duration| *duration <= MAX_DURATION)
-        .map(Into::into)
         .ok_or("a duration is a number of seconds, or has a unit: 500ms, 3s, 2m, 1h")
+}
+
+/// A duration as the help shows it: `3.5s`.
+pub(crate) fn shown(duration: Duration) -> String {
+    format!("{duration:?}")
 }
 
 /// A whole number of at least `min`.
@@ -46,8 +50,7 @@ mod tests {
             ("2m", 120_000),
             ("1h", 3_600_000),
         ] {
-            let duration = duration(text).map(Duration::from);
-            assert_eq!(duration, Ok(Duration::from_millis(millis)), "{text}");
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in [
             "",
