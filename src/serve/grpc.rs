@@ -103,14 +103,14 @@ async fn close_reason(
 
 impl Driver {
     fn new(io: PrefixedIo, context: &Arc<ConnectionContext>, activity: &Arc<Activity>) -> Self {
+        let limits = &context.server.config.limits;
         let turn = Arc::new(Turn::default());
         let new_calls = Arc::new(NewCalls::default());
         let executor = CallExecutor(Arc::downgrade(&new_calls));
-        let io = TokioIo::new(BoundedIo::new(io, Arc::clone(&turn)));
+        let io = TokioIo::new(BoundedIo::new(io, Arc::clone(&turn), limits.write));
         let router = Router::new(Arc::clone(context), Arc::clone(activity));
         Self {
-            connection: builder(&context.server.config.limits, executor)
-                .serve_connection(io, router),
+            connection: builder(limits, executor).serve_connection(io, router),
             turn,
             new_calls,
             activity: Arc::clone(activity),

@@ -42,6 +42,8 @@ pub struct Limits {
     pub max_age: Duration,
     /// How long a peer may take to leave after GOAWAY, or to read a response after the deadline of its call.
     pub grace: Duration,
+    /// How long a gRPC peer may read nothing of what is sent to it.
+    pub write: Duration,
     /// The longest deadline of a call, whatever its caller sent; a health watch may ask for a longer one.
     pub call: Duration,
 }
@@ -71,6 +73,8 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             max_age: Duration::from_secs(3_600),
             grace: Duration::from_secs(5),
+            // The default of the keepalive timeout in gRPC.
+            write: Duration::from_secs(20),
             call: Duration::from_secs(10),
         }
     }
@@ -117,6 +121,7 @@ impl Limits {
             &mut self.idle,
             &mut self.max_age,
             &mut self.grace,
+            &mut self.write,
             &mut self.call,
         ] {
             *duration = (*duration).min(YEAR);

@@ -304,15 +304,15 @@ async fn watches_and_reflection_have_limits_of_their_own() {
     timeout(HANG, again).await.expect("a slot is lost");
 }
 
-/// A reset stream leaves its bytes with a connection whose peer does not read: they count until they are gone.
-#[tokio::test(start_paused = true)]
-async fn unsent_bytes_keep_their_slot_after_their_stream_has_ended() {
-    let limits = Limits {
-        reflections_per_address: 4,
-        ..Limits::default()
-    };
-    let over = limits.call + limits.grace + Duration::from_secs(1);
-    let server = Running::start(Config { limits, ..config() });
+/// A server with four slots for reflection, and a connection that takes all of them and reads no response.
+async fn unread_reflection() -> (Running, Raw) {
+    let server = Running::start(Config {
+        limits: Limits {
+            reflections_per_address: 4,
+            ..Limits::default()
+        },
+        ..config()
+    });
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = socket.connect(server.address).await.unwrap();
@@ -320,15 +320,37 @@ async fn unsent_bytes_keep_their_slot_after_their_stream_has_ended() {
     assert!(raw.handshake(&[(INITIAL_WINDOW, LARGE)]).await);
     raw.send(&frame(WINDOW_UPDATE, 0, 0, &LARGE.to_be_bytes()))
         .await;
-    // Answers of far more than the sockets' buffers hold.
+    // Responses of far more than the sockets' buffers hold.
     raw.send(&reflections(4, 800)).await;
-    sleep(over).await;
-    let other = server.channel().await;
-    let error = reflection(other.clone(), None).await.unwrap_err();
-    assert_eq!(error.code(), Code::ResourceExhausted);
+    (server, raw)
+}
 
-    drop(raw);
+/// Waits until a slot for reflection is free.
+async fn reflection_is_served_again(server: &Running) {
+    let channel = server.channel().await;
     tokio::time::resume();
-    let again = async { while reflection(other.clone(), None).await.is_err() {} };
+    let again = async { while reflection(channel.clone(), None).await.is_err() {} };
     timeout(HANG, again).await.expect("a slot is lost");
+}
+
+/// A reset stream leaves its bytes with a connection whose peer does not read: they count until they are gone.
+#[tokio::test(start_paused = true)]
+async fn unsent_bytes_keep_their_slot_after_their_stream_has_ended() {
+    let (server, raw) = unread_reflection().await;
+    let limits = Limits::default();
+    sleep(limits.call + limits.grace + Duration::from_secs(1)).await;
+    let other = server.channel().await;
+    let error = reflection(other, None).await.unwrap_err();
+    assert_eq!(error.code(), Code::ResourceExhausted);
+    drop(raw);
+    reflection_is_served_again(&server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_whose_peer_does_not_read_is_closed_at_the_write_timeout() {
+    let (server, raw) = unread_reflection().await;
+    // Less than the idle timeout, after which every connection is closed.
+    sleep(Duration::from_secs(60)).await;
+    reflection_is_served_again(&server).await;
+    drop(raw);
 }
