@@ -23,6 +23,9 @@ use crate::{
 const PRIORITY: u8 = 2;
 const ENHANCE_YOUR_CALM: [u8; 4] = 11u32.to_be_bytes();
 
+/// Without the limit it would never come.
+const GOAWAY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The frames of a flood by name. Stream 1 is that of the call with which each connection begins.
 fn floods() -> [(&'static str, Vec<u8>); 6] {
     [
@@ -51,7 +54,9 @@ async fn control_frame_flood_is_ended_with_enhance_your_calm() {
         raw.call(1, &[]).await;
         raw.until(|frame| frame.ends_stream()).await.unwrap();
         raw.send(&flood.repeat(1_200)).await;
-        let goaway = raw.until(|frame| frame.kind == GOAWAY).await;
+        let goaway = raw.until(|frame| frame.kind == GOAWAY);
+        let goaway = tokio::time::timeout(GOAWAY_TIMEOUT, goaway).await;
+        let goaway = goaway.unwrap_or_else(|_| panic!("{name}: the flood is not ended"));
         let goaway = goaway.unwrap_or_else(|| panic!("{name}: closed without GOAWAY"));
         assert_eq!(
             goaway.payload[..4],
