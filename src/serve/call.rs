@@ -28,12 +28,12 @@ const COMPLETED: &str = "a future is not polled after it has completed";
 pub(crate) enum Call {
     /// Rejected before any handler ran.
     Rejected(Option<Response<Body>>),
-    Running(Box<Running>),
+    Running(Box<RunningCall>),
     /// An HTTP request that is not gRPC.
     Http(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
-pub(crate) struct Running {
+pub(crate) struct RunningCall {
     reply: Reply,
     record: Option<CallRecord>,
     /// Set once the call is pending: most calls never are.
@@ -43,7 +43,7 @@ pub(crate) struct Running {
 impl Call {
     /// A call that `reply` answers.
     pub(crate) fn new(record: CallRecord, reply: Reply) -> Self {
-        Self::Running(Box::new(Running {
+        Self::Running(Box::new(RunningCall {
             reply,
             record: Some(record),
             timer: None,
@@ -69,7 +69,7 @@ impl Future for Call {
     }
 }
 
-impl Running {
+impl RunningCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         let record = self.record.as_mut().expect(COMPLETED);
         // Before the handler sees the request: it may start a task and allocate buffers for each stream.

@@ -29,202 +29,82 @@ pub(crate) const ROW: Duration = Duration::from_secs(1);
 /// A call that takes longer will not be answered: no row is about speed, and the machine may be busy.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One row: the name of the attack, the program that the server runs under, and the attack.
-pub(crate) struct Row(
-    pub(crate) &'static str,
-    pub(crate) &'static [&'static str],
-    pub(crate) Attack,
-);
-
-macro_rules! attack {
-    ($address:ident => $body:block) => {
-        |$address| Box::pin(async move { $body })
-    };
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// What strace injects into accept(2) for a while after the good client has its first connection.
+    pub(crate) accept_error: Option<&'static str>,
+    pub(crate) attack: Attack,
 }
 
-/// Errors of accept(2), injected for a while after the good client has its first connection.
-macro_rules! inject {
-    ($error:literal) => {
-        &[
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=accept4",
-            "-e",
-            concat!("inject=accept4:error=", $error, ":when=6..11"),
-        ]
+impl Row {
+    /// The program to run the server under.
+    fn wrapper(&self) -> Vec<String> {
+        let strace = |error| {
+            let inject = format!("-einject=accept4:error={error}:when=6..11");
+            let fixed = ["strace", "-fqq", "-o/dev/null", "-etrace=accept4"];
+            fixed.map(str::to_owned).into_iter().chain([inject])
+        };
+        self.accept_error.into_iter().flat_map(strace).collect()
+    }
+
+    /// Whether strace may trace here, if it is needed.
+    fn is_possible(&self) -> bool {
+        self.accept_error.is_none() || {
+            let mut strace = Command::new("strace");
+            let works = strace.args(["-qq", "-o", "/dev/null", "true"]).status();
+            works.is_ok_and(|status| status.success())
+        }
+    }
+}
+
+macro_rules! rows {
+    ($to:ident: $($name:literal $($error:literal)? => $attack:expr;)+) => {
+        vec![$(Row {
+            name: $name,
+            accept_error: None$(.or(Some($error)))?,
+            attack: |$to| Box::pin($attack),
+        }),+]
     };
 }
 
 pub(crate) fn rows() -> Vec<Row> {
-    vec![
-        Row(
-            "silence on 200 connections",
-            &[],
-            attack!(to => { hold(to, 200, b"").await }),
-        ),
-        Row(
-            "half a preface on 200",
-            &[],
-            attack!(to => { hold(to, 200, &PREFACE[..10]).await }),
-        ),
-        Row(
-            "a preface and no SETTINGS",
-            &[],
-            attack!(to => { hold(to, 200, PREFACE).await }),
-        ),
-        Row(
-            "half a TLS hello on 200",
-            &[],
-            attack!(to => { hold(to, 200, b"\x16\x03\x01\x02\x00\x01").await }),
-        ),
-        Row(
-            "half an HTTP request on 200",
-            &[],
-            attack!(to => { hold(to, 200, b"GET / HTTP/1.1\r\nHost: ").await }),
-        ),
-        Row("a byte every 50 ms", &[], attack!(to => { drip(to).await })),
-        Row(
-            "headers of a megabyte",
-            &[],
-            attack!(to => { repeat(to, header_flood).await }),
-        ),
-        Row(
-            "CONTINUATION without an end",
-            &[],
-            attack!(to => { repeat(to, continuation_flood).await }),
-        ),
-        Row(
-            "rapid reset",
-            &[],
-            attack!(to => { repeat(to, rapid_reset).await }),
-        ),
-        Row(
-            "calls whose errors are provoked",
-            &[],
-            attack!(to => { repeat(to, provoked_errors).await }),
-        ),
-        Row(
-            "PING flood",
-            &[],
-            attack!(to => { flood(to, frame(PING, 0, 0, &[7; 8])).await }),
-        ),
-        Row(
-            "SETTINGS flood",
-            &[],
-            attack!(to => { flood(to, frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255])).await }),
-        ),
-        Row(
-            "unknown frames",
-            &[],
-            attack!(to => { flood(to, frame(0xee, 0xff, 0, &[0; 64])).await }),
-        ),
-        Row(
-            "empty DATA frames",
-            &[],
-            attack!(to => { repeat(to, empty_data).await }),
-        ),
-        Row(
-            "WINDOW_UPDATE beyond the limit",
-            &[],
-            attack!(to => { repeat(to, window_overflow).await }),
-        ),
-        Row(
-            "GOAWAY flood",
-            &[],
-            attack!(to => { flood(to, frame(GOAWAY, 0, 0, &[0; 8])).await }),
-        ),
-        Row(
-            "zero window",
-            &[],
-            attack!(to => { repeat(to, zero_window).await }),
-        ),
-        Row(
-            "responses that are not read",
-            &[],
-            attack!(to => { repeat(to, never_reads).await }),
-        ),
-        Row(
-            "calls that never end, 50 × 128",
-            &[],
-            attack!(to => { endless_calls(to).await }),
-        ),
-        Row(
-            "10,000 connections",
-            &[],
-            attack!(to => { crowd(to).await }),
-        ),
-        Row(
-            "one address takes all it can get",
-            &[],
-            attack!(to => { hog(to).await }),
-        ),
-        Row(
-            "connect and reset",
-            &[],
-            attack!(to => { repeat(to, connect_and_reset).await }),
-        ),
-        Row(
-            "a message of 4 GiB announced",
-            &[],
-            attack!(to => { repeat(to, oversized).await }),
-        ),
-        Row(
-            "a compressed message",
-            &[],
-            attack!(to => { repeat(to, compressed).await }),
-        ),
-        Row(
-            "all 256 first bytes",
-            &[],
-            attack!(to => { first_bytes(to).await }),
-        ),
-        Row(
-            "nonsense in grpc-timeout",
-            &[],
-            attack!(to => { repeat(to, timeouts).await }),
-        ),
-        Row(
-            "cross-site GET",
-            &[],
-            attack!(to => { repeat(to, cross_site).await }),
-        ),
-        Row(
-            "banners of ten other protocols",
-            &[],
-            attack!(to => { banners(to).await }),
-        ),
-        Row(
-            "random bytes after the preface",
-            &[],
-            attack!(to => { repeat(to, random).await }),
-        ),
-        Row(
-            "accept: EMFILE",
-            inject!("EMFILE"),
-            attack!(to => { repeat(to, knock).await }),
-        ),
-        Row(
-            "accept: ENFILE",
-            inject!("ENFILE"),
-            attack!(to => { repeat(to, knock).await }),
-        ),
-        Row(
-            "accept: ENOMEM",
-            inject!("ENOMEM"),
-            attack!(to => { repeat(to, knock).await }),
-        ),
-        Row(
-            "accept: ECONNABORTED",
-            inject!("ECONNABORTED"),
-            attack!(to => { repeat(to, knock).await }),
-        ),
-    ]
+    rows! { to:
+        "silence on 200 connections" => hold(to, 200, b"");
+        "half a preface on 200" => hold(to, 200, &PREFACE[..10]);
+        "a preface and no SETTINGS" => hold(to, 200, PREFACE);
+        "half a TLS hello on 200" => hold(to, 200, b"\x16\x03\x01\x02\x00\x01");
+        "half an HTTP request on 200" => hold(to, 200, b"GET / HTTP/1.1\r\nHost: ");
+        "a byte every 50 ms" => drip(to);
+        "headers of a megabyte" => repeat(to, header_flood);
+        "CONTINUATION without an end" => repeat(to, continuation_flood);
+        "rapid reset" => repeat(to, rapid_reset);
+        "calls whose errors are provoked" => repeat(to, provoked_errors);
+        "PING flood" => flood(to, frame(PING, 0, 0, &[7; 8]));
+        "SETTINGS flood" => flood(to, frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]));
+        "unknown frames" => flood(to, frame(0xee, 0xff, 0, &[0; 64]));
+        "empty DATA frames" => repeat(to, empty_data);
+        "WINDOW_UPDATE beyond the limit" => repeat(to, window_overflow);
+        "GOAWAY flood" => flood(to, frame(GOAWAY, 0, 0, &[0; 8]));
+        "zero window" => repeat(to, zero_window);
+        "responses that are not read" => repeat(to, never_reads);
+        "calls that never end, 50 × 128" => endless_calls(to);
+        "10,000 connections" => crowd(to);
+        "one address takes all it can get" => hog(to);
+        "connect and reset" => repeat(to, connect_and_reset);
+        "a message of 4 GiB announced" => repeat(to, oversized);
+        "a compressed message" => repeat(to, compressed);
+        "all 256 first bytes" => first_bytes(to);
+        "nonsense in grpc-timeout" => repeat(to, timeouts);
+        "cross-site GET" => repeat(to, cross_site);
+        "banners of ten other protocols" => banners(to);
+        "random bytes after the preface" => repeat(to, random);
+        "accept: EMFILE" "EMFILE" => repeat(to, knock);
+        "accept: ENFILE" "ENFILE" => repeat(to, knock);
+        "accept: ENOMEM" "ENOMEM" => repeat(to, knock);
+        "accept: ECONNABORTED" "ECONNABORTED" => repeat(to, knock);
+    }
 }
 
 /// What the good client saw.
@@ -296,17 +176,16 @@ pub(crate) async fn good_client(to: SocketAddr, mut stop: oneshot::Receiver<()>)
 
 /// Runs one row against one server.
 async fn run(row: &Row, bare_tonic: bool) -> (Seen, String) {
-    let Row(_, wrapper, attack) = row;
     let mut server = Process::start(&Settings {
         bare_tonic,
-        wrapper: wrapper.iter().map(ToString::to_string).collect(),
+        wrapper: row.wrapper(),
         ..Settings::default()
     });
     let before = server.cpu();
     let start = Instant::now();
     let (stop, stopped) = oneshot::channel();
     let good = tokio::spawn(good_client(server.address, stopped));
-    let _ = timeout(10 * ROW, attack(server.address)).await;
+    let _ = timeout(10 * ROW, (row.attack)(server.address)).await;
     if let Some(rest) = ROW.checked_sub(start.elapsed()) {
         sleep(rest).await;
     }
@@ -322,37 +201,27 @@ async fn run(row: &Row, bare_tonic: bool) -> (Seen, String) {
     (seen, cost)
 }
 
-fn possible(row: &Row) -> bool {
-    row.1.first().is_none_or(|program| {
-        // It may be there and still not be allowed to trace.
-        let works = Command::new(program)
-            .args(["-qq", "-o", "/dev/null", "true"])
-            .status();
-        works.is_ok_and(|status| status.success())
-    })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_of_a_good_client_fails_during_any_attack() {
     rlimit::increase_nofile_limit(20_000).unwrap();
     let mut bad = Vec::new();
     for row in rows() {
-        if !possible(&row) {
-            crate::support::skip(&format!("{}: {} does not work here", row.0, row.1[0]));
+        if !row.is_possible() {
+            crate::support::skip(&format!("{}: strace does not work here", row.name));
             continue;
         }
         let (seen, cost) = run(&row, false).await;
-        eprintln!("{:<34} {cost}", row.0);
+        eprintln!("{:<34} {cost}", row.name);
         assert!(
             seen.calls >= 20,
             "{}: only {} calls were made",
-            row.0,
+            row.name,
             seen.calls
         );
         if let Some(why) = seen.why {
             bad.push(format!(
                 "{}: {} of {} calls failed: {why}",
-                row.0, seen.failed, seen.calls
+                row.name, seen.failed, seen.calls
             ));
         }
     }
@@ -366,9 +235,9 @@ async fn table() {
     println!("{:<34} {:<46} bare tonic", "", "labrpc serve");
     let filter = std::env::var("LABRPC_TEST_ROW").unwrap_or_default();
     let rows = rows();
-    let rows = rows.iter().filter(|row| row.0.contains(&filter));
-    for row in rows.filter(|row| possible(row)) {
-        print!("{:<34}", row.0);
+    let rows = rows.iter().filter(|row| row.name.contains(&filter));
+    for row in rows.filter(|row| row.is_possible()) {
+        print!("{:<34}", row.name);
         for bare_tonic in [false, true] {
             let (Seen { calls, failed, .. }, cost) = run(row, bare_tonic).await;
             print!(" {failed:>4} of {calls:>4} failed {cost} ");

@@ -9,15 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use labrpc::serve::{Config, listen::Listener};
-
 use crate::{
     frames::{
         self, DATA, EMPTY_MESSAGE, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
         RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, frame,
     },
     process::{Process, Settings},
-    serve::running::{Running, config},
+    serve::running::{Running, config, scrape_from},
 };
 
 const PRIORITY: u8 = 2;
@@ -40,14 +38,7 @@ fn floods() -> [(&'static str, Vec<u8>); 6] {
 
 #[tokio::test]
 async fn control_frame_flood_is_ended_with_enhance_your_calm() {
-    let metrics = Listener::tcp("127.0.0.1:0".parse().unwrap(), false).unwrap();
-    let labrpc::serve::listen::ListenAddress::Tcp(scraped) = metrics.address().unwrap() else {
-        panic!("a TCP listener has a TCP address");
-    };
-    let server = Running::start(Config {
-        metrics: Some(metrics),
-        ..config()
-    });
+    let (server, metrics) = Running::with_metrics(config());
     let mut good = Raw::open(server.address, &[]).await;
     for (name, flood) in floods() {
         let mut raw = Raw::open(server.address, &[]).await;
@@ -68,20 +59,9 @@ async fn control_frame_flood_is_ended_with_enhance_your_calm() {
     }
     good.call(1, &[]).await;
     good.until(|frame| frame.ends_stream()).await.unwrap();
-    let text = scrape(scraped).await;
+    let text = scrape_from("127.0.0.1", metrics).await;
     let line = r#"labrpc_connections_ended_total{reason="enhance_your_calm"} 6"#;
     assert!(text.contains(line), "{text}");
-}
-
-async fn scrape(address: SocketAddr) -> String {
-    let mut raw = Raw::connect(address).await;
-    raw.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .await;
-    let mut text = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut raw.stream, &mut text)
-        .await
-        .unwrap();
-    text
 }
 
 #[tokio::test]

@@ -83,12 +83,12 @@ async fn soak() {
     // Those under a program such as strace start a server of their own.
     let rows: Vec<Row> = abuse::rows()
         .into_iter()
-        .filter(|row| row.1.is_empty())
+        .filter(|row| row.accept_error.is_none())
         .collect();
     while start.elapsed() < duration {
         let row = &rows[counts.attacks as usize % rows.len()];
         reload(folder.path(), &mut counts);
-        counts.add(attack(&server, row).await, row.0);
+        counts.add(attack(&server, row).await, row.name);
         counts.attacks += 1;
         other_protocols(&server, folder.path(), &mut counts).await;
     }
@@ -142,7 +142,7 @@ async fn attack(server: &Process, row: &Row) -> Seen {
     let (stop, stopped) = oneshot::channel();
     let good = tokio::spawn(abuse::good_client(server.address, stopped));
     let start = Instant::now();
-    let _ = timeout(10 * ROW, row.2(server.address)).await;
+    let _ = timeout(10 * ROW, (row.attack)(server.address)).await;
     if let Some(rest) = ROW.checked_sub(start.elapsed()) {
         sleep(rest).await;
     }

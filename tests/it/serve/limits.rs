@@ -19,20 +19,13 @@ use labrpc::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpSocket, TcpStream},
+    net::TcpStream,
     time::{Instant, timeout},
 };
 use tonic::Code;
 
 use crate::frames::{self, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS, frame};
 use crate::serve::running::{JSON, Running, config, profile};
-
-/// Connects from a given loopback address.
-async fn connect_from(source: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
-    socket.connect(to).await
-}
 
 /// An HTTP/2 client that can leave calls open.
 async fn h2_client(address: SocketAddr) -> SendRequest<Bytes> {
@@ -222,23 +215,16 @@ async fn connections_of_one_address_are_limited() {
 
     // Other addresses are not affected until the server is full.
     for source in ["127.0.0.2", "127.0.0.3"] {
-        let mut stream = connect_from(source, server.address).await.unwrap();
-        stream.write_all(PREFACE).await.unwrap();
-        stream.read_u8().await.unwrap();
-        held.push(Raw { stream });
+        let mut raw = Raw::connect_from(source, server.address).await.unwrap();
+        assert!(raw.handshake(&[]).await, "{source}");
+        held.push(raw);
     }
-    let seventh = connect_from("127.0.0.4", server.address).await.unwrap();
-    assert_eq!(everything(seventh).await, b"");
+    let seventh = Raw::connect_from("127.0.0.4", server.address).await;
+    assert_eq!(everything(seventh.unwrap().stream).await, b"");
 
     // Released connections can be used again.
     held.clear();
-    loop {
-        let mut stream = connect_from("127.0.0.1", server.address).await.unwrap();
-        let _ = stream.write_all(PREFACE).await;
-        if stream.read_u8().await.is_ok() {
-            break;
-        }
-    }
+    while !Raw::connect(server.address).await.handshake(&[]).await {}
 }
 
 #[tokio::test]
@@ -348,8 +334,8 @@ async fn addresses_outside_the_allow_list_are_closed_before_a_byte_is_read() {
         for (caller, allowed) in callers {
             // Nothing is sent: a rejected peer is closed without the delay of the raw answer.
             let start = Instant::now();
-            let stream = connect_from(caller, address).await.unwrap();
-            let received = everything(stream).await;
+            let raw = Raw::connect_from(caller, address).await.unwrap();
+            let received = everything(raw.stream).await;
             assert_eq!(received == JSON.as_bytes(), allowed, "{caller} at {listen}");
             assert_eq!(
                 start.elapsed() > Duration::from_secs(1),

@@ -20,37 +20,21 @@ use tonic::transport::Channel;
 
 use crate::{
     frames::PREFACE,
-    serve::running::{self, JSON, Running, config},
+    serve::running::{self, JSON, Running, config, scrape_from},
 };
 
 fn bind(address: &str) -> Listener {
     Listener::bind(&address.parse().unwrap(), false).unwrap()
 }
 
-async fn scrape(address: &ListenAddress) -> String {
-    let mut stream = TcpStream::connect(address.to_string()).await.unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    text
-}
-
 #[tokio::test]
 async fn metrics_count_calls_and_connections_without_profile_values() {
-    let listener = bind("127.0.0.1:0");
-    let metrics = listener.address().unwrap();
-    let server = Running::start(Config {
-        metrics: Some(listener),
-        ..config()
-    });
+    let (server, metrics) = Running::with_metrics(config());
     let mut client = server.client().await;
     for _ in 0..3 {
         client.get_profile(GetProfileRequest {}).await.unwrap();
     }
-    let text = scrape(&metrics).await;
+    let text = scrape_from("127.0.0.1", metrics).await;
     for line in [
         "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"lab.Profile\",grpc_method=\"GetProfile\"} 3",
         "labrpc_connections_total{dialect=\"grpc\",tls=\"false\"} 1",
@@ -70,15 +54,10 @@ async fn metrics_count_calls_and_connections_without_profile_values() {
 
 #[tokio::test]
 async fn finished_scrapes_whose_peers_stay_connected_do_not_block_others() {
-    let listener = bind("127.0.0.1:0");
-    let metrics = listener.address().unwrap();
-    let _server = Running::start(Config {
-        metrics: Some(listener),
-        ..config()
-    });
+    let (_server, metrics) = Running::with_metrics(config());
     let mut kept = Vec::new();
     for _ in 0..32 {
-        let mut stream = TcpStream::connect(metrics.to_string()).await.unwrap();
+        let mut stream = TcpStream::connect(metrics).await.unwrap();
         let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut first = [0; 15];
@@ -374,10 +353,7 @@ async fn systemd_socket_activation_passes_a_socket_and_gets_readiness() {
 
 #[tokio::test]
 async fn preface_after_the_raw_answer_is_counted_as_a_late_request() {
-    let listener = bind("127.0.0.1:0");
-    let metrics = listener.address().unwrap();
-    let server = Running::start(Config {
-        metrics: Some(listener),
+    let (server, metrics) = Running::with_metrics(Config {
         limits: labrpc::serve::limits::Limits {
             raw_delay: Duration::from_millis(1),
             ..Default::default()
@@ -396,7 +372,7 @@ async fn preface_after_the_raw_answer_is_counted_as_a_late_request() {
         drop(stream);
         // The connection is over once it is no longer counted as open.
         let text = loop {
-            let text = scrape(&metrics).await;
+            let text = scrape_from("127.0.0.1", metrics).await;
             if text.contains("\nlabrpc_connections_open 0\n") {
                 break text;
             }

@@ -19,9 +19,11 @@ use labrpc::{
     },
 };
 use rustls::pki_types::CertificateDer;
-use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Channel;
+
+use crate::frames::Raw;
 
 /// The profile that every test server sends.
 pub(crate) const JSON: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
@@ -65,11 +67,20 @@ impl Running {
         Self::on(listener, config)
     }
 
+    /// Starts a server with a metrics listener, and returns the address of that too.
+    pub(crate) fn with_metrics(config: Config) -> (Self, SocketAddr) {
+        let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let metrics = tcp_address(&listener);
+        let config = Config {
+            metrics: Some(listener),
+            ..config
+        };
+        (Self::start(config), metrics)
+    }
+
     /// Starts a server on a bound TCP listener.
     pub(crate) fn on(listener: Listener, config: Config) -> Self {
-        let ListenAddress::Tcp(address) = listener.address().unwrap() else {
-            panic!("not a TCP listener");
-        };
+        let address = tcp_address(&listener);
         Self::with(vec![listener], address, config)
     }
 
@@ -140,6 +151,22 @@ impl Running {
         let mut client = self.client().await;
         client.get_profile(GetProfileRequest {}).await.unwrap();
     }
+}
+
+fn tcp_address(listener: &Listener) -> SocketAddr {
+    match listener.address().unwrap() {
+        ListenAddress::Tcp(address) => address,
+        ListenAddress::Unix(path) => panic!("{}", path.display()),
+    }
+}
+
+/// Requests the metrics from a loopback address. The text is empty where the connection is rejected.
+pub(crate) async fn scrape_from(source: &str, to: SocketAddr) -> String {
+    let mut raw = Raw::connect_from(source, to).await.unwrap();
+    raw.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut text = String::new();
+    let _ = raw.stream.read_to_string(&mut text).await;
+    text
 }
 
 /// The certificate that a new connection is shown.

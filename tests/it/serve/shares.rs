@@ -2,16 +2,12 @@
 
 use std::{net::SocketAddr, process::Command, time::Duration};
 
-use labrpc::serve::{Config, listen::Listener};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt as _, time::timeout};
 
 use crate::{
     frames::Raw,
     process::{Process, Settings},
-    serve::running::{Running, config},
+    serve::running::{Running, config, scrape_from},
     support,
 };
 
@@ -77,12 +73,7 @@ async fn with_few_descriptors_idle_connections_leave_some_to_other_addresses() {
 
 #[tokio::test]
 async fn silent_connections_do_not_keep_a_scraper_out() {
-    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), false).unwrap();
-    let metrics = listener.address().unwrap().to_string().parse().unwrap();
-    let _server = Running::start(Config {
-        metrics: Some(listener),
-        ..config()
-    });
+    let (_server, metrics) = Running::with_metrics(config());
     // As many as one address may hold, and more; sixteen are fewer than that.
     for count in [16, 48] {
         let mut silent = Vec::new();
@@ -98,14 +89,4 @@ async fn silent_connections_do_not_keep_a_scraper_out() {
             assert!(text.starts_with("HTTP/1.1 200 OK"), "{source}: {text:?}");
         }
     }
-}
-
-async fn scrape_from(source: &str, to: SocketAddr) -> String {
-    let Raw { mut stream } = Raw::connect_from(source, to).await.unwrap();
-    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-    let mut text = String::new();
-    // A rejected scraper may be reset at any of these.
-    let _ = stream.write_all(request).await;
-    let _ = stream.read_to_string(&mut text).await;
-    text
 }
