@@ -9,8 +9,7 @@
 //! poll of the task:  begin ─ read ─ read ─ … MAX_TURN bytes ─ pending, wake ──► other connections ──► begin ─ …
 //! ```
 //!
-//! A connection that sends control frames and no calls is ended with GOAWAY. One whose peer does not read what is sent
-//! to it is closed: what it leaves unread keeps slots (see `slot`).
+//! A connection that sends control frames and no calls is ended with GOAWAY.
 
 use std::{
     io,
@@ -20,13 +19,9 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::serve::frame_counter::{FrameCounter, MAX_CONTROL_FRAMES};
 
@@ -69,40 +64,16 @@ pub(crate) struct BoundedIo<T> {
     frames: FrameCounter,
     /// Whether a part of a frame may have been written.
     is_writing: bool,
-    write_timeout: Duration,
-    /// Runs while the peer takes no bytes.
-    write_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> BoundedIo<T> {
-    pub(crate) fn new(io: T, turn: Arc<Turn>, write_timeout: Duration) -> Self {
+    pub(crate) fn new(io: T, turn: Arc<Turn>) -> Self {
         Self {
             io,
             turn,
             frames: FrameCounter::new(),
             is_writing: false,
-            write_timeout,
-            write_timer: None,
         }
-    }
-
-    /// Writes or flushes, and fails once that has been pending for the write timeout.
-    fn poll_timed<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
-    ) -> Poll<io::Result<R>> {
-        let result = poll(Pin::new(&mut self.io), cx);
-        if result.is_ready() {
-            self.write_timer = None;
-            return result;
-        }
-        let timeout = self.write_timeout;
-        let timer = self
-            .write_timer
-            .get_or_insert_with(|| Box::pin(sleep(timeout)));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Ends the connection. hyper cannot send a GOAWAY with this reason, so it is written here, if the socket takes it
@@ -174,7 +145,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BoundedIo<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.is_writing = true;
-        self.poll_timed(cx, |io, cx| io.poll_write(cx, buf))
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -183,7 +154,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BoundedIo<T> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.is_writing = true;
-        self.poll_timed(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -193,7 +164,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BoundedIo<T> {
     /// h2 flushes when it has written whole frames, and only then.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.is_writing = false;
-        self.poll_timed(cx, |io, cx| io.poll_flush(cx))
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -284,7 +255,7 @@ mod tests {
 
     #[test]
     fn endless_input_is_read_in_bounded_turns() {
-        let mut io = BoundedIo::new(Endless::new(&CALL), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&CALL), Arc::default());
         for _ in 0..5 {
             let before = io.io.read;
             assert!(read_turn(&mut io).is_pending());
@@ -298,7 +269,7 @@ mod tests {
 
     #[test]
     fn control_frames_without_calls_are_read_in_small_turns() {
-        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default());
         assert!(read_turn(&mut io).is_pending());
         let before = io.io.read;
         assert!(read_turn(&mut io).is_pending());
@@ -315,7 +286,7 @@ mod tests {
         }
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(&woken));
-        let mut io = BoundedIo::new(Endless::new(&CALL), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&CALL), Arc::default());
         assert!(read_turn(&mut io).is_pending());
         let mut buffer = [0; 16];
         let mut buf = ReadBuf::new(&mut buffer);
@@ -336,19 +307,19 @@ mod tests {
 
     #[test]
     fn too_many_control_frames_end_with_goaway_at_a_frame_boundary_only() {
-        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default());
         flood(&mut io);
         let most = PING.len() * (MAX_CONTROL_FRAMES as usize + 1) + BUFFER;
         assert!(io.io.read < most, "{} bytes", io.io.read);
         assert_eq!(io.io.written, goaway(0));
 
-        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default());
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut io).poll_write(&mut cx, b"half").is_ready());
         flood(&mut io);
         assert_eq!(io.io.written, b"half");
 
-        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default(), Duration::MAX);
+        let mut io = BoundedIo::new(Endless::new(&PING), Arc::default());
         assert!(Pin::new(&mut io).poll_write(&mut cx, b"whole").is_ready());
         assert!(Pin::new(&mut io).poll_flush(&mut cx).is_ready());
         flood(&mut io);

@@ -16,6 +16,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+use tokio_io_timeout::TimeoutWriter;
 
 use crate::serve::{
     activity::Activity,
@@ -42,9 +43,12 @@ type CallTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 struct CallExecutor(Weak<NewCalls>);
 
+/// Fails once the peer has read nothing for the write timeout: what it leaves unread keeps slots (see `slot`).
+type TimedIo = Pin<Box<TimeoutWriter<PrefixedIo>>>;
+
 /// A connection together with its new calls.
 struct Driver {
-    connection: http2::Connection<TokioIo<BoundedIo<PrefixedIo>>, Router, CallExecutor>,
+    connection: http2::Connection<TokioIo<BoundedIo<TimedIo>>, Router, CallExecutor>,
     turn: Arc<Turn>,
     new_calls: Arc<NewCalls>,
     activity: Arc<Activity>,
@@ -107,7 +111,9 @@ impl Driver {
         let turn = Arc::new(Turn::default());
         let new_calls = Arc::new(NewCalls::default());
         let executor = CallExecutor(Arc::downgrade(&new_calls));
-        let io = TokioIo::new(BoundedIo::new(io, Arc::clone(&turn), limits.write));
+        let mut io = TimeoutWriter::new(io);
+        io.set_timeout(Some(limits.write));
+        let io = TokioIo::new(BoundedIo::new(Box::pin(io), Arc::clone(&turn)));
         let router = Router::new(Arc::clone(context), Arc::clone(activity));
         Self {
             connection: builder(limits, executor).serve_connection(io, router),
