@@ -11,7 +11,7 @@ use crate::{
     support,
 };
 
-/// A call takes longer only where it is not answered.
+/// A call that takes longer is not answered.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
 
 /// Whether `source` gets an answer to a whole call.
@@ -28,14 +28,14 @@ async fn call(source: &str, to: SocketAddr) -> bool {
     }
     raw.call(1, &[]).await;
     let answered = raw.until(|frame| frame.ends_stream()).await.is_some();
-    // The next call finds the place of this connection free again.
+    // So that the next call finds the slot of this connection free.
     let _ = raw.stream.shutdown().await;
     raw.rest().await;
     answered
 }
 
 #[tokio::test]
-async fn with_few_descriptors_idle_connections_leave_some_to_other_addresses() {
+async fn idle_connections_leave_descriptors_to_other_addresses() {
     let works = Command::new("prlimit").arg("--version").output();
     if works.is_err() {
         return support::skip("prlimit is not installed");

@@ -107,7 +107,7 @@ async fn hoard(to: SocketAddr, sources: &[String], connections: usize, opening: 
     let mut held = Vec::new();
     for source in sources.iter().cycle().take(connections) {
         let mut raw = open_from(source, to).await.expect("a connection");
-        // The server stops reading where its answers are not read.
+        // The server stops reading from a peer that does not read.
         let _ = timeout(Duration::from_secs(5), raw.send(opening)).await;
         held.push(raw);
     }
@@ -128,7 +128,7 @@ async fn memory_of_hoarded_reflection(connections: usize, addresses: usize, boun
         &reflections(128, 40),
     )
     .await;
-    // What the server has read by now is answered by now.
+    // By now the server has answered all that it has read.
     assert!(calls_from("127.0.0.77", server.address).await);
     sleep(Duration::from_secs(2)).await;
     let peak = server.peak();
