@@ -68,7 +68,7 @@ struct ListenArgs {
         env = "LABRPC_PROTOCOLS"
     )]
     protocols: Protocols,
-    /// Protocols connections only from these networks. Repeatable.
+    /// Accept connections only from these networks. Repeatable.
     #[arg(long, value_name = "CIDR", env = "LABRPC_ALLOW", value_delimiter = ',')]
     allow: Vec<IpNet>,
     /// Do not offer gRPC reflection, which lists the services to clients.
