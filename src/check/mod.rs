@@ -23,11 +23,11 @@ use crate::{
     survey::{Config, endpoint::Endpoint},
 };
 
-type Run = for<'a> fn(&'a mut Target) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+type CheckFn = for<'a> fn(&'a mut Target) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
 /// The checks in their order, with what each needs of those before it.
 #[rustfmt::skip]
-const CHECKS: &[(CheckName, &[Need], Run)] = &[
+const CHECKS: &[(CheckName, &[Need], CheckFn)] = &[
     (CheckName::Reachable, &[], |t| Box::pin(transport::reachable(t))),
     (CheckName::Preface, &[Need::Connection], |t| Box::pin(transport::preface(t))),
     (CheckName::Data, &[Need::Connection], |t| Box::pin(services::data(t))),

@@ -1,4 +1,4 @@
-//! What a survey must report for each seat.
+//! The outcome that a survey must report for each fault.
 //!
 //! It is part of the product because the seed is the ground truth of a rehearsal: the table that makes a seat
 //! misbehave also names the outcome that is correct for it. `labrpc lab --help` shows it, and the project's tests
@@ -8,21 +8,7 @@ use std::fmt;
 
 use tonic::Code;
 
-use crate::{
-    lab::faults::Fault,
-    profile::Profile,
-    survey::outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome, Protocol},
-};
-
-/// What the seed determines for a seat.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    /// The seat's fault.
-    pub fault: &'static Fault,
-    /// The profile of a seat that answers.
-    pub profile: &'a Profile,
-}
+use crate::survey::outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome, Protocol};
 
 /// The outcome of a fault. The names are those of [`Outcome`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,28 +26,24 @@ pub(crate) enum ExpectedOutcome {
     Status(Code),
 }
 
-impl Expected<'_> {
-    /// Whether an outcome is correct: that of the fault, and if it has a profile, that of the seat.
-    #[must_use]
-    pub fn matches(&self, outcome: &Outcome) -> bool {
-        let expected = self.fault.expected;
-        let kind_matches = match outcome {
+impl ExpectedOutcome {
+    /// Whether a survey's outcome is this one.
+    pub(crate) fn matches(self, outcome: &Outcome) -> bool {
+        match outcome {
             Outcome::Ok { protocol, .. } => {
-                expected == ExpectedOutcome::Valid(*protocol)
-                    || expected == ExpectedOutcome::DuplicateId && *protocol == Protocol::Grpc
+                self == Self::Valid(*protocol)
+                    || self == Self::DuplicateId && *protocol == Protocol::Grpc
             }
-            Outcome::Refused => expected == ExpectedOutcome::Refused,
-            Outcome::Timeout(phase) => expected == ExpectedOutcome::Timeout(*phase),
-            Outcome::Reset => expected == ExpectedOutcome::ConnectionReset,
-            Outcome::TooLarge => expected == ExpectedOutcome::TooLarge,
-            Outcome::NotGrpc(protocol, _) => expected == ExpectedOutcome::NotGrpc(*protocol),
-            Outcome::Invalid(Invalid::Message(_)) => expected == ExpectedOutcome::InvalidMessage,
-            Outcome::Invalid(Invalid::Field(_)) => expected == ExpectedOutcome::InvalidField,
-            Outcome::Status { code, .. } => expected == ExpectedOutcome::Status(*code),
+            Outcome::Refused => self == Self::Refused,
+            Outcome::Timeout(phase) => self == Self::Timeout(*phase),
+            Outcome::Reset => self == Self::ConnectionReset,
+            Outcome::TooLarge => self == Self::TooLarge,
+            Outcome::NotGrpc(protocol, _) => self == Self::NotGrpc(*protocol),
+            Outcome::Invalid(Invalid::Message(_)) => self == Self::InvalidMessage,
+            Outcome::Invalid(Invalid::Field(_)) => self == Self::InvalidField,
+            Outcome::Status { code, .. } => self == Self::Status(*code),
             _ => false,
-        };
-        let profile = outcome.profile().map(|(profile, _)| profile);
-        kind_matches && profile.is_none_or(|profile| profile == self.profile)
+        }
     }
 }
 

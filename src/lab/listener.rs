@@ -15,8 +15,8 @@ use tokio::{
 use crate::{
     lab::{
         config::Config,
+        error::Error,
         faults::{Fault, FaultKind},
-        room::Error,
         script,
         seats::{FIRST_ADDRESS, SeatAddresses, Seats, seat_ip},
     },
@@ -29,16 +29,16 @@ const BACKLOG: i32 = 4096;
 /// The sockets of a room, none of which is listened on yet.
 pub(super) struct Sockets {
     pub(super) addresses: SeatAddresses,
-    pub(super) serving: Vec<BoundSocket>,
+    pub(super) serving: Vec<SeatSocket>,
     /// Bound, so that no other process takes the port, and never listened on, so that connections are refused.
-    pub(super) refusing: Vec<BoundSocket>,
+    pub(super) refusing: Vec<SeatSocket>,
 }
 
 impl Sockets {
     /// One socket for all seats, which have consecutive addresses.
     pub(super) fn shared(port: Option<u16>) -> Result<Self, Error> {
-        let serving = BoundSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
-        let refusing = BoundSocket::new(Ipv4Addr::UNSPECIFIED, 0)?;
+        let serving = SeatSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
+        let refusing = SeatSocket::new(Ipv4Addr::UNSPECIFIED, 0)?;
         Ok(Self {
             addresses: SeatAddresses::Consecutive {
                 port: serving.address.port(),
@@ -55,7 +55,7 @@ impl Sockets {
         let mut port = 0;
         if !config.port_per_seat {
             // Finds a port that is free on every address, and keeps it.
-            let reserved = BoundSocket::new(Ipv4Addr::UNSPECIFIED, config.port.unwrap_or(0))?;
+            let reserved = SeatSocket::new(Ipv4Addr::UNSPECIFIED, config.port.unwrap_or(0))?;
             port = reserved.address.port();
             refusing.push(reserved);
         }
@@ -65,7 +65,7 @@ impl Sockets {
             } else {
                 seat_ip(seat)
             };
-            let socket = BoundSocket::new(ip, port)?;
+            let socket = SeatSocket::new(ip, port)?;
             addresses.push(socket.address);
             match fault.kind {
                 FaultKind::Refuse => refusing.push(socket),
@@ -82,12 +82,12 @@ impl Sockets {
 
 /// A socket that has an address and is not listened on.
 #[derive(Debug)]
-pub(super) struct BoundSocket {
+pub(super) struct SeatSocket {
     socket: Socket,
     address: SocketAddr,
 }
 
-impl BoundSocket {
+impl SeatSocket {
     fn new(ip: Ipv4Addr, port: u16) -> Result<Self, Error> {
         let address = SocketAddr::from((ip, port));
         let bind = || {

@@ -6,6 +6,7 @@
 //! of the seats, so what a survey must report is known beforehand.
 
 mod config;
+mod error;
 mod expected;
 mod fault_list;
 mod faults;
@@ -18,8 +19,9 @@ mod seats;
 
 pub use crate::lab::{
     config::Config,
-    expected::Expected,
+    error::Error,
     fault_list::{FaultList, FaultListError},
     faults::{FAULTS, Fault, HEALTHY},
-    room::{Error, Room},
+    room::Room,
+    seats::Expected,
 };

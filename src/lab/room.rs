@@ -1,6 +1,6 @@
 //! A simulated room: opened, surveyed by anyone who connects, closed.
 
-use std::{fmt, future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
@@ -11,10 +11,9 @@ use tokio::{
 use crate::{
     lab::{
         config::Config,
-        expected::Expected,
-        fault_list::FaultListError,
-        listener::{BoundSocket, Context, Sockets, accept},
-        seats::{MAX_SEATS, Seats},
+        error::Error,
+        listener::{Context, SeatSocket, Sockets, accept},
+        seats::{Expected, MAX_SEATS, Seats},
     },
     profile::Profile,
     serve::{self, Server, limits::Limits},
@@ -28,18 +27,7 @@ pub struct Room {
     /// Dropped to close the room.
     open: oneshot::Sender<()>,
     listening: JoinHandle<()>,
-    _refusing: Vec<BoundSocket>,
-}
-
-/// Why a room cannot be opened.
-#[derive(Debug)]
-pub enum Error {
-    /// More seats than there are addresses.
-    Seats(usize),
-    /// More faults than seats.
-    FaultList(FaultListError),
-    /// An address cannot be listened on.
-    Listen(SocketAddr, io::Error),
+    _refusing: Vec<SeatSocket>,
 }
 
 impl Room {
@@ -133,7 +121,7 @@ impl Room {
 
 /// Opens the seats one by one, and never completes.
 async fn join(
-    seats: Vec<BoundSocket>,
+    seats: Vec<SeatSocket>,
     pause: Duration,
     accepting: &mut JoinSet<()>,
     context: &Arc<Context>,
@@ -147,18 +135,3 @@ async fn join(
     }
     pending().await
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Seats(seats) => write!(
-                f,
-                "{seats} seats are more than the {MAX_SEATS} addresses of 127.0.0.0/8"
-            ),
-            Self::FaultList(error) => error.fmt(f),
-            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -12,6 +12,7 @@ use crate::{
     survey::{
         endpoint::{Address, Endpoint},
         hosts::Hosts,
+        outcome::Outcome,
     },
 };
 
@@ -118,5 +119,25 @@ impl ProfileSource for Seats {
     fn profile(&self, local: Option<SocketAddr>) -> Option<Profile> {
         let seat = self.at(local?)?;
         Some(self.people[seat].clone())
+    }
+}
+
+/// What the seed determines for a seat.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The seat's fault.
+    pub fault: &'static Fault,
+    /// The profile of a seat that answers.
+    pub profile: &'a Profile,
+}
+
+impl Expected<'_> {
+    /// Whether an outcome is correct: that of the fault, and if it has a profile, that of the seat.
+    #[must_use]
+    pub fn matches(&self, outcome: &Outcome) -> bool {
+        let profile = outcome.profile().map(|(profile, _)| profile);
+        self.fault.expected.matches(outcome)
+            && profile.is_none_or(|profile| profile == self.profile)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::num::NonZeroUsize;
 
-#[cfg(doc)]
-use crate::similarity::ranking::Ranking;
 use crate::{
     profile::Id,
     similarity::{metric::Metric, weights::Weights},
@@ -22,7 +20,7 @@ pub struct Options {
     pub like: Option<Id>,
     /// Whether to find the nearest other person of everyone.
     pub per_person: bool,
-    /// Whether to list all groups of identical people, not only the largest [`Ranking::MAX_TWIN_GROUPS`].
+    /// Whether to list all groups of identical people, not only the largest [`Ranking::MAX_TWIN_GROUPS`](crate::similarity::Ranking::MAX_TWIN_GROUPS).
     pub twins: bool,
     /// How many threads may work at once. The result is the same for any number.
     pub threads: NonZeroUsize,

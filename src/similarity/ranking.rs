@@ -2,15 +2,13 @@
 
 use serde::Serialize;
 
-#[cfg(doc)]
-use crate::similarity::options::Options;
 use crate::{profile::Id, similarity::twins::Twins};
 
 /// The result of [`rank`](crate::similarity::rank). People are given by their index in the input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// The closest pairs, ordered by distance, then smaller id, then larger id: all pairs at the smallest distance
-    /// and, if these are fewer than [`Options::top`], the next ones up to that number.
+    /// and, if these are fewer than [`Options::top`](crate::similarity::Options::top), the next ones up to that number.
     ///
     /// At most [`Ranking::MAX_TIED`] ties (or `top`, if that is more) are listed; [`Ranking::tied`] counts them all.
     pub pairs: Vec<Pair>,
@@ -26,9 +24,9 @@ pub struct Ranking {
     pub twins: Vec<Twins>,
     /// The number of such groups, listed or not.
     pub twin_groups: usize,
-    /// The nearest of everyone, in the order of the input, if [`Options::per_person`] is set; empty without a pair.
+    /// The nearest of everyone, in the order of the input, if [`Options::per_person`](crate::similarity::Options::per_person) is set; empty without a pair.
     pub per_person: Option<Vec<Nearest>>,
-    /// The people nearest to [`Options::like`], if that is set.
+    /// The people nearest to [`Options::like`](crate::similarity::Options::like), if that is set.
     pub like: Option<Like>,
 }
 
@@ -36,7 +34,7 @@ impl Ranking {
     /// Up to this number, all pairs at the smallest distance are listed.
     pub const MAX_TIED: usize = 1000;
 
-    /// How many groups of twins are listed unless [`Options::twins`] asks for all.
+    /// How many groups of twins are listed unless [`Options::twins`](crate::similarity::Options::twins) asks for all.
     pub const MAX_TWIN_GROUPS: usize = 20;
 
     /// The listed pairs at the smallest distance.
@@ -85,7 +83,7 @@ pub struct Nearest {
     pub distance: f64,
 }
 
-/// The result for [`Options::like`].
+/// The result for [`Options::like`](crate::similarity::Options::like).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Like {
     /// The input does not contain this id.
@@ -96,7 +94,7 @@ pub enum Like {
     Found {
         /// The index of the person.
         person: usize,
-        /// The [`Options::top`] nearest, ordered by distance, then id; each pair is this person and another.
+        /// The [`Options::top`](crate::similarity::Options::top) nearest, ordered by distance, then id; each pair is this person and another.
         nearest: Vec<Pair>,
     },
 }
