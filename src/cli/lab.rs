@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _},
 };
 
 use clap::Args as ClapArgs;
@@ -10,7 +10,7 @@ use labrpc::lab::{self, FAULTS, FaultList, HEALTHY, Room};
 
 use crate::cli::{
     exit::{Exit, Failure},
-    output::ignore_broken_pipe,
+    output::print_hosts,
     runtime,
     signals::Signals,
     values,
@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FAULT=N|P%,…", env = "LABRPC_FAULTS")]
     faults: Option<FaultList>,
     /// Open all seats at this port [default: a free one].
-    #[arg(long, value_name = "PORT", env = "LABRPC_PORT")]
+    #[arg(long, value_name = "PORT", value_parser = values::port, env = "LABRPC_PORT")]
     port: Option<u16>,
 }
 
@@ -79,14 +79,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             _ => Failure::usage(&error),
         })?;
         let mut signals = Signals::new()?;
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let written = room
-            .hosts()
-            .iter()
-            .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
-            .and_then(|()| out.flush());
-        ignore_broken_pipe(written)?;
-        drop(out);
+        print_hosts(&room.hosts())?;
         errln!("{seats} seats are open; Ctrl-C closes the room");
         if io::stdout().is_terminal() {
             errln!(

@@ -1,6 +1,7 @@
 //! Where reports go: to standard output, a pipe, or a file that appears only when it is complete.
 
 use std::{
+    env,
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
@@ -8,6 +9,8 @@ use std::{
 };
 
 use anstream::{AutoStream, StripStream};
+use labrpc::survey::hosts::Hosts;
+use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::cli::exit::Failure;
 
@@ -46,8 +49,8 @@ impl Output {
     /// How many columns a text may use; `None` where there is no terminal.
     pub(crate) fn width(&self) -> Option<usize> {
         match self {
-            Self::Stdout => columns(io::stdout()),
-            _ => columns_asked_for(),
+            Self::Stdout => columns(terminal_size_of(io::stdout())),
+            _ => columns(None),
         }
     }
 
@@ -100,23 +103,17 @@ impl Output {
 }
 
 /// The columns of a terminal, or those that `COLUMNS` asks for.
-#[cfg(unix)]
-pub(crate) fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
-    let terminal = || terminal_size::terminal_size_of(stream).map(|(width, _)| width.0.into());
-    columns_asked_for().or_else(terminal)
+pub(crate) fn columns(terminal: Option<(Width, Height)>) -> Option<usize> {
+    let requested = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    requested.or(terminal.map(|(width, _)| width.0.into()))
 }
 
-/// The columns of a terminal, or those that `COLUMNS` asks for.
-#[cfg(windows)]
-pub(crate) fn columns(stream: impl std::os::windows::io::AsHandle) -> Option<usize> {
-    let terminal = || terminal_size::terminal_size_of(stream).map(|(width, _)| width.0.into());
-    columns_asked_for().or_else(terminal)
-}
-
-fn columns_asked_for() -> Option<usize> {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok())
+/// Prints a host list, one endpoint a line.
+pub(crate) fn print_hosts(hosts: &Hosts) -> Result<bool, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut endpoints = hosts.iter();
+    let written = endpoints.try_for_each(|endpoint| writeln!(out, "{endpoint}"));
+    ignore_broken_pipe(written.and_then(|()| out.flush()))
 }
 
 /// Maps a broken pipe to success, since its reader has closed it on purpose. Returns `false` then, for callers that

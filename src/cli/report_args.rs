@@ -86,14 +86,9 @@ pub(crate) enum ReportFormat {
 impl ReportFormat {
     /// The format that the extension of a file name stands for.
     fn of(file: &Path) -> Option<Self> {
-        let ending = file.extension()?.to_str()?.to_ascii_lowercase();
-        match &*ending {
-            "txt" => Some(Self::Table),
-            "json" => Some(Self::Json),
-            "jsonl" => Some(Self::Jsonl),
-            "csv" => Some(Self::Csv),
-            "html" => Some(Self::Html),
-            _ => None,
+        match file.extension()?.to_str()? {
+            "txt" | "TXT" => Some(Self::Table),
+            extension => Self::from_str(extension, true).ok(),
         }
     }
 }
@@ -119,31 +114,21 @@ impl OutputArgs {
     /// When `--format` and the ending of a name contradict each other.
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         if self.output.is_empty() {
-            return Ok(Plan(vec![(
-                PathBuf::from("-"),
-                self.format.unwrap_or_default(),
-            )]));
+            let format = self.format.unwrap_or_default();
+            return Ok(Plan(vec![(PathBuf::from("-"), format)]));
         }
-        let report = |name: &PathBuf| match (ReportFormat::of(name), self.format) {
+        let with_format = |name: &PathBuf| match (ReportFormat::of(name), self.format) {
             (Some(ending), Some(format)) if ending != format => Err(Failure::usage(format_args!(
                 "--format {} contradicts the name {}",
-                word(format),
+                format!("{format:?}").to_lowercase(),
                 name.display()
             ))
             .hint("leave out --format (or LABRPC_FORMAT), or give another name")),
             (ending, format) => Ok((name.clone(), ending.or(format).unwrap_or_default())),
         };
-        self.output
-            .iter()
-            .map(report)
-            .collect::<Result<_, _>>()
-            .map(Plan)
+        let reports: Result<_, _> = self.output.iter().map(with_format).collect();
+        reports.map(Plan)
     }
-}
-
-fn word(format: ReportFormat) -> String {
-    let value = format.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The reports that are asked for.
@@ -205,10 +190,8 @@ impl Written {
 impl Outputs {
     /// Writes the report to all outputs. One that cannot be written goes to standard output, so that no answer is lost.
     pub(crate) fn write(self, report: &Report) -> Written {
-        let mut to_stdout = self
-            .0
-            .iter()
-            .any(|(output, _)| matches!(output, Output::Stdout));
+        let is_stdout = |(output, _): &(Output, _)| matches!(output, Output::Stdout);
+        let mut to_stdout = self.0.iter().any(is_stdout);
         let mut written = Written {
             is_read: true,
             is_shown: to_stdout && io::stdout().is_terminal(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, Write as _},
+    io,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
@@ -23,8 +23,7 @@ use labrpc::{
 
 use crate::cli::{
     exit::{self, Exit, Failure},
-    output::{self, ignore_broken_pipe},
-    progress,
+    output, progress,
     report_args::{OutputArgs, RankingArgs, ReportFormat, Written, arguments},
     runtime,
     signals::Interruption,
@@ -156,7 +155,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let (targets, _room) = targets(args).await?;
     let hosts = targets.to_ask();
     if args.list {
-        return list(&hosts);
+        return output::print_hosts(&hosts).map(|_| Exit::Success);
     }
     if hosts.is_empty() && targets.hosts().is_empty() {
         return Err(
@@ -200,7 +199,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
 fn finish(report: &Report, written: Written) -> Result<(), Failure> {
     if !written.is_shown {
         // A closed standard error is not a reason to fail.
-        let width = output::columns(io::stderr());
+        let width = output::columns(terminal_size::terminal_size_of(io::stderr()));
         let _ = table::outcomes(report, width, &mut anstream::stderr().lock());
     }
     written.finish()
@@ -245,21 +244,11 @@ async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
     }
     if let Some(run) = &args.only_failed {
         return Ok((
-            Targets::Resume(saved::read(run, args.targets.max_hosts())?),
+            Targets::Resume(saved::read(run, args.targets.max_hosts)?),
             None,
         ));
     }
     Ok((Targets::Fresh(args.targets.hosts()?), None))
-}
-
-fn list(hosts: &Hosts) -> Result<Exit, Failure> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = hosts
-        .iter()
-        .try_for_each(|endpoint| writeln!(out, "{endpoint}"))
-        .and_then(|()| out.flush());
-    ignore_broken_pipe(written)?;
-    Ok(Exit::Success)
 }
 
 /// Asks the endpoints. The second part is the status of a signal that ended it early.
@@ -275,11 +264,9 @@ async fn ask(
     let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, config, observe, cancel).await;
     progress.finish();
-    errln!(
-        "asked {} endpoints in {:.2} s",
-        hosts.len(),
-        clock.elapsed().as_secs_f64()
-    );
+    let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
+    let plural = if count == 1 { "" } else { "s" };
+    errln!("asked {count} endpoint{plural} in {seconds:.2} s");
     (answers, end)
 }
 

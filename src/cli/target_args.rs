@@ -42,7 +42,7 @@ pub(crate) struct HostListArgs {
         value_parser = values::whole(0_usize),
         env = "LABRPC_MAX_HOSTS"
     )]
-    max_hosts: usize,
+    pub(crate) max_hosts: usize,
 }
 
 /// The longest list that is read, in bytes: enough for ten million endpoints, and a bound for devices such as
@@ -50,10 +50,6 @@ pub(crate) struct HostListArgs {
 const MAX_LIST: u64 = 256 * 1024 * 1024;
 
 impl HostListArgs {
-    pub(crate) fn max_hosts(&self) -> usize {
-        self.max_hosts
-    }
-
     pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
         for file in &self.hosts {
@@ -171,26 +167,16 @@ pub(crate) struct ClientTlsArgs {
 impl ClientTlsArgs {
     /// The TLS configuration, if any flag implies TLS.
     pub(crate) fn config(&self) -> Result<Option<survey::Tls>, Failure> {
-        let Self {
-            plaintext: _,
-            cacert,
-            cert,
-            key,
-            insecure,
-            authority,
-        } = self;
-        if cacert.is_none() && cert.is_none() && !insecure {
-            return match authority {
-                Some(_) => Err(Failure::usage("--authority has no meaning without TLS")
-                    .hint("add --cacert CA.pem to use TLS")),
-                None => Ok(None),
-            };
+        let authority = self.authority.clone();
+        let identity = self.cert.as_deref().zip(self.key.as_deref());
+        if self.cacert.is_some() || identity.is_some() || self.insecure {
+            let config = tls::client(self.cacert.as_deref(), identity, self.insecure)?;
+            return Ok(Some(survey::Tls { config, authority }));
         }
-        let identity = cert.as_deref().zip(key.as_deref());
-        let config = tls::client(cacert.as_deref(), identity, *insecure)?;
-        Ok(Some(survey::Tls {
-            config,
-            authority: authority.clone(),
-        }))
+        match authority {
+            Some(_) => Err(Failure::usage("--authority has no meaning without TLS")
+                .hint("add --cacert CA.pem to use TLS")),
+            None => Ok(None),
+        }
     }
 }

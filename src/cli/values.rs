@@ -35,6 +35,15 @@ where
     }
 }
 
+/// A port; 0 stands for a free one.
+///
+/// # Errors
+/// The text to show when it is something else.
+pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse()
+        .map_err(|_| "it must be a port from 0 to 65535")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
