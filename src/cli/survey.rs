@@ -157,15 +157,6 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     if args.list {
         return output::print_hosts(&hosts).map(|_| Exit::Success);
     }
-    if hosts.is_empty() && targets.hosts().is_empty() {
-        return Err(
-            Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
-                "every endpoint is excluded"
-            } else {
-                "give endpoints, or --hosts FILE, or try --demo"
-            }),
-        );
-    }
     let config = args.config()?;
     let plan = args.output.plan()?;
     let mut interruption = Interruption::new()?;
@@ -215,12 +206,6 @@ enum Targets {
 }
 
 impl Targets {
-    fn hosts(&self) -> &Hosts {
-        match self {
-            Self::Fresh(hosts) | Self::Resume(saved::Saved { hosts, .. }) => hosts,
-        }
-    }
-
     fn to_ask(&self) -> Hosts {
         match self {
             Self::Fresh(hosts) => hosts.clone(),

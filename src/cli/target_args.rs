@@ -60,7 +60,19 @@ impl HostListArgs {
             .iter()
             .for_each(|text| builder.argument(text));
         self.exclude.iter().for_each(|text| builder.exclude(text));
-        builder.build().map_err(Failure::usage)
+        let hosts = builder.build().map_err(Failure::usage)?;
+        if !hosts.is_empty() {
+            return Ok(hosts);
+        }
+        Err(
+            Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
+                "every endpoint is excluded"
+            } else if self.hosts.is_empty() {
+                "give endpoints, or --hosts FILE, or try --demo"
+            } else {
+                "the files of --hosts hold no endpoints"
+            }),
+        )
     }
 }
 

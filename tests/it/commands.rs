@@ -715,3 +715,24 @@ fn former_name_of_a_flag_is_accepted_and_hidden() {
     let help = run(["serve", "--help"]).stdout;
     assert!(help.contains("--protocols") && !help.contains("--accept"));
 }
+
+#[test]
+fn hint_of_an_empty_host_list_names_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = file(folder.path(), "hosts.txt", "# none yet\n");
+    let empty = empty.display().to_string();
+    for (command, arguments, hint) in [
+        ("survey", vec![], "give endpoints, or --hosts FILE"),
+        (
+            "board",
+            vec!["--hosts", &empty],
+            "the files of --hosts hold no",
+        ),
+        ("survey", vec!["h", "-x", "h"], "every endpoint is excluded"),
+    ] {
+        let output = output(labrpc().arg(command).args(&arguments));
+        assert_eq!(output.status, 2, "{output:?}");
+        let expected = format!("error: no endpoints to ask\nhint: {hint}");
+        assert!(output.stderr.starts_with(&expected), "{output:?}");
+    }
+}
