@@ -13,10 +13,10 @@
 //!       and spawns the future with it: `Slot::run`
 //! ```
 //!
-//! The driver polls one new call at a time, so the slot in `Activity` is that of the call just polled. Without the
-//! second clone a slot would be free again as soon as the response is made, and a peer that reads nothing could make
-//! any number of responses wait. A third kind of owner is each part of a streamed response that is not sent yet (see
-//! `metered_body`). The last owner releases the slot.
+//! A call acquires its slot on the first poll or never, and the driver polls one new call at a time, so the slot in
+//! `Activity` is that of the call just polled. Without the second clone a slot would be free again as soon as the
+//! response is made, and a peer that reads nothing could make any number of responses wait. The third kind of owner is
+//! each part of a streamed response that is not sent yet (see `metered_body`). The last owner releases the slot.
 
 use std::{future::Future, sync::Arc};
 
