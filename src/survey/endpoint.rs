@@ -2,13 +2,13 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf};
 
-/// The port that the room has agreed on; an endpoint without a port means this one.
+/// The port of an endpoint that is written without one.
 pub const DEFAULT_PORT: u16 = 1024;
 
 /// Where to ask, and how.
 ///
-/// Prints in the one canonical form in which it can be read again: `host:port`, `[v6]:port`, `unix:PATH`, with
-/// `raw://` before it where gRPC is not to be spoken.
+/// Displayed in the one canonical form that can be parsed again: `host:port`, `[v6]:port`, `unix:PATH`, with
+/// `raw://` before it if the protocol is raw.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The address to connect to.
@@ -41,6 +41,30 @@ impl Address {
             Self::Ip(_, port) | Self::Name(_, port) => *port = new,
             Self::Unix(_) => {}
         }
+    }
+}
+
+impl Endpoint {
+    /// Splits the host, without its port, around the number that counts machines: the last one in the first label of
+    /// a name (`lab07.cs2.example`), or else the last one in the host. `None` for hosts without such a number.
+    #[must_use]
+    pub fn numbered(&self) -> Option<(String, String, String)> {
+        let (host, first_label) = match &self.address {
+            Address::Ip(IpAddr::V4(ip), _) => (ip.to_string(), None),
+            Address::Name(name, _) => (name.to_string(), name.find('.')),
+            Address::Ip(IpAddr::V6(_), _) | Address::Unix(_) => return None,
+        };
+        let digit = |c: char| c.is_ascii_digit();
+        let labels = first_label.map(|end| &host[..end]);
+        let label = labels.filter(|label| label.contains(digit));
+        let end = label.unwrap_or(&host).rfind(digit)? + 1;
+        let start = host[..end].trim_end_matches(digit).len();
+        let scheme = if self.raw { "raw://" } else { "" };
+        Some((
+            format!("{scheme}{}", &host[..start]),
+            host[start..end].to_owned(),
+            host[end..].to_owned(),
+        ))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The way back: many endpoints as one short expression.
+//! Writes many endpoints as one short expression.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,18 @@ use crate::survey::endpoint::{Address, DEFAULT_PORT, Endpoint};
 /// Endpoints that differ in their host's last number only share an expression; the default port is left out.
 #[must_use]
 pub fn fold(endpoints: impl IntoIterator<Item = Endpoint>) -> String {
-    // What stands before and behind the number, and the numbers as they were written, by their value.
+    // By what is before and behind the number: the numbers by value and width, as they were written.
     let mut groups: BTreeMap<(String, String), BTreeMap<(u64, usize), String>> = BTreeMap::new();
     let mut singles = Vec::new();
     for endpoint in endpoints {
-        match parts(&endpoint) {
-            Some((before, digits, behind)) => {
+        // A longer number does not count machines.
+        match endpoint.numbered().filter(|parts| parts.1.len() <= 18) {
+            Some((before, digits, mut behind)) => {
+                if let Address::Ip(_, port) | Address::Name(_, port) = endpoint.address
+                    && port != DEFAULT_PORT
+                {
+                    behind += &format!(":{port}");
+                }
                 let key = (digits.parse().unwrap_or(u64::MAX), digits.len());
                 groups
                     .entry((before, behind))
@@ -33,33 +39,6 @@ pub fn fold(endpoints: impl IntoIterator<Item = Endpoint>) -> String {
     folded.join(", ")
 }
 
-/// Cuts an endpoint around the last number in its host.
-fn parts(endpoint: &Endpoint) -> Option<(String, String, String)> {
-    if matches!(
-        endpoint.address,
-        Address::Unix(_) | Address::Ip(std::net::IpAddr::V6(_), _)
-    ) {
-        return None;
-    }
-    let text = short(endpoint);
-    let host_end = match text.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host.len(),
-        _ => text.len(),
-    };
-    let end = text[..host_end].rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = text[..end]
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |at| at + 1);
-    // Longer numbers are no counters.
-    (end - start <= 18).then(|| {
-        (
-            text[..start].to_owned(),
-            text[start..end].to_owned(),
-            text[end..].to_owned(),
-        )
-    })
-}
-
 /// The endpoint without the default port.
 fn short(endpoint: &Endpoint) -> String {
     let text = endpoint.to_string();
@@ -72,40 +51,29 @@ fn short(endpoint: &Endpoint) -> String {
     }
 }
 
+/// Writes numbers as a set of the host grammar: runs of successive numbers of one width become ranges.
 fn set(numbers: BTreeMap<(u64, usize), String>) -> String {
-    struct Run {
-        start: String,
-        end: String,
-        last: u64,
-    }
-    let mut runs: Vec<Run> = Vec::new();
+    // The first and the last number of each run as they are written, and the value of the last.
+    let mut runs: Vec<(String, String, u64)> = Vec::new();
     for ((value, _), digits) in numbers {
-        if let Some(run) = runs.last_mut() {
-            let width = if run.start.starts_with('0') {
-                run.start.len()
+        if let Some((start, end, last)) = runs.last_mut() {
+            let width = if start.starts_with('0') {
+                start.len()
             } else {
                 1
             };
-            if run.last.checked_add(1) == Some(value) && format!("{value:0width$}") == digits {
-                run.end = digits;
-                run.last = value;
+            if last.checked_add(1) == Some(value) && format!("{value:0width$}") == digits {
+                (*end, *last) = (digits, value);
                 continue;
             }
         }
-        runs.push(Run {
-            start: digits.clone(),
-            end: digits,
-            last: value,
-        });
+        runs.push((digits.clone(), digits, value));
     }
     let texts: Vec<String> = runs
         .into_iter()
-        .map(|Run { start, end, .. }| {
-            if start == end {
-                start
-            } else {
-                format!("{start}-{end}")
-            }
+        .map(|(start, end, _)| match start == end {
+            true => start,
+            false => format!("{start}-{end}"),
         })
         .collect();
     match texts.as_slice() {

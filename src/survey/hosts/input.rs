@@ -1,75 +1,18 @@
-//! From bytes to the texts of single expressions, each with its place in the file.
+//! From bytes to the texts of single expressions, each with its position in the file.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::{survey::hosts::expression::Problem, untrusted::Untrusted};
+use crate::{
+    survey::hosts::problem::{Error, Position, Problem},
+    untrusted::Untrusted,
+};
 
-/// Where an expression stands. Lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The file's name, `-`, `argument`, or empty for the list as a whole.
-    pub file: String,
-    /// `None` for the list as a whole.
-    pub line_column: Option<(usize, usize)>,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line_column } = self;
-        match line_column {
-            // A single argument needs no coordinates, and neither does an error about the whole list.
-            _ if file.is_empty() => f.write_str("host list"),
-            Some((line, column)) if file != "argument" && file != "--exclude" => {
-                write!(f, "{file}:{line}:{column}")
-            }
-            _ => f.write_str(file),
-        }
-    }
-}
-
-/// One bad expression.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Error {
-    /// Where it stands.
-    pub position: Position,
-    /// The expression, where the fault lies in one.
-    pub text: Option<Untrusted>,
-    /// What is wrong with it.
-    pub problem: Problem,
-}
-
-impl Error {
-    pub(super) fn new(position: Position, text: &str, problem: Problem) -> Self {
-        Self {
-            position,
-            text: Some(Untrusted::new(text)),
-            problem,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            position,
-            text,
-            problem,
-        } = self;
-        match text {
-            Some(text) => write!(f, "{position}: \"{text}\": {problem}"),
-            None => write!(f, "{position}: {problem}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-type Item = Result<(Position, String), Error>;
+type Token = Result<(Position, String), Error>;
 
 /// The expressions in a file's contents, in order.
-pub(super) fn items(name: &str, contents: &[u8]) -> Vec<Item> {
+pub(super) fn tokens(name: &str, contents: &[u8]) -> Vec<Token> {
     let at = |line_column| Position {
         file: name.to_owned(),
         line_column,
@@ -87,13 +30,13 @@ pub(super) fn items(name: &str, contents: &[u8]) -> Vec<Item> {
     if is_file_sd(&text) {
         return file_sd(&text, at);
     }
-    let mut items = Vec::new();
+    let mut tokens = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for (column, text) in split(without_comment(line)) {
-            items.push(Ok((at(Some((number + 1, column))), text.to_owned())));
+            tokens.push(Ok((at(Some((number + 1, column))), text.to_owned())));
         }
     }
-    items
+    tokens
 }
 
 type Undecodable = (Option<(usize, usize)>, Problem);
@@ -147,7 +90,7 @@ fn without_comment(line: &str) -> &str {
     comment.map_or(line, |(at, _)| &line[..at])
 }
 
-/// Splits at the commas outside brackets; each part comes trimmed, with the column where it begins.
+/// Splits at the commas outside brackets. Returns each part trimmed, with the column where it begins.
 fn split(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut depth = 0_u32;
     line.split(move |c| {
@@ -174,7 +117,7 @@ fn is_file_sd(text: &str) -> bool {
 }
 
 /// Prometheus' file-based service discovery: `[{"targets": ["host:port", …], "labels": {…}}, …]`.
-fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<Item> {
+fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<Token> {
     #[derive(Deserialize)]
     struct Group {
         targets: Vec<String>,

@@ -1,0 +1,131 @@
+//! Collects expressions from files and arguments, and checks them together.
+
+use crate::survey::{
+    endpoint::Endpoint,
+    hosts::{
+        exclusions::Exclusions,
+        expression::Expression,
+        input::tokens,
+        list::Hosts,
+        problem::{Error, Errors, Position, Problem},
+    },
+};
+
+/// How many endpoints a list may expand to unless the caller sets another limit.
+///
+/// A list of this size takes minutes; a larger one is more often a typing error (`10.0.0.0/8`) than intended.
+pub const DEFAULT_MAX_HOSTS: usize = 1_000_000;
+
+/// Stands for the file's name where there is no file.
+const ARGUMENT: &str = "argument";
+
+/// Parses an expression that names exactly one endpoint.
+///
+/// # Errors
+/// A bad expression, or one that names several endpoints or none.
+pub fn exactly_one(text: &str) -> Result<Endpoint, Errors> {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    match builder.expressions.as_slice() {
+        _ if !builder.errors.is_empty() => Err(Errors(builder.errors)),
+        [expression] if builder.total == 1 => Ok(expression.get(0)),
+        _ => {
+            let position = Position {
+                file: ARGUMENT.to_owned(),
+                line_column: None,
+            };
+            let problem = Problem::NotOne(builder.total);
+            Err(Errors(vec![Error::new(position, text, problem)]))
+        }
+    }
+}
+
+/// Collects expressions, then checks and expands them together.
+#[derive(Debug)]
+pub struct Builder {
+    max_hosts: usize,
+    expressions: Vec<Expression>,
+    exclusions: Exclusions,
+    errors: Vec<Error>,
+    /// Endpoints so far; `u128` because one IPv6 prefix can name 2^128.
+    total: u128,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            max_hosts: DEFAULT_MAX_HOSTS,
+            expressions: Vec::new(),
+            exclusions: Exclusions::default(),
+            errors: Vec::new(),
+            total: 0,
+        }
+    }
+}
+
+impl Builder {
+    /// Rejects a list that expands to more than `max_hosts` endpoints.
+    #[must_use]
+    pub fn max_hosts(mut self, max_hosts: usize) -> Self {
+        // Offsets have 32 bits.
+        self.max_hosts = max_hosts.min(u32::MAX as usize);
+        self
+    }
+
+    /// Adds the contents of a file: lines of expressions, or a Prometheus `file_sd` JSON array.
+    ///
+    /// UTF-8 with or without a byte order mark and UTF-16 with one are accepted. Errors are kept for
+    /// [`Self::build`].
+    pub fn read(&mut self, name: &str, contents: &[u8]) {
+        for token in tokens(name, contents) {
+            match token.and_then(|(position, text)| {
+                Expression::parse(&text).map_err(|problem| Error::new(position, &text, problem))
+            }) {
+                Ok(expression) => {
+                    self.total = self.total.saturating_add(expression.len());
+                    self.expressions.push(expression);
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+    }
+
+    /// Adds one expression (or several, with commas) from the command line.
+    pub fn argument(&mut self, text: &str) {
+        self.read(ARGUMENT, text.as_bytes());
+    }
+
+    /// Removes the endpoints of an expression; without a port it stands for every port of the host.
+    pub fn exclude(&mut self, text: &str) {
+        for token in tokens("--exclude", text.as_bytes()) {
+            let added = token.and_then(|(position, text)| {
+                self.exclusions
+                    .add(&text, self.max_hosts)
+                    .map_err(|problem| Error::new(position, &text, problem))
+            });
+            self.errors.extend(added.err());
+        }
+    }
+
+    /// Expands everything.
+    ///
+    /// # Errors
+    /// All bad expressions, each with its file, line and column; or that the list is too long.
+    pub fn build(mut self) -> Result<Hosts, Errors> {
+        if self.total > self.max_hosts as u128 {
+            self.errors.push(Error {
+                position: Position::default(),
+                text: None,
+                problem: Problem::TooMany {
+                    count: self.total,
+                    max: self.max_hosts,
+                },
+            });
+        }
+        if self.errors.is_empty() {
+            Ok(Hosts::new(self.expressions, &self.exclusions))
+        } else {
+            Err(Errors(self.errors))
+        }
+    }
+}
