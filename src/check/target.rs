@@ -10,9 +10,9 @@ use crate::{
     survey::{
         self, Config,
         attempt::Client,
-        connect::Stream,
         endpoint::Endpoint,
         outcome::{EndpointResult, Outcome},
+        sniffed_stream::Stream,
     },
 };
 

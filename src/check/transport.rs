@@ -13,8 +13,8 @@ use crate::{
         target::Target,
     },
     survey::{
-        connect::Stream,
         outcome::{AttemptPhase, Outcome},
+        sniffed_stream::Stream,
     },
     untrusted::Untrusted,
 };

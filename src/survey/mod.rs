@@ -1,23 +1,34 @@
 //! Asks many endpoints at once and accounts for every one of them.
 //!
-//! [`run`] is the whole of it: a task is one attempt on one endpoint, at most `concurrency` of them exist at a
-//! time, and everything that is decided between attempts (who is next, who is asked again and when) is decided
-//! in one place, the schedule. It gives up connection reuse: each endpoint is asked one question, so a
-//! connection carries one call.
+//! [`run`] spawns a task for each attempt on an endpoint, at most `concurrency` at a time. The schedule decides which
+//! endpoint is next, and which is asked again and when. Connections are not reused: each endpoint is asked one
+//! question, so a connection carries one call.
+//!
+//! One endpoint on its way through the files of this folder:
+//!
+//! ```text
+//! hosts ─► schedule ─► attempt ─► connect         DNS, TCP, TLS
+//!             ▲           ├─────► call            gRPC ┐ both over
+//!             │           ├─────► raw             JSON ┘ sniffed_stream, detect
+//!             └─ retry ─ classify ─► outcome
+//! ```
 
 pub(crate) mod attempt;
+mod attempt_state;
 mod call;
+mod classify;
 mod config;
-pub(crate) mod connect;
+mod connect;
+mod detect;
 pub mod endpoint;
 pub mod hosts;
 pub mod outcome;
+mod pacing;
 mod raw;
 mod schedule;
-mod trace;
-mod wire;
+pub(crate) mod sniffed_stream;
 
-use std::{collections::HashMap, pin::pin, sync::Arc};
+use std::{collections::HashMap, future::pending, sync::Arc};
 
 use tokio::{
     sync::mpsc,
@@ -27,18 +38,18 @@ use tokio::{
 
 pub use self::config::{Config, Tls};
 use crate::survey::{
-    attempt::{Attempt, Client, Lookup},
+    attempt::{Attempt, Client, LookupPermit},
     endpoint::Endpoint,
     hosts::Hosts,
     outcome::{EndpointResult, Outcome},
-    schedule::{Next, Schedule},
+    schedule::{NextStep, Schedule},
 };
 
-/// Asks every endpoint of `hosts` and returns exactly one answer for each, in input order.
+/// Asks every endpoint of `hosts` and returns exactly one result for each, in input order.
 ///
-/// `observe` is called with the index and the answer as each is decided. When `cancel` completes, or the
-/// deadline of the run has passed, the run returns at once: an endpoint that waits to be asked again keeps what
-/// it answered last, every other undecided one is [`Outcome::Cancelled`].
+/// `observe` is called with the index and the result as each is decided. When `cancel` completes, or the deadline of
+/// the run has passed, the run returns at once: an endpoint that waits to be asked again keeps its last outcome, every
+/// other undecided one is [`Outcome::Cancelled`].
 ///
 /// Endpoints are started in an order that `config.seed` decides. The soft limit on open files is raised to the
 /// hard one.
@@ -66,91 +77,92 @@ pub async fn run(
     cancel: impl Future<Output = ()>,
 ) -> Vec<EndpointResult> {
     let start = Instant::now();
-    let end = config.deadline.map(|deadline| start + deadline);
-    let client = Arc::new(Client::new(config));
-    let mut cancel = pin!(cancel);
-    let mut answers = vec![None; hosts.len()];
-    let mut decide = |index: usize, answer: EndpointResult| {
-        observe(index, &answer);
-        answers[index] = Some(answer);
+    let mut results = vec![None; hosts.len()];
+    let mut decide = |index: u32, result: EndpointResult| {
+        observe(index as usize, &result);
+        results[index as usize] = Some(result);
     };
 
-    let mut asked = Vec::with_capacity(hosts.len());
-    for index in 0..hosts.len() {
-        match hosts.duplicate_of(index) {
+    let mut unasked = Vec::with_capacity(hosts.len());
+    for index in 0..hosts.len() as u32 {
+        match hosts.duplicate_of(index as usize) {
             Some(first) => {
                 let outcome = Outcome::DuplicateLine { first: first + 1 };
                 decide(index, EndpointResult::without_attempt(outcome));
             }
-            None => asked.push(index as u32),
+            None => unasked.push(index),
         }
     }
-    let mut schedule = Schedule::new(asked, hosts.names(), config, open_files(), start);
-    let (lookup, mut lookups) = mpsc::unbounded_channel();
-    let mut running = Running::default();
+    let mut schedule = Schedule::new(unasked, hosts.names(), config, open_files(), start);
+    let mut running = RunningAttempts::default();
+    let deadline = async {
+        match config.deadline {
+            Some(deadline) => sleep_until(start + deadline).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = cancel => {}
+        () = deadline => {}
+        () = ask_all(hosts, config, &mut schedule, &mut running, &mut decide) => {}
+    }
 
+    // An attempt that ended before the run was cut short counts.
+    let ended = running.try_next();
+    running.finish(ended, &mut schedule, &mut decide);
+    for (index, result) in schedule.into_unfinished() {
+        decide(index, result);
+    }
+    results.into_iter().flatten().collect()
+}
+
+/// Runs attempts until every endpoint is decided.
+async fn ask_all(
+    hosts: &Hosts,
+    config: &Config,
+    schedule: &mut Schedule,
+    running: &mut RunningAttempts,
+    decide: &mut impl FnMut(u32, EndpointResult),
+) {
+    let client = Arc::new(Client::new(config));
+    let (permits, mut returned_permits) = mpsc::unbounded_channel();
     loop {
         let wake = loop {
             match schedule.next(Instant::now()) {
-                Next::Ask(index) => {
+                NextStep::Ask(index) => {
                     let (client, endpoint) = (Arc::clone(&client), hosts.get(index as usize));
                     let is_name = endpoint.address.is_name();
-                    let lookup = is_name.then(|| Lookup(lookup.clone()));
-                    let attempt = async move { client.attempt(&endpoint, lookup).await };
-                    running.start(index, attempt);
+                    let permit = is_name.then(|| LookupPermit(permits.clone()));
+                    running.start(
+                        index,
+                        async move { client.attempt(&endpoint, permit).await },
+                    );
                 }
-                Next::Decided(index, answer) => decide(index as usize, answer),
-                Next::At(instant) => break Some(instant),
-                Next::Wait => break None,
-                Next::Finished => {
-                    return answers.into_iter().flatten().collect();
-                }
+                NextStep::Decided(index, result) => decide(index, result),
+                NextStep::Wait(wake) => break wake,
+                NextStep::Finished => return,
             }
         };
-        let timer = [wake, end].into_iter().flatten().min();
-        let mut ended = tokio::select! {
+        tokio::select! {
             biased;
-            () = &mut cancel => break,
-            Some(ended) = running.next() => Some(ended),
-            Some(()) = lookups.recv() => {
-                schedule.lookup_ended();
-                None
-            }
-            () = sleep_until(timer.unwrap_or(start)), if timer.is_some() => None,
-        };
-        // One wake-up may stand for many that have ended.
-        while let Some((index, attempt)) = ended {
-            if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
-                decide(index as usize, answer);
-            }
-            ended = running.try_next();
-        }
-        if end.is_some_and(|end| end <= Instant::now()) {
-            break;
+            // One wake-up may stand for several attempts that have ended.
+            Some(ended) = running.next() => running.finish(Some(ended), schedule, decide),
+            Some(()) = returned_permits.recv() => schedule.lookup_ended(),
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
-
-    // Who had answered when the run was cut short has an answer.
-    while let Some((index, attempt)) = running.try_next() {
-        if let Some(answer) = schedule.done(index, attempt, Instant::now()) {
-            decide(index as usize, answer);
-        }
-    }
-    for (index, answer) in schedule.rest() {
-        decide(index as usize, answer);
-    }
-    answers.into_iter().flatten().collect()
 }
 
-/// The attempts that run, each a task. Dropping it ends them.
+/// The running attempts, each a task. Dropping it ends them.
 #[derive(Default)]
-struct Running {
+struct RunningAttempts {
     tasks: JoinSet<Attempt>,
-    /// Whose attempt a task is, kept outside of it because a task that panics cannot tell.
+    /// The endpoint of each task, kept outside of it because a task that panics returns nothing.
     indices: HashMap<task::Id, u32>,
 }
 
-impl Running {
+impl RunningAttempts {
     fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt> + Send + 'static) {
         let task = self.tasks.spawn(attempt);
         self.indices.insert(task.id(), index);
@@ -158,31 +170,49 @@ impl Running {
 
     async fn next(&mut self) -> Option<(u32, Attempt)> {
         let ended = self.tasks.join_next_with_id().await?;
-        self.of(ended)
+        self.resolve_id(ended)
     }
 
     /// The next one that has ended already.
     fn try_next(&mut self) -> Option<(u32, Attempt)> {
         let ended = self.tasks.try_join_next_with_id()?;
-        self.of(ended)
+        self.resolve_id(ended)
     }
 
-    fn of(&mut self, ended: Result<(task::Id, Attempt), JoinError>) -> Option<(u32, Attempt)> {
-        let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::failed()));
+    fn resolve_id(
+        &mut self,
+        ended: Result<(task::Id, Attempt), JoinError>,
+    ) -> Option<(u32, Attempt)> {
+        let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::panicked()));
         Some((self.indices.remove(&task)?, attempt))
+    }
+
+    /// Hands an attempt that has ended, and all others that have, to the schedule.
+    fn finish(
+        &mut self,
+        mut ended: Option<(u32, Attempt)>,
+        schedule: &mut Schedule,
+        decide: &mut impl FnMut(u32, EndpointResult),
+    ) {
+        while let Some((index, attempt)) = ended {
+            if let Some(result) = schedule.done(index, attempt, Instant::now()) {
+                decide(index, result);
+            }
+            ended = self.try_next();
+        }
     }
 }
 
 /// Asks one endpoint.
 pub async fn ask(endpoint: &Endpoint, config: &Config) -> EndpointResult {
     let hosts = Hosts::from_iter([endpoint.clone()]);
-    let mut answers = run(&hosts, config, |_, _| {}, std::future::pending()).await;
-    answers.pop().expect("a run returns one answer an endpoint")
+    let mut results = run(&hosts, config, |_, _| {}, pending()).await;
+    results.pop().expect("a run returns one result an endpoint")
 }
 
-/// How many files this process may have open, after it has asked for as many as it can get.
+/// How many files this process may have open, after raising the limit as far as possible.
 fn open_files() -> usize {
-    // Where limits cannot be raised the next attempt that runs into one says so.
+    // If the limit cannot be raised, the attempts that reach it fail with a local error.
     rlimit::increase_nofile_limit(u64::MAX)
         .ok()
         .and_then(|limit| usize::try_from(limit).ok())
@@ -194,14 +224,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_attempt_that_panics_costs_its_own_endpoint_only() {
-        let mut running = Running::default();
+    async fn panic_in_an_attempt_costs_its_own_endpoint_only() {
+        let mut running = RunningAttempts::default();
         running.start(3, async { panic!("on purpose") });
-        running.start(4, async { Attempt::failed() });
+        running.start(4, async { Attempt::panicked() });
         let mut ended = [0; 2];
         for index in &mut ended {
             let (of, attempt) = running.next().await.unwrap();
-            assert_eq!(attempt.outcome.name(), "local", "{attempt:?}");
+            assert_eq!(attempt.conclusion.outcome.name(), "local", "{attempt:?}");
             *index = of;
         }
         ended.sort_unstable();

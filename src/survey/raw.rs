@@ -1,59 +1,60 @@
-//! The original exercise's protocol: the server sends one JSON object and asks nothing.
+//! The original exercise's protocol: the server sends one JSON object and reads nothing.
 
 use crate::{
     profile::{JsonDraft, Profile},
     survey::{
+        attempt_state::AttemptState,
+        detect::without_bom,
         outcome::{AttemptPhase, Invalid},
-        trace::Trace,
-        wire::{self, Wire},
+        sniffed_stream::SniffedStream,
     },
     untrusted::Untrusted,
 };
 
-/// Most bytes that an object may have.
+/// Largest object that is read.
 const MAX_OBJECT: usize = 4 * 1024;
 
 /// Why there is no profile.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// The peer stopped sending within the object; the wire knows why.
-    Cut,
+pub(crate) enum RawError {
+    /// The connection ended within the object; the stream has the reason.
+    EarlyEnd,
     /// More bytes than any profile has.
     TooLarge,
-    /// The first bytes are no object.
+    /// The first bytes are not an object.
     NotJson,
-    /// An object, and no profile.
+    /// An object that is not a profile.
     Invalid(Invalid),
 }
 
-/// Reads one object into `bytes`. What follows it is not looked at, nor whether the peer closes.
+/// Reads one object into `bytes`, and ignores what follows it. The peer need not close.
 pub(crate) async fn read(
-    wire: &Wire,
+    stream: &SniffedStream,
     bytes: &mut Vec<u8>,
-    trace: &Trace,
-) -> Result<Profile, Failure> {
+    state: &AttemptState,
+) -> Result<Profile, RawError> {
     loop {
-        let more = wire.read_raw(bytes).await;
+        let more = stream.read_raw(bytes).await;
         if !bytes.is_empty() {
-            trace.notes().phase = AttemptPhase::Body;
+            state.lock().phase = AttemptPhase::Body;
         }
         if let Some(result) = parse(bytes) {
             return result;
         }
         if !more {
-            return Err(Failure::Cut);
+            return Err(RawError::EarlyEnd);
         }
         if bytes.len() > MAX_OBJECT {
-            return Err(Failure::TooLarge);
+            return Err(RawError::TooLarge);
         }
     }
 }
 
 /// The profile in the first object; `None` while the object is not complete.
-fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
-    let text = wire::without_mark(bytes).trim_ascii_start();
+fn parse(bytes: &[u8]) -> Option<Result<Profile, RawError>> {
+    let text = without_bom(bytes).trim_ascii_start();
     if *text.first()? != b'{' {
-        return Some(Err(Failure::NotJson));
+        return Some(Err(RawError::NotJson));
     }
     let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<JsonDraft<'_>>();
     let invalid = match objects.next()? {
@@ -64,7 +65,7 @@ fn parse(bytes: &[u8]) -> Option<Result<Profile, Failure>> {
         Err(error) if error.is_eof() => return None,
         Err(error) => Invalid::Message(Untrusted::new(&error.to_string())),
     };
-    Some(Err(Failure::Invalid(invalid)))
+    Some(Err(RawError::Invalid(invalid)))
 }
 
 #[cfg(test)]
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_prefix_waits_and_the_whole_is_read() {
+    fn object_is_read_once_it_is_complete() {
         let text = r#"  {"id":"1527406014","height":178,"weight":60,"size":"2xl"}"#;
         // With a byte order mark as well.
         for text in [text.to_owned(), format!("\u{feff}{text}")] {
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_object_is_not_looked_at() {
+    fn bytes_behind_the_object_are_ignored() {
         let text = br#"{"id":"a","height":178,"weight":60,"size":"M","x":{"y":[1]}}trailing"#;
         assert_eq!(parse(text).unwrap().unwrap().id.as_str(), "a");
     }
@@ -125,8 +126,8 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            let Some(Err(Failure::Invalid(invalid))) = parse(text.as_bytes()) else {
-                panic!("{text} was not refused");
+            let Some(Err(RawError::Invalid(invalid))) = parse(text.as_bytes()) else {
+                panic!("{text} was not rejected");
             };
             let shown = match invalid {
                 Invalid::Field(error) => error.to_string(),

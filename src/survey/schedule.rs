@@ -1,141 +1,103 @@
-//! Who is asked next, who is asked again, and when: everything that is decided between attempts.
+//! Decides which endpoint is asked next, and which is asked again and when.
 //!
-//! It does no I/O and is told the time, so that its rules can be tested without a network or a clock.
+//! It does no I/O and takes the time as an argument, so its rules can be tested without a network or a clock.
+//!
+//! ```text
+//!                  begin                 done: decided ──► result
+//!   unasked ─────────┐            ┌────►
+//!   retry_at ────────┼─► attempt ─┤      done: retry ────► retry_at or unreachable, with a due time
+//!   unreachable ─────┤            └────►
+//!   lookups.waiting ─┘ (once a lookup is free)
+//! ```
+//!
+//! Endpoints that are already due for a retry go first, then those not asked yet, then those that are not up yet:
+//! they may be many, and until the wait is over. A name that finds no free lookup waits outside the window, so that a
+//! resolver that does not answer delays no IP address.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     survey::{
-        attempt::{Again, Attempt},
+        attempt::Attempt,
+        classify::{Conclusion, Retry},
         config::Config,
-        connect::{LOOKUP, LOOKUPS},
         outcome::{EndpointResult, Outcome, PhaseTimes},
+        pacing::{LookupQueue, RateLimit, Timers, Window},
     },
     untrusted::Untrusted,
 };
 
-/// Of how many endpoints one may be repeated, by all repetitions together.
-const BUDGET: usize = 10;
+/// Retry budget: one retry per this many endpoints, over the whole run.
+const RETRY_BUDGET_DIVISOR: usize = 10;
 
-/// Delay before the first repetition; each further one doubles it.
-const RETRY: Duration = Duration::from_millis(100);
+/// Delay before the first retry; each further one doubles it.
+const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Longest time that a server may ask to be left alone for and still be asked again.
-const PUSHBACK: Duration = Duration::from_secs(10);
+/// Largest `grpc-retry-pushback-ms` that is honoured; beyond it the endpoint is not retried.
+const MAX_PUSHBACK: Duration = Duration::from_secs(10);
 
-/// Delay before somebody who is not there yet is tried again, and its limit after doublings.
-const KNOCK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// First and longest delay before an endpoint that is not up yet is tried again.
+const WAIT_BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
-/// Delay before an attempt for which this machine had nothing left, and its limit after doublings.
-const FREE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// First and longest delay after an attempt that failed for lack of local resources.
+const EXHAUSTED_BACKOFF: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_millis(500));
 
-/// How often an attempt may find nothing left: while others were running, and while it was alone.
-const EXHAUSTED: (u32, u32) = (20, 5);
+/// How often an endpoint may fail for lack of local resources: in total, and with nothing else running.
+const EXHAUSTED_TRIES: (u32, u32) = (20, 5);
 
 /// Descriptors left to the rest of the process: standard streams, the reports, the resolver's sockets.
 const SPARE_FILES: usize = 48;
 
-/// How far a paced run may be behind and still keep its average. Timers tick in milliseconds.
-const CATCH_UP: Duration = Duration::from_millis(10);
-
 /// What to do now.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     /// Ask this endpoint.
     Ask(u32),
     /// This endpoint is decided without another attempt.
     Decided(u32, EndpointResult),
-    /// Nothing before this instant, unless an attempt ends.
-    At(Instant),
-    /// Nothing until an attempt ends.
-    Wait,
+    /// Nothing until an attempt or a lookup ends, or until this instant.
+    Wait(Option<Instant>),
     /// Every endpoint is decided.
     Finished,
 }
 
-/// Endpoints and when each may be asked, the earliest first.
-#[derive(Default)]
-struct Dated(BinaryHeap<Reverse<(Instant, u32)>>);
-
-impl Dated {
-    fn push(&mut self, at: Instant, index: u32) {
-        self.0.push(Reverse((at, index)));
-    }
-
-    /// When the next one may be asked.
-    fn due(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// Takes the next one if its time has come.
-    fn pop(&mut self, now: Instant) -> Option<u32> {
-        self.due().filter(|due| *due <= now)?;
-        self.0.pop().map(|Reverse((_, index))| index)
-    }
-}
-
 /// The endpoints of a run that are not decided.
 pub(crate) struct Schedule {
-    /// Not yet asked, the next one last.
-    fresh: Vec<u32>,
-    /// To be asked again at a time that was promised.
-    later: Dated,
-    /// To be tried again because nobody is there yet; after everybody else, for they may be many and for long.
-    absent: Dated,
-    /// Asked at least once and not decided.
-    begun: HashMap<u32, Begun>,
-    /// Which endpoints have a name to look up, by index; none of those behind its end.
+    /// Not asked yet, the next one last.
+    unasked: Vec<u32>,
+    /// To be asked again at a set time.
+    retry_at: Timers,
+    /// To be asked again because no server was reached.
+    unreachable: Timers,
+    /// Asked at least once and not decided, by index.
+    in_progress: HashMap<u32, EndpointState>,
+    /// Which endpoints have a name to look up, by index. Those behind its end have none.
     names: Vec<bool>,
-    lookups: Lookups,
+    lookups: LookupQueue,
     running: usize,
     window: Window,
-    pace: Option<Pace>,
-    repetitions: usize,
-    retries: u32,
+    rate_limit: Option<RateLimit>,
+    retries_left: usize,
+    max_retries: u32,
     wait_until: Option<Instant>,
     jitter: fastrand::Rng,
 }
 
 /// What is kept of an endpoint between its attempts.
-struct Begun {
+struct EndpointState {
     since: Instant,
     until: Instant,
     attempts: u32,
-    repetitions: u32,
-    knocks: u32,
+    retries: u32,
+    wait_tries: u32,
     exhausted: u32,
     exhausted_alone: u32,
     /// Whether it was asked again because nothing had come back.
-    lost: bool,
+    retried_after_loss: bool,
     last: Option<(Outcome, PhaseTimes)>,
-}
-
-/// The lookups that this machine's resolver may be given, and the endpoints that wait for one. Those are not asked
-/// yet: they hold no place in the window, and their time does not run.
-struct Lookups {
-    free: usize,
-    /// When the last one was begun.
-    begun: Instant,
-    waiting: VecDeque<u32>,
-}
-
-/// How many attempts may run: as many as did when this machine ran out, grown back slowly.
-struct Window {
-    now: usize,
-    max: usize,
-    successes: usize,
-}
-
-/// Connections started per second.
-struct Pace {
-    every: Duration,
-    next: Instant,
 }
 
 impl Schedule {
@@ -153,62 +115,51 @@ impl Schedule {
             .get()
             .min(open_files.saturating_sub(SPARE_FILES).max(1));
         Self {
-            // A single endpoint may use its retries; a room shares the tenth.
-            repetitions: (endpoints.len() / BUDGET).max(config.retries as usize),
-            fresh: endpoints,
-            later: Dated::default(),
-            absent: Dated::default(),
-            begun: HashMap::new(),
+            // A single endpoint may use all its retries; the endpoints of a list share a tenth.
+            retries_left: (endpoints.len() / RETRY_BUDGET_DIVISOR).max(config.retries as usize),
+            unasked: endpoints,
+            retry_at: Timers::default(),
+            unreachable: Timers::default(),
+            in_progress: HashMap::new(),
             names,
-            lookups: Lookups {
-                free: LOOKUPS,
-                begun: start,
-                waiting: VecDeque::new(),
-            },
+            lookups: LookupQueue::new(start),
             running: 0,
-            window: Window {
-                now: max,
-                max,
-                successes: 0,
-            },
-            pace: config.rate.map(|rate| Pace {
-                every: Duration::from_secs(1) / rate.get(),
-                next: start,
-            }),
-            retries: config.retries,
+            window: Window::new(max),
+            rate_limit: config.rate.map(|rate| RateLimit::new(rate, start)),
+            max_retries: config.retries,
             wait_until: config.wait.map(|wait| start + wait),
             jitter,
         }
     }
 
-    /// Decides what to do; an endpoint that it hands out is running from then on.
-    pub(crate) fn next(&mut self, now: Instant) -> Next {
-        let mut wake = self.lookups.hopeless();
+    /// Decides what to do now. An endpoint that it returns counts as running.
+    pub(crate) fn next(&mut self, now: Instant) -> NextStep {
+        let mut wake = self.lookups.give_up_at();
         if wake.is_some_and(|at| at <= now)
             && let Some(index) = self.lookups.waiting.pop_front()
         {
-            return Next::Decided(index, self.unresolved(index));
+            return NextStep::Decided(index, self.without_lookup(index));
         }
-        let due = [self.later.due(), self.absent.due()];
+        let due = [self.retry_at.due(), self.unreachable.due()];
         let due = due.into_iter().flatten().min();
-        if self.fresh.is_empty() && due.is_none() && self.lookups.waiting.is_empty() {
+        if self.unasked.is_empty() && due.is_none() && self.lookups.waiting.is_empty() {
             return match self.running {
-                0 => Next::Finished,
-                _ => Next::Wait,
+                0 => NextStep::Finished,
+                _ => NextStep::Wait(None),
             };
         }
         if self.running < self.window.now {
-            let paced = self.pace.as_ref().map(|pace| pace.next);
+            let paced = self.rate_limit.as_ref().map(|rate_limit| rate_limit.next);
             let paced = paced.filter(|next| *next > now);
             if paced.is_none()
                 && let Some(index) = self.pop(now)
             {
                 self.begin(index, now);
-                return Next::Ask(index);
+                return NextStep::Ask(index);
             }
             wake = [wake, paced.or(due)].into_iter().flatten().min();
         }
-        wake.map_or(Next::Wait, Next::At)
+        NextStep::Wait(wake)
     }
 
     /// Takes the endpoint that is to be asked next, if one may be.
@@ -219,8 +170,8 @@ impl Schedule {
             return Some(index);
         }
         loop {
-            let promised = self.later.pop(now).or_else(|| self.fresh.pop());
-            let index = promised.or_else(|| self.absent.pop(now))?;
+            let promised = self.retry_at.pop(now).or_else(|| self.unasked.pop());
+            let index = promised.or_else(|| self.unreachable.pop(now))?;
             if !self.has_name(index) || self.lookups.free > 0 {
                 return Some(index);
             }
@@ -233,146 +184,151 @@ impl Schedule {
     }
 
     fn begin(&mut self, index: u32, now: Instant) {
-        if let Some(pace) = &mut self.pace {
-            // What a coarse timer missed is made up for; a longer pause is not.
-            let floor = now.checked_sub(CATCH_UP).unwrap_or(now);
-            pace.next = pace.next.max(floor) + pace.every;
+        if let Some(rate_limit) = &mut self.rate_limit {
+            rate_limit.begin(now);
         }
         if self.has_name(index) {
-            self.lookups.free -= 1;
-            self.lookups.begun = now;
+            self.lookups.begin(now);
         }
         self.running += 1;
-        self.begun.entry(index).or_insert(Begun {
+        self.in_progress.entry(index).or_insert(EndpointState {
             since: now,
             until: now,
             attempts: 0,
-            repetitions: 0,
-            knocks: 0,
+            retries: 0,
+            wait_tries: 0,
             exhausted: 0,
             exhausted_alone: 0,
-            lost: false,
+            retried_after_loss: false,
             last: None,
         });
     }
 
-    /// The resolver has returned from a lookup, whether or not its attempt still waited for that.
+    /// Frees a lookup. The resolver has returned, perhaps after the attempt has given up.
     pub(crate) fn lookup_ended(&mut self) {
-        self.lookups.free += 1;
+        self.lookups.end();
     }
 
-    /// The answer of an endpoint for which no lookup can be begun: what it answered last, if it was asked before.
-    fn unresolved(&mut self, index: u32) -> EndpointResult {
-        let begun = self.begun.remove(&index).and_then(Begun::answer);
-        begun.unwrap_or_else(|| {
+    /// The result of an endpoint for which no lookup is free: its last outcome, if it was asked before.
+    fn without_lookup(&mut self, index: u32) -> EndpointResult {
+        let endpoint = self
+            .in_progress
+            .remove(&index)
+            .and_then(EndpointState::result);
+        endpoint.unwrap_or_else(|| {
             let reason = Untrusted::new("the resolver does not answer");
             EndpointResult::without_attempt(Outcome::Dns(reason))
         })
     }
 
-    /// Takes an attempt's result; the answer, if that decides the endpoint.
+    /// Records an ended attempt. Returns the endpoint's result if it is decided.
     pub(crate) fn done(
         &mut self,
         index: u32,
         attempt: Attempt,
         now: Instant,
     ) -> Option<EndpointResult> {
-        let Attempt {
-            outcome,
-            again,
-            phases,
-        } = attempt;
+        let Attempt { conclusion, phases } = attempt;
+        let Conclusion { outcome, retry } = conclusion;
         self.running -= 1;
-        let mut begun = self.begun.remove(&index)?;
-        begun.until = now;
-        if again == Again::WhenFree {
+        let mut endpoint = self.in_progress.remove(&index)?;
+        endpoint.until = now;
+        if retry == Retry::WhenFree {
             self.window.shrink(self.running);
         } else {
-            begun.attempts += 1;
+            endpoint.attempts += 1;
             self.window.grow();
         }
-        begun.last = Some((outcome, phases));
-        match self.delay(&mut begun, again, now) {
+        endpoint.last = Some((outcome, phases));
+        match self.delay(&mut endpoint, retry, now) {
             Some(delay) => {
-                let queue = match again {
-                    Again::WhenUp | Again::Lost => &mut self.absent,
-                    Again::No | Again::Soon(_) | Again::WhenFree => &mut self.later,
+                let queue = match retry {
+                    Retry::WhenUp | Retry::AfterLoss => &mut self.unreachable,
+                    Retry::No | Retry::Soon(_) | Retry::WhenFree => &mut self.retry_at,
                 };
                 queue.push(now + delay, index);
-                self.begun.insert(index, begun);
+                self.in_progress.insert(index, endpoint);
                 None
             }
-            None => begun.answer(),
+            None => endpoint.result(),
         }
     }
 
-    /// When to ask again, if at all.
-    fn delay(&mut self, begun: &mut Begun, again: Again, now: Instant) -> Option<Duration> {
+    /// When to ask retry, if at all.
+    fn delay(
+        &mut self,
+        endpoint: &mut EndpointState,
+        retry: Retry,
+        now: Instant,
+    ) -> Option<Duration> {
         let doubled = |(first, most): (Duration, Duration), times: u32| {
             first.saturating_mul(1 << times.min(16)).min(most)
         };
-        match again {
-            Again::No => None,
-            Again::Soon(after) => {
+        match retry {
+            Retry::No => None,
+            Retry::Soon(after) => {
                 let delay = match after {
-                    Some(after) if after > PUSHBACK => return None,
+                    Some(after) if after > MAX_PUSHBACK => return None,
                     Some(after) => after,
-                    None => doubled((RETRY, PUSHBACK), begun.repetitions),
+                    None => doubled((RETRY_BACKOFF, MAX_PUSHBACK), endpoint.retries),
                 };
-                self.repeat(begun).then(|| self.jittered(delay))
+                self.take_retry(endpoint).then(|| self.jittered(delay))
             }
-            Again::WhenUp | Again::Lost => {
-                let delay = self.jittered(doubled(KNOCK, begun.knocks));
-                begun.knocks += 1;
+            Retry::WhenUp | Retry::AfterLoss => {
+                let delay = self.jittered(doubled(WAIT_BACKOFF, endpoint.wait_tries));
+                endpoint.wait_tries += 1;
                 let waits = self.wait_until.is_some_and(|until| now + delay < until);
-                // Once: a whole network that is switched off must not use up what others need.
-                let lost = again == Again::Lost && !std::mem::replace(&mut begun.lost, true);
-                (waits || lost && self.repeat(begun)).then_some(delay)
+                // Once: a whole network that is switched off must not use up the budget of the others.
+                let may_be_lost = retry == Retry::AfterLoss
+                    && !std::mem::replace(&mut endpoint.retried_after_loss, true);
+                (waits || may_be_lost && self.take_retry(endpoint)).then_some(delay)
             }
-            Again::WhenFree => {
-                begun.exhausted += 1;
-                begun.exhausted_alone += u32::from(self.running == 0);
-                let helpless = begun.exhausted > EXHAUSTED.0 || begun.exhausted_alone > EXHAUSTED.1;
-                let delay = doubled(FREE, begun.exhausted);
-                (!helpless).then(|| self.jittered(delay))
+            Retry::WhenFree => {
+                endpoint.exhausted += 1;
+                endpoint.exhausted_alone += u32::from(self.running == 0);
+                let (tries, tries_alone) = EXHAUSTED_TRIES;
+                let give_up = endpoint.exhausted > tries || endpoint.exhausted_alone > tries_alone;
+                let delay = doubled(EXHAUSTED_BACKOFF, endpoint.exhausted);
+                (!give_up).then(|| self.jittered(delay))
             }
         }
     }
 
-    /// Takes one of the repetitions that are left, to all and to this endpoint.
-    fn repeat(&mut self, begun: &mut Begun) -> bool {
-        let may = begun.repetitions < self.retries && self.repetitions > 0;
+    /// Takes a retry from the budgets of the run and of the endpoint, if both have one left.
+    fn take_retry(&mut self, endpoint: &mut EndpointState) -> bool {
+        let may = endpoint.retries < self.max_retries && self.retries_left > 0;
         if may {
-            begun.repetitions += 1;
-            self.repetitions -= 1;
+            endpoint.retries += 1;
+            self.retries_left -= 1;
         }
         may
     }
 
-    /// A fifth more or less, so that those who failed together do not come back together.
+    /// Up to a fifth more or less, so that endpoints which failed together are not retried together.
     fn jittered(&mut self, delay: Duration) -> Duration {
         delay.mul_f64(0.8 + 0.4 * self.jitter.f64())
     }
 
-    /// The answers of all who are not decided, at the end of a run that is cut short.
-    pub(crate) fn rest(mut self) -> impl Iterator<Item = (u32, EndpointResult)> {
+    /// The results of all undecided endpoints, at the end of a run that is cut short.
+    pub(crate) fn into_unfinished(mut self) -> impl Iterator<Item = (u32, EndpointResult)> {
         let waiting = self.lookups.waiting.into_iter();
-        self.fresh
-            .extend(waiting.filter(|index| !self.begun.contains_key(index)));
-        let begun = self.begun.into_iter().map(|(index, begun)| {
-            // What this machine lacked a moment ago says nothing about the endpoint.
-            let answer = begun
-                .answer()
-                .filter(|answer| !matches!(answer.outcome, Outcome::LocalError { .. }));
-            (index, answer.unwrap_or_else(cancelled))
+        self.unasked
+            .extend(waiting.filter(|index| !self.in_progress.contains_key(index)));
+        let in_progress = self.in_progress.into_iter().map(|(index, endpoint)| {
+            // A local error of a moment ago says nothing about the endpoint.
+            let result = endpoint
+                .result()
+                .filter(|result| !matches!(result.outcome, Outcome::LocalError { .. }));
+            (index, result.unwrap_or_else(cancelled))
         });
-        begun.chain(self.fresh.into_iter().map(|index| (index, cancelled())))
+        let unasked = self.unasked.into_iter().map(|index| (index, cancelled()));
+        in_progress.chain(unasked)
     }
 }
 
-impl Begun {
-    /// The answer with the last attempt's outcome, if one has ended.
-    fn answer(self) -> Option<EndpointResult> {
+impl EndpointState {
+    /// The result with the last attempt's outcome, if one has ended.
+    fn result(self) -> Option<EndpointResult> {
         let Self {
             since,
             until,
@@ -390,38 +346,7 @@ impl Begun {
 }
 
 fn cancelled() -> EndpointResult {
-    EndpointResult {
-        outcome: Outcome::Cancelled,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        phases: PhaseTimes::default(),
-    }
-}
-
-impl Lookups {
-    /// When to stop waiting for one, if there are endpoints that wait. No attempt waits for its own lookup longer than
-    /// [`LOOKUP`]: if none has ended for so long, the resolver holds them all and answers none.
-    fn hopeless(&self) -> Option<Instant> {
-        (self.free == 0 && !self.waiting.is_empty()).then(|| self.begun + LOOKUP)
-    }
-}
-
-impl Window {
-    /// Follows what this machine has shown to be too much. At most halved at a time: that an attempt failed beside
-    /// two others does not mean that two are the most.
-    fn shrink(&mut self, running: usize) {
-        self.now = self.now.min(running.max(self.now / 2)).max(1);
-        self.successes = 0;
-    }
-
-    /// Grows by one whenever a whole window went well.
-    fn grow(&mut self) {
-        self.successes += 1;
-        if self.successes >= self.now && self.now < self.max {
-            self.now += 1;
-            self.successes = 0;
-        }
-    }
+    EndpointResult::without_attempt(Outcome::Cancelled)
 }
 
 #[cfg(test)]
@@ -429,7 +354,10 @@ mod tests {
     use std::num::{NonZeroU32, NonZeroUsize};
 
     use super::*;
-    use crate::{survey::outcome::AttemptPhase, untrusted::Untrusted};
+    use crate::survey::{
+        connect::{DNS_TIMEOUT, MAX_DNS_LOOKUPS},
+        outcome::AttemptPhase,
+    };
 
     const MANY_FILES: usize = 1 << 20;
 
@@ -440,10 +368,9 @@ mod tests {
         }
     }
 
-    fn attempt(outcome: Outcome, again: Again) -> Attempt {
+    fn attempt(outcome: Outcome, retry: Retry) -> Attempt {
         Attempt {
-            outcome,
-            again,
+            conclusion: Conclusion { outcome, retry },
             phases: PhaseTimes::default(),
         }
     }
@@ -453,11 +380,11 @@ mod tests {
             reason: Untrusted::new("too many open files"),
             exhausted: true,
         };
-        attempt(outcome, Again::WhenFree)
+        attempt(outcome, Retry::WhenFree)
     }
 
-    /// Plays a whole run in which `ask` is the network, on a clock that jumps to whatever is next.
-    fn play(
+    /// Simulates a whole run in which `ask` is the network, on a clock that jumps to the next event.
+    fn simulate(
         endpoints: u32,
         config: &Config,
         open_files: usize,
@@ -467,100 +394,100 @@ mod tests {
         let mut now = start;
         let mut schedule =
             Schedule::new((0..endpoints).collect(), vec![], config, open_files, start);
-        let mut answers = vec![None; endpoints as usize];
+        let mut results = vec![None; endpoints as usize];
         let mut running = Vec::new();
         loop {
             match schedule.next(now) {
-                Next::Ask(index) => {
+                NextStep::Ask(index) => {
                     running.push(index);
                     continue;
                 }
-                Next::At(at) if running.is_empty() => now = at,
-                Next::At(_) | Next::Wait => {}
-                Next::Decided(index, _) => panic!("{index} needs no lookup"),
-                Next::Finished => break,
+                NextStep::Wait(Some(at)) if running.is_empty() => now = at,
+                NextStep::Wait(_) => {}
+                NextStep::Decided(index, _) => panic!("{index} needs no lookup"),
+                NextStep::Finished => break,
             }
-            // One at a time and the oldest first, as the network would not promise.
+            // One at a time and the oldest first, unlike a real network.
             if !running.is_empty() {
                 let count = running.len();
                 let index = running.remove(0);
                 let result = ask(index, count);
-                if let Some(answer) = schedule.done(index, result, now) {
-                    assert!(answers[index as usize].replace(answer).is_none());
+                if let Some(result) = schedule.done(index, result, now) {
+                    assert!(results[index as usize].replace(result).is_none());
                 }
             }
         }
-        let answers: Vec<_> = answers.into_iter().flatten().collect();
-        assert_eq!(answers.len(), endpoints as usize);
-        (answers, now - start)
+        let results: Vec<_> = results.into_iter().flatten().collect();
+        assert_eq!(results.len(), endpoints as usize);
+        (results, now - start)
     }
 
-    fn attempts(answers: &[EndpointResult]) -> u32 {
-        answers.iter().map(|answer| answer.attempts).sum()
-    }
-
-    #[test]
-    fn a_failing_room_is_asked_a_tenth_more() {
-        let soon = |_, _| attempt(Outcome::Reset, Again::Soon(None));
-        let (answers, _) = play(1000, &config(), MANY_FILES, soon);
-        assert_eq!(attempts(&answers), 1100);
+    fn attempts(results: &[EndpointResult]) -> u32 {
+        results.iter().map(|result| result.attempts).sum()
     }
 
     #[test]
-    fn one_endpoint_may_use_its_retries() {
-        let soon = |_, _| attempt(Outcome::Reset, Again::Soon(None));
-        let (answers, _) = play(1, &config(), MANY_FILES, soon);
-        assert_eq!(attempts(&answers), 3);
+    fn retries_are_limited_to_a_tenth_of_the_endpoints() {
+        let soon = |_, _| attempt(Outcome::Reset, Retry::Soon(None));
+        let (results, _) = simulate(1000, &config(), MANY_FILES, soon);
+        assert_eq!(attempts(&results), 1100);
+    }
+
+    #[test]
+    fn single_endpoint_uses_all_its_retries() {
+        let soon = |_, _| attempt(Outcome::Reset, Retry::Soon(None));
+        let (results, _) = simulate(1, &config(), MANY_FILES, soon);
+        assert_eq!(attempts(&results), 3);
         let none = Config {
             retries: 0,
             ..config()
         };
-        assert_eq!(attempts(&play(1, &none, MANY_FILES, soon).0), 1);
+        assert_eq!(attempts(&simulate(1, &none, MANY_FILES, soon).0), 1);
     }
 
     #[test]
-    fn what_had_an_effect_or_has_no_hope_is_not_repeated() {
-        let no = |_, _| attempt(Outcome::TooLarge, Again::No);
-        let up = |_, _| attempt(Outcome::Refused, Again::WhenUp);
-        assert_eq!(attempts(&play(100, &config(), MANY_FILES, no).0), 100);
-        assert_eq!(attempts(&play(100, &config(), MANY_FILES, up).0), 100);
+    fn final_failures_are_not_retried() {
+        let no = |_, _| attempt(Outcome::TooLarge, Retry::No);
+        let up = |_, _| attempt(Outcome::Refused, Retry::WhenUp);
+        assert_eq!(attempts(&simulate(100, &config(), MANY_FILES, no).0), 100);
+        assert_eq!(attempts(&simulate(100, &config(), MANY_FILES, up).0), 100);
     }
 
     #[test]
-    fn a_server_names_its_own_time() {
+    fn pushback_of_a_server_delays_the_retry() {
         let after = Duration::from_secs(3);
-        let asked = |_, _| attempt(Outcome::Reset, Again::Soon(Some(after)));
-        let (answers, took) = play(1, &config(), MANY_FILES, asked);
-        assert_eq!(attempts(&answers), 3);
+        let asked = |_, _| attempt(Outcome::Reset, Retry::Soon(Some(after)));
+        let (results, took) = simulate(1, &config(), MANY_FILES, asked);
+        assert_eq!(attempts(&results), 3);
         assert!(took >= 2 * after.mul_f64(0.8), "{took:?}");
-        let too_long = |_, _| attempt(Outcome::Reset, Again::Soon(Some(10 * PUSHBACK)));
-        assert_eq!(attempts(&play(1, &config(), MANY_FILES, too_long).0), 1);
+        let too_long = |_, _| attempt(Outcome::Reset, Retry::Soon(Some(10 * MAX_PUSHBACK)));
+        assert_eq!(attempts(&simulate(1, &config(), MANY_FILES, too_long).0), 1);
     }
 
     #[test]
-    fn who_is_not_up_yet_is_tried_until_the_wait_is_over() {
+    fn unreachable_endpoint_is_retried_until_the_wait_is_over() {
         let waiting = Config {
             wait: Some(Duration::from_secs(30)),
             ..config()
         };
         let mut asked = 0;
-        let (answers, took) = play(1, &waiting, MANY_FILES, |_, _| {
+        let (results, took) = simulate(1, &waiting, MANY_FILES, |_, _| {
             asked += 1;
-            attempt(Outcome::Refused, Again::WhenUp)
+            attempt(Outcome::Refused, Retry::WhenUp)
         });
-        assert_eq!(attempts(&answers), asked);
+        assert_eq!(attempts(&results), asked);
         assert!((15..40).contains(&asked), "{asked}");
         assert!(took > Duration::from_secs(25) && took <= Duration::from_secs(30));
 
-        let (answers, _) = play(1, &waiting, MANY_FILES, |_, _| {
-            attempt(Outcome::Timeout(AttemptPhase::Headers), Again::No)
+        let (results, _) = simulate(1, &waiting, MANY_FILES, |_, _| {
+            attempt(Outcome::Timeout(AttemptPhase::Headers), Retry::No)
         });
-        assert_eq!(attempts(&answers), 1);
+        assert_eq!(attempts(&results), 1);
     }
 
-    /// Of those who are not up there may be enough to fill every window until the wait is over.
+    /// There may be enough unreachable endpoints to fill every window until the wait is over.
     #[test]
-    fn who_is_not_up_yet_keeps_nobody_from_being_asked_once() {
+    fn unreachable_endpoints_do_not_starve_unasked_ones() {
         let waiting = Config {
             wait: Some(Duration::from_secs(30)),
             ..config()
@@ -569,20 +496,20 @@ mod tests {
         let mut schedule = Schedule::new((0..100).collect(), vec![], &waiting, MANY_FILES, now);
         let mut asked = Vec::new();
         while asked.len() < 150 {
-            // Long enough for everybody to be due again.
-            now += KNOCK.1;
-            let Next::Ask(index) = schedule.next(now) else {
+            // Long enough for every endpoint to be due again.
+            now += WAIT_BACKOFF.1;
+            let NextStep::Ask(index) = schedule.next(now) else {
                 break;
             };
             asked.push(index);
-            let refused = attempt(Outcome::Refused, Again::WhenUp);
-            schedule.done(index, refused, now - KNOCK.1);
+            let refused = attempt(Outcome::Refused, Retry::WhenUp);
+            schedule.done(index, refused, now - WAIT_BACKOFF.1);
         }
         let first: std::collections::HashSet<_> = asked[..100].iter().collect();
         assert_eq!(first.len(), 100, "{asked:?}");
     }
 
-    /// Plays the first attempts of ten addresses and many names, of which no lookup ever ends.
+    /// Simulates the first attempts on ten addresses and many names, whose lookups never end.
     fn dead_resolver(names: u32) -> (Schedule, Vec<u32>, Instant) {
         let start = Instant::now();
         let all = names + 10;
@@ -590,9 +517,9 @@ mod tests {
         let mut schedule = Schedule::new((0..all).collect(), is_name, &config(), MANY_FILES, start);
         let mut asked = Vec::new();
         let mut now = start;
-        while let Next::Ask(index) = schedule.next(now) {
+        while let NextStep::Ask(index) = schedule.next(now) {
             asked.push(index);
-            let given_up = attempt(Outcome::Dns(Untrusted::new("late")), Again::No);
+            let given_up = attempt(Outcome::Dns(Untrusted::new("late")), Retry::No);
             assert!(schedule.done(index, given_up, now).is_some());
             now += Duration::from_millis(1);
         }
@@ -600,162 +527,148 @@ mod tests {
     }
 
     #[test]
-    fn names_that_wait_for_a_lookup_do_not_delay_addresses() {
+    fn names_waiting_for_a_lookup_do_not_delay_addresses() {
         let (_, asked, _) = dead_resolver(1_500);
-        assert_eq!(asked.len(), LOOKUPS + 10);
+        assert_eq!(asked.len(), MAX_DNS_LOOKUPS + 10);
         assert_eq!(asked.iter().filter(|index| **index < 10).count(), 10);
     }
 
     #[test]
-    fn names_are_decided_once_no_lookup_ends() {
+    fn waiting_names_are_decided_when_the_resolver_is_stuck() {
         let (mut schedule, asked, now) = dead_resolver(1_500);
-        let Next::At(at) = schedule.next(now) else {
+        let NextStep::Wait(Some(at)) = schedule.next(now) else {
             panic!("names wait");
         };
-        assert!(at > now && at <= now + LOOKUP, "{:?}", at - now);
+        assert!(at > now && at <= now + DNS_TIMEOUT, "{:?}", at - now);
         let mut decided = 0;
-        while let Next::Decided(_, answer) = schedule.next(at) {
-            assert_eq!((answer.outcome.name(), answer.attempts), ("dns", 0));
+        while let NextStep::Decided(_, result) = schedule.next(at) {
+            assert_eq!((result.outcome.name(), result.attempts), ("dns", 0));
             decided += 1;
         }
         assert_eq!(decided + asked.len(), 1_510);
-        assert!(matches!(schedule.next(at), Next::Finished));
+        assert!(matches!(schedule.next(at), NextStep::Finished));
     }
 
     #[test]
-    fn a_lookup_that_ends_lets_the_next_name_begin() {
+    fn ended_lookup_lets_the_next_name_begin() {
         let (mut schedule, _, now) = dead_resolver(1_500);
         schedule.lookup_ended();
-        assert!(matches!(schedule.next(now), Next::Ask(_)));
-        assert!(matches!(schedule.next(now), Next::At(at) if at == now + LOOKUP));
-        let rest: Vec<_> = schedule.rest().collect();
-        assert_eq!(rest.len(), 1_500 - LOOKUPS);
+        assert!(matches!(schedule.next(now), NextStep::Ask(_)));
+        assert!(matches!(schedule.next(now), NextStep::Wait(Some(at)) if at == now + DNS_TIMEOUT));
+        let rest: Vec<_> = schedule.into_unfinished().collect();
+        assert_eq!(rest.len(), 1_500 - MAX_DNS_LOOKUPS);
         assert!(rest.iter().all(|(_, a)| a.outcome == Outcome::Cancelled));
     }
 
     #[test]
-    fn endpoints_that_nothing_came_back_from_are_asked_once_more_within_the_budget() {
-        let lost = |_, _| attempt(Outcome::Timeout(AttemptPhase::Connect), Again::Lost);
-        assert_eq!(attempts(&play(1, &config(), MANY_FILES, lost).0), 2);
-        assert_eq!(attempts(&play(1000, &config(), MANY_FILES, lost).0), 1100);
+    fn lost_attempts_are_retried_once_within_the_budget() {
+        let lost = |_, _| attempt(Outcome::Timeout(AttemptPhase::Connect), Retry::AfterLoss);
+        assert_eq!(attempts(&simulate(1, &config(), MANY_FILES, lost).0), 2);
+        assert_eq!(
+            attempts(&simulate(1000, &config(), MANY_FILES, lost).0),
+            1100
+        );
         let none = Config {
             retries: 0,
             ..config()
         };
-        assert_eq!(attempts(&play(40, &none, MANY_FILES, lost).0), 40);
+        assert_eq!(attempts(&simulate(40, &none, MANY_FILES, lost).0), 40);
 
         // One of forty, whose first packets were lost, beside one that is switched off.
         let mut asked = [0; 40];
-        let (answers, _) = play(40, &config(), MANY_FILES, |index, _| {
+        let (results, _) = simulate(40, &config(), MANY_FILES, |index, _| {
             asked[index as usize] += 1;
             match (index, asked[index as usize]) {
                 (7, _) => lost(index, 0),
-                (8, 1) => attempt(Outcome::Unreachable, Again::Lost),
-                _ => attempt(Outcome::TooLarge, Again::No),
+                (8, 1) => attempt(Outcome::Unreachable, Retry::AfterLoss),
+                _ => attempt(Outcome::TooLarge, Retry::No),
             }
         });
-        assert_eq!(answers[7].outcome.name(), "timeout");
+        assert_eq!(results[7].outcome.name(), "timeout");
         assert_eq!(
-            (answers[8].outcome.name(), answers[8].attempts),
+            (results[8].outcome.name(), results[8].attempts),
             ("too_large", 2)
         );
-        assert_eq!(attempts(&answers), 42);
+        assert_eq!(attempts(&results), 42);
     }
 
-    /// A machine with descriptors for five, of which the limit says nothing.
+    /// A machine with descriptors for five connections, which its limit does not show.
     #[test]
-    fn the_window_follows_what_the_machine_can_do() {
+    fn window_shrinks_to_what_the_machine_can_do() {
         let mut full = 0;
-        let (answers, _) = play(1000, &config(), MANY_FILES, |_, running| {
+        let (results, _) = simulate(1000, &config(), MANY_FILES, |_, running| {
             if running > 5 {
                 full += 1;
                 return exhausted();
             }
-            attempt(Outcome::TooLarge, Again::No)
+            attempt(Outcome::TooLarge, Retry::No)
         });
-        assert!(answers.iter().all(|a| a.outcome == Outcome::TooLarge));
-        assert_eq!(attempts(&answers), 1000);
+        assert!(results.iter().all(|a| a.outcome == Outcome::TooLarge));
+        assert_eq!(attempts(&results), 1000);
         assert!((1..500).contains(&full), "{full}");
     }
 
-    /// A failure beside few others, such as at the end of a run, closes no window.
     #[test]
-    fn the_window_is_halved_at_most() {
-        let mut window = Window {
-            now: 100,
-            max: 100,
-            successes: 0,
-        };
-        window.shrink(2);
-        assert_eq!(window.now, 50);
-        window.shrink(40);
-        assert_eq!(window.now, 40);
-        for _ in 0..10 {
-            window.shrink(0);
-        }
-        assert_eq!(window.now, 1);
+    fn lasting_exhaustion_ends_in_local_errors() {
+        let (results, _) = simulate(20, &config(), MANY_FILES, |_, _| exhausted());
+        assert!(results.iter().all(|a| a.outcome.name() == "local"));
     }
 
     #[test]
-    fn a_machine_that_can_do_nothing_says_so_in_the_end() {
-        let (answers, _) = play(20, &config(), MANY_FILES, |_, _| exhausted());
-        assert!(answers.iter().all(|a| a.outcome.name() == "local"));
-    }
-
-    #[test]
-    fn the_window_leaves_descriptors_to_others() {
+    fn window_leaves_spare_descriptors() {
         let config = Config {
             concurrency: NonZeroUsize::new(4000).unwrap(),
             ..config()
         };
         let mut most = 0;
-        play(1000, &config, 128, |_, running| {
+        simulate(1000, &config, 128, |_, running| {
             most = most.max(running);
-            attempt(Outcome::TooLarge, Again::No)
+            attempt(Outcome::TooLarge, Retry::No)
         });
         assert_eq!(most, 128 - SPARE_FILES);
     }
 
     #[test]
-    fn a_paced_run_takes_its_time() {
+    fn rate_limit_stretches_the_run() {
         let paced = Config {
             rate: NonZeroU32::new(100),
             ..config()
         };
-        let no = |_, _| attempt(Outcome::TooLarge, Again::No);
-        let (_, took) = play(1000, &paced, MANY_FILES, no);
+        let no = |_, _| attempt(Outcome::TooLarge, Retry::No);
+        let (_, took) = simulate(1000, &paced, MANY_FILES, no);
         assert!(took >= Duration::from_millis(9_900) && took < Duration::from_secs(11));
     }
 
     #[test]
-    fn a_run_cut_short_keeps_what_was_answered_last() {
+    fn cancelled_run_keeps_the_last_outcomes() {
         let waiting = Config {
             wait: Some(Duration::from_secs(30)),
             ..config()
         };
         let now = Instant::now();
         let mut schedule = Schedule::new(vec![0, 1], vec![], &waiting, MANY_FILES, now);
-        let (Next::Ask(first), Next::Ask(_)) = (schedule.next(now), schedule.next(now)) else {
+        let (NextStep::Ask(first), NextStep::Ask(_)) = (schedule.next(now), schedule.next(now))
+        else {
             panic!("two may run");
         };
-        let refused = attempt(Outcome::Refused, Again::WhenUp);
+        let refused = attempt(Outcome::Refused, Retry::WhenUp);
         assert!(schedule.done(first, refused, now).is_none());
         let mut rest: Vec<_> = schedule
-            .rest()
-            .map(|(index, answer)| (index == first, answer.outcome.name(), answer.attempts))
+            .into_unfinished()
+            .map(|(index, result)| (index == first, result.outcome.name(), result.attempts))
             .collect();
         rest.sort_unstable();
         assert_eq!(rest, [(false, "cancelled", 0), (true, "refused", 1)]);
     }
 
     #[test]
-    fn the_seed_decides_the_order() {
+    fn seed_decides_the_order() {
         let order = |seed| {
             let config = Config { seed, ..config() };
             let mut order = Vec::new();
-            play(100, &config, MANY_FILES, |index, _| {
+            simulate(100, &config, MANY_FILES, |index, _| {
                 order.push(index);
-                attempt(Outcome::TooLarge, Again::No)
+                attempt(Outcome::TooLarge, Retry::No)
             });
             order
         };
