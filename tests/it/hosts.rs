@@ -1,4 +1,4 @@
-//! The host grammar: what it accepts, what it refuses and in which words, and the way back.
+//! The host grammar: what it accepts, its error messages, and folding endpoints back into expressions.
 
 use labrpc::survey::hosts::{Builder, exactly_one, fold};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn good_lists() {
+fn good_lists_are_expanded() {
     let utf16 = |text: &str, le: bool| {
         let bytes = |unit: u16| {
             if le {
@@ -27,7 +27,7 @@ fn good_lists() {
     };
     let table: &[(&[u8], &str)] = &[
         (b"", ""),
-        (b"# nobody\n\n   \n", ""),
+        (b"# no endpoint\n\n   \n", ""),
         (b"192.168.1.7", "192.168.1.7:1024"),
         (b"192.168.1.7:80\r\n", "192.168.1.7:80"),
         (b"a, b ,c # three\nd", "a:1024 b:1024 c:1024 d:1024"),
@@ -102,7 +102,7 @@ fn good_lists() {
 }
 
 #[test]
-fn bad_lists_are_refused_with_file_line_column_and_the_way_out() {
+fn bad_lists_are_rejected_with_position_and_remedy() {
     let table: &[(&[u8], &str)] = &[
         (
             b"a\n192.168.1.256",
@@ -284,7 +284,7 @@ fn bad_lists_are_refused_with_file_line_column_and_the_way_out() {
 }
 
 #[test]
-fn many_errors_are_counted_not_repeated() {
+fn errors_beyond_ten_are_counted() {
     let errors = expand("-\n".repeat(1000).as_bytes()).unwrap_err();
     assert_eq!(errors.lines().count(), 11);
     assert!(
@@ -293,9 +293,9 @@ fn many_errors_are_counted_not_repeated() {
     );
 }
 
-/// More than a formatter takes, and less than an argument may have.
+/// More digits than a formatter takes, and fewer than an argument may have.
 #[test]
-fn digits_without_end_are_refused() {
+fn too_many_digits_are_rejected() {
     for zeros in [70_000, 120_000] {
         let error = exactly_one(&format!("lab[{}1-2]", "0".repeat(zeros))).unwrap_err();
         assert!(error.to_string().contains("brackets hold"), "{error}");
@@ -303,7 +303,7 @@ fn digits_without_end_are_refused() {
 }
 
 #[test]
-fn one_endpoint_is_one_and_several_are_counted() {
+fn exactly_one_rejects_several_endpoints_with_their_count() {
     assert_eq!(exactly_one("lab01").unwrap().to_string(), "lab01:1024");
     for (text, expected) in [
         ("a,b", "argument: \"a,b\": 2 endpoints where one is meant"),
@@ -322,7 +322,7 @@ fn one_endpoint_is_one_and_several_are_counted() {
 }
 
 #[test]
-fn duplicates_are_found_however_they_are_written() {
+fn duplicates_are_found_in_every_spelling() {
     let mut builder = Builder::default();
     builder.read("a", b"127.0.0.1-3\nLAB,[::1]\nraw://127.0.0.1");
     builder.argument("127.0.0.2:1024,lab:1024,0:0::1,127.0.0.3:99");
@@ -348,7 +348,7 @@ fn duplicates_are_found_however_they_are_written() {
 }
 
 #[test]
-fn exclusions_name_a_port_or_stand_for_all() {
+fn exclusion_without_a_port_covers_all_ports() {
     let mut builder = Builder::default();
     builder.read(
         "a",
@@ -381,7 +381,7 @@ fn exclusions_name_a_port_or_stand_for_all() {
 }
 
 #[test]
-fn folding_is_short() {
+fn endpoints_fold_into_short_expressions() {
     let folded = |text: &str| {
         let mut builder = Builder::default();
         builder.argument(text);
@@ -399,7 +399,7 @@ fn folding_is_short() {
 }
 
 proptest! {
-    /// Whatever is folded can be read again and names the same endpoints.
+    /// A folded list can be parsed again and names the same endpoints.
     #[test]
     fn folding_is_reversible(texts in prop::collection::vec(
         "(raw://)?((10\\.0\\.[0-3]\\.[1-9][0-9]?)|(lab[0-9]{1,3}(\\.x[0-9])?)|(\\[::[1-9]\\]))(:[1-9][0-9]{0,3})?", 1..60)
@@ -420,8 +420,8 @@ proptest! {
         prop_assert_eq!(endpoints(&folded), endpoints(&text), "{} from {}", folded, text);
     }
 
-    /// Whatever a list expands to has a canonical text that names the same endpoint, on the command line, in a
-    /// file and in a saved run.
+    /// Every endpoint of a list has a canonical text that names the same endpoint, on the command line, in a file
+    /// and in a saved run.
     #[test]
     fn canonical_text_of_every_endpoint_reads_back_as_that_endpoint(
         texts in prop::collection::vec(
@@ -452,7 +452,7 @@ proptest! {
         }
     }
 
-    /// No text makes the reader panic, and whatever it accepts can be expanded to the last endpoint.
+    /// No text makes the parser panic, and every accepted list can be expanded to its last endpoint.
     #[test]
     fn any_bytes_end_in_a_list_or_an_error(contents in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = expand(&contents);

@@ -49,7 +49,7 @@ fn shown(answer: &EndpointResult) -> String {
 }
 
 #[tokio::test]
-async fn every_line_gets_its_own_answer_in_input_order() {
+async fn every_line_has_its_own_outcome_in_input_order() {
     let hosts = Hosts::from_iter([
         peer::grpc(Ok(peer::profile("a"))).await,
         refused(),
@@ -59,7 +59,7 @@ async fn every_line_gets_its_own_answer_in_input_order() {
         peer::says(b"SSH-2.0-OpenSSH_9.2\r\n").await,
         peer::says(b"\x15\x03\x01\x00\x02\x02\x46").await,
         peer::says(b"").await,
-        peer::grpc(Err(tonic::Status::not_found("nobody here"))).await,
+        peer::grpc(Err(tonic::Status::not_found("no profile here"))).await,
     ]);
     let mut seen = Vec::new();
     let answers = survey::run(
@@ -81,7 +81,7 @@ async fn every_line_gets_its_own_answer_in_input_order() {
             "not_grpc text: SSH-2.0-OpenSSH_9.2",
             "not_grpc tls",
             "reset",
-            "status NOT_FOUND: nobody here",
+            "status NOT_FOUND: no profile here",
         ]
     );
     seen.sort();
@@ -94,7 +94,7 @@ async fn every_line_gets_its_own_answer_in_input_order() {
 }
 
 #[tokio::test]
-async fn a_cancelled_run_returns_at_once_with_what_there_is() {
+async fn cancelled_run_returns_at_once_with_the_results_so_far() {
     let hosts = Hosts::from_iter([
         peer::mute().await,
         peer::grpc(Ok(peer::profile("a"))).await,
@@ -123,7 +123,7 @@ async fn a_cancelled_run_returns_at_once_with_what_there_is() {
 }
 
 #[tokio::test]
-async fn the_deadline_of_a_run_ends_it() {
+async fn deadline_ends_a_run() {
     let config = Config {
         max_time: Duration::from_secs(3600),
         deadline: Some(Duration::from_millis(50)),
@@ -136,7 +136,7 @@ async fn the_deadline_of_a_run_ends_it() {
 
 /// A peer that sends the headers and then nothing: `Endpoint::timeout` is satisfied by the headers.
 #[tokio::test]
-async fn a_stalled_body_hangs_a_channel_with_a_timeout_and_not_a_survey() {
+async fn stalled_body_times_out_in_a_survey_unlike_in_a_channel() {
     let room = Room::start(lab::Config {
         seats: 1,
         faults: "hang-headers=1".parse().unwrap(),
@@ -155,7 +155,7 @@ async fn a_stalled_body_hangs_a_channel_with_a_timeout_and_not_a_survey() {
         .unwrap();
     let mut client = ProfileClient::new(channel);
     let bare = client.get_profile(GetProfileRequest {});
-    // Twenty times the timeout stands for ever.
+    // Twenty times the timeout counts as a hang.
     assert!(timeout(20 * short, bare).await.is_err());
 
     let config = Config {
@@ -166,9 +166,9 @@ async fn a_stalled_body_hangs_a_channel_with_a_timeout_and_not_a_survey() {
     assert_eq!(shown(&answer.unwrap()), "timeout body");
 }
 
-/// A server whose own timer for the deadline fires a little early says CANCELLED; the deadline was the reason.
+/// A server whose timer for the deadline fires a little early returns CANCELLED; the deadline was the reason.
 #[tokio::test]
-async fn a_deadline_that_the_server_keeps_is_a_timeout() {
+async fn cancelled_status_near_the_deadline_is_a_timeout() {
     struct Punctual;
     #[tonic::async_trait]
     impl labrpc::pb::profile_server::Profile for Punctual {
@@ -190,7 +190,7 @@ async fn a_deadline_that_the_server_keeps_is_a_timeout() {
     assert_eq!(shown(&answer), "timeout headers");
 }
 
-async fn asked_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
+async fn survey_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
     let room = Room::start(lab::Config {
         seats,
         faults: faults.parse().unwrap(),
@@ -204,9 +204,9 @@ async fn asked_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
 }
 
 #[tokio::test]
-async fn a_room_that_is_unavailable_is_asked_a_tenth_more() {
+async fn failures_without_effect_are_retried_within_the_budget() {
     for fault in ["status-unavailable", "rst-refused", "goaway", "reset"] {
-        let (answers, attempts) = asked_of(&format!("{fault}=1000"), 1000).await;
+        let (answers, attempts) = survey_of(&format!("{fault}=1000"), 1000).await;
         assert!(
             answers
                 .iter()
@@ -217,7 +217,7 @@ async fn a_room_that_is_unavailable_is_asked_a_tenth_more() {
 }
 
 #[tokio::test]
-async fn what_must_not_be_repeated_is_asked_once() {
+async fn failures_with_a_possible_effect_are_not_retried() {
     let faults = [
         "status-pushback",
         "status-deadline-exceeded",
@@ -228,7 +228,7 @@ async fn what_must_not_be_repeated_is_asked_once() {
         "refuse",
     ];
     for fault in faults {
-        let (answers, attempts) = asked_of(&format!("{fault}=100"), 100).await;
+        let (answers, attempts) = survey_of(&format!("{fault}=100"), 100).await;
         assert!(
             answers
                 .iter()
@@ -239,7 +239,7 @@ async fn what_must_not_be_repeated_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_recovers_is_asked_again() {
+async fn recovered_server_is_retried() {
     let calls = Arc::new(AtomicUsize::new(0));
     let server = peer::grpc(Ok(peer::profile("a"))).await;
     let flaky = peer::peer(move |mut stream| {
@@ -258,7 +258,7 @@ async fn a_server_that_recovers_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_wait_lasts_until_the_server_is_up() {
+async fn wait_lasts_until_the_server_is_up() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = peer::local(socket.local_addr().unwrap().port());
@@ -267,7 +267,7 @@ async fn a_wait_lasts_until_the_server_is_up() {
         ..Config::default()
     };
     let asking = tokio::spawn(async move { survey::ask(&endpoint, &config).await });
-    // Somebody starts a server while the survey waits; if it has not begun yet, nothing is lost.
+    // The server starts while the survey waits. If the survey has not begun yet, the test still holds.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let listener = socket.listen(16).unwrap();
     let long = Duration::from_secs(30);
@@ -282,12 +282,16 @@ async fn a_wait_lasts_until_the_server_is_up() {
 }
 
 #[tokio::test]
-async fn an_endpoint_asked_outright_for_raw_is_sent_nothing() {
+async fn raw_endpoint_is_sent_no_bytes() {
     let silent = peer::peer(|mut stream| async move {
-        // The original server does not read; whatever it is sent makes its close a reset.
+        // The original server does not read: any byte that it is sent makes its close a reset.
         let mut byte = [0];
-        let heard = timeout(Duration::from_millis(100), stream.peek(&mut byte)).await;
-        let id = if heard.is_ok() { "heard" } else { "silent" };
+        let received = timeout(Duration::from_millis(100), stream.peek(&mut byte)).await;
+        let id = if received.is_ok() {
+            "received"
+        } else {
+            "silent"
+        };
         let text = format!("{{\"id\":\"{id}\",\"height\":178,\"weight\":60,\"size\":\"2xl\"}}\n");
         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await;
     })
@@ -302,7 +306,7 @@ async fn an_endpoint_asked_outright_for_raw_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn a_raw_endpoint_that_speaks_otherwise_is_told_apart() {
+async fn other_protocols_on_a_raw_endpoint_are_classified() {
     let cases: [(&[u8], &str); 4] = [
         (
             b"HTTP/1.1 400 Bad Request\r\n",
@@ -312,19 +316,19 @@ async fn a_raw_endpoint_that_speaks_otherwise_is_told_apart() {
         (b"\0\0\0\x04\0\0\0\0\0", "not_grpc other: \\u{0}"),
         (b"", "reset"),
     ];
-    for (said, expected) in cases {
+    for (sent, expected) in cases {
         let raw = Endpoint {
             raw: true,
-            ..peer::says(said).await
+            ..peer::says(sent).await
         };
         let answer = shown(&survey::ask(&raw, &quick()).await);
         assert!(answer.starts_with(expected), "{answer}");
     }
 }
 
-/// The one-shot version of the original server dies after its first connection.
+/// The one-shot version of the original server exits after its first connection.
 #[tokio::test]
-async fn a_one_shot_server_gets_exactly_one_connection() {
+async fn one_shot_server_gets_exactly_one_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = peer::local(listener.local_addr().unwrap().port());
     let serving = tokio::spawn(async move {
@@ -341,7 +345,7 @@ async fn a_one_shot_server_gets_exactly_one_connection() {
 }
 
 #[tokio::test]
-async fn names_are_resolved_and_all_their_addresses_tried() {
+async fn names_are_resolved_and_all_their_addresses_are_tried() {
     // A listener on 127.0.0.1 only: where localhost is ::1 first, that one refuses.
     let Address::Ip(_, port) = peer::grpc(Ok(peer::profile("a"))).await.address else {
         panic!("a TCP peer");
@@ -354,13 +358,13 @@ async fn names_are_resolved_and_all_their_addresses_tried() {
     assert_eq!(shown(&answer), "ok");
     assert!(answer.phases.dns.is_some() && answer.phases.connect.is_some());
     // RFC 6761 keeps this name from ever existing.
-    let answer = survey::ask(&named("nobody.invalid"), &Config::default()).await;
+    let answer = survey::ask(&named("missing.invalid"), &Config::default()).await;
     assert_eq!(answer.outcome.name(), "dns");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn unix_sockets_are_asked_and_refuse() {
+async fn unix_sockets_answer_or_refuse() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
     let unix = Endpoint {
@@ -381,7 +385,7 @@ async fn unix_sockets_are_asked_and_refuse() {
     assert_eq!(shown(&answer), "ok");
 }
 
-/// Linux answers with EAGAIN at once; over TCP the handshake would wait.
+/// Linux returns EAGAIN at once; over TCP the handshake would wait.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn full_queue_of_a_unix_socket_times_out_and_is_asked_when_it_has_room() {
@@ -424,7 +428,7 @@ async fn full_queue_of_a_unix_socket_times_out_and_is_asked_when_it_has_room() {
     assert_eq!(shown(&asking.await.unwrap()), "ok");
 }
 
-/// A process with few descriptors asks many endpoints at once, and none of them hears of it.
+/// A process with few descriptors asks many endpoints at once, and none of them fails.
 #[tokio::test]
 async fn few_descriptors_are_enough_for_many_endpoints() {
     let room = Room::start(lab::Config {
@@ -445,8 +449,11 @@ async fn few_descriptors_are_enough_for_many_endpoints() {
         .output()
         .await
         .unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && said.contains("2000 ok"), "{said}");
+    let output = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && output.contains("2000 ok"),
+        "{output}"
+    );
 }
 
 #[tokio::test]
@@ -480,7 +487,7 @@ async fn child_with_few_descriptors() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_listed_twice_is_asked_once() {
+async fn endpoint_listed_twice_is_asked_once() {
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connections);
     let once = peer::peer(move |mut stream| {

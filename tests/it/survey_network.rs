@@ -69,7 +69,7 @@ fn dead_resolver_delays_no_address_and_no_name_beyond_max_time() {
     assert!(unasked > 1_000, "{unasked}");
 }
 
-/// So long after the handshake most of the prefaces come that lost packets delay beyond a second.
+/// Most of the prefaces that lost packets delay beyond a second arrive within this time after the handshake.
 #[test]
 fn preface_that_is_sent_again_is_not_too_late_for_grpc() {
     const SENT_AGAIN: Duration = Duration::from_millis(2_500);
@@ -91,7 +91,7 @@ fn preface_that_is_sent_again_is_not_too_late_for_grpc() {
 }
 
 #[test]
-fn endpoint_that_nothing_came_back_from_is_asked_once_more() {
+fn endpoint_without_any_response_is_asked_once_more() {
     if !support::in_own_network() {
         return;
     }
@@ -116,7 +116,7 @@ fn endpoint_that_nothing_came_back_from_is_asked_once_more() {
     }
 }
 
-/// What surveys of forty machines found, of which every link loses packets.
+/// What surveys of forty machines found over links that lose packets.
 #[derive(Debug, Default)]
 struct Found {
     missing: Vec<String>,

@@ -1,4 +1,4 @@
-//! The survey over TLS: who is trusted, who is not, and who does not speak it.
+//! The survey over TLS: trusted servers, untrusted ones, and servers without TLS.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -33,7 +33,7 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    /// A gRPC server behind TLS, for whom `client_ca` has issued a certificate if it is given.
+    /// A gRPC server behind TLS. With `client_ca` it requires client certificates of that authority.
     async fn server(&self, client_ca: Option<PathBuf>) -> Endpoint {
         let (cert, key) = self.own.clone();
         let config = tls::server(&tls::ServerFiles {
@@ -76,7 +76,7 @@ async fn asked(endpoint: &Endpoint, config: &Config) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_with_a_trusted_certificate_answers() {
+async fn server_with_a_trusted_certificate_answers() {
     let lab = Authority::new("127.0.0.1");
     let answer = survey::ask(&lab.server(None).await, &lab.client(None)).await;
     assert_eq!(answer.outcome.name(), "ok");
@@ -84,7 +84,7 @@ async fn a_server_with_a_trusted_certificate_answers() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_authority_or_name_is_refused() {
+async fn certificate_of_another_authority_or_name_is_rejected() {
     let (lab, other) = (Authority::new("127.0.0.1"), Authority::new("lab.example"));
     let outcome = asked(&lab.server(None).await, &other.client(None)).await;
     assert_eq!(outcome.name(), "tls");
@@ -97,18 +97,18 @@ async fn a_certificate_of_another_authority_or_name_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_to_know_its_callers_refuses_strangers() {
+async fn client_without_a_trusted_certificate_is_rejected() {
     let (lab, other) = (Authority::new("127.0.0.1"), Authority::new("127.0.0.1"));
     let server = lab.server(Some(lab.ca())).await;
-    for stranger in [lab.client(None), lab.client(Some(&other))] {
-        // TLS 1.3 refuses after the handshake, in the place of the answer.
-        assert_eq!(asked(&server, &stranger).await.name(), "tls");
+    for untrusted in [lab.client(None), lab.client(Some(&other))] {
+        // In TLS 1.3 the rejection comes after the handshake, in place of the answer.
+        assert_eq!(asked(&server, &untrusted).await.name(), "tls");
     }
     assert_eq!(asked(&server, &lab.client(Some(&lab))).await.name(), "ok");
 }
 
 #[tokio::test]
-async fn who_does_not_speak_tls_is_told_apart() {
+async fn server_without_tls_is_a_tls_failure_or_a_tls_timeout() {
     let lab = Authority::new("127.0.0.1");
     let mut config = lab.client(None);
     let text = peer::says(b"SSH-2.0-OpenSSH_9.2\r\n").await;
@@ -120,7 +120,7 @@ async fn who_does_not_speak_tls_is_told_apart() {
 }
 
 #[tokio::test]
-async fn plaintext_is_told_that_the_server_wants_tls() {
+async fn plaintext_to_a_tls_server_has_a_hint() {
     let lab = Authority::new("127.0.0.1");
     let outcome = asked(&lab.server(None).await, &Config::default()).await;
     assert!(outcome.hint().unwrap().contains("--cacert"), "{outcome:?}");
@@ -128,7 +128,7 @@ async fn plaintext_is_told_that_the_server_wants_tls() {
 }
 
 #[tokio::test]
-async fn a_raw_endpoint_is_asked_without_tls() {
+async fn raw_endpoint_is_asked_without_tls() {
     let lab = Authority::new("127.0.0.1");
     let text = br#"{"id":"a","height":178,"weight":60,"size":"M"}"#;
     let raw = Endpoint {
