@@ -241,7 +241,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn connect_errors_are_classified_by_kind_and_number() {
-        for (number, outcome, retry) in [
+        #[rustfmt::skip]
+        let cases = [
             (libc::ECONNREFUSED, "refused", WhenUp),
             (libc::EHOSTUNREACH, "unreachable", AfterLoss),
             (libc::ENETUNREACH, "unreachable", AfterLoss),
@@ -255,7 +256,8 @@ mod tests {
             (libc::ENOMEM, "local", WhenFree),
             (libc::EAGAIN, "local", WhenFree),
             (libc::EACCES, "local", No),
-        ] {
+        ];
+        for (number, outcome, retry) in cases {
             let error = io::Error::from_raw_os_error(number);
             assert_concludes(&connect_error(&error), outcome, retry);
         }
@@ -275,20 +277,17 @@ mod tests {
         let failed = |kind: io::ErrorKind| Some(ReadEnd::Failed(kind.into()));
         let tls = rustls::Error::HandshakeNotComplete;
         let tls = io::Error::new(io::ErrorKind::InvalidData, tls);
-        for (end, received, outcome, retry) in [
+        #[rustfmt::skip]
+        let cases = [
             (Some(ReadEnd::Closed), 0, "reset", Soon(None)),
             (Some(ReadEnd::Closed), 1, "reset", No),
-            (
-                failed(io::ErrorKind::ConnectionReset),
-                0,
-                "reset",
-                Soon(None),
-            ),
+            (failed(io::ErrorKind::ConnectionReset), 0, "reset", Soon(None)),
             (failed(io::ErrorKind::TimedOut), 0, "timeout", No),
             (Some(ReadEnd::Failed(tls)), 0, "tls", No),
             (Some(ReadEnd::LimitReached), 99, "too_large", No),
             (None, 99, "reset", No),
-        ] {
+        ];
+        for (end, received, outcome, retry) in cases {
             let summary = summary(end, received);
             assert_concludes(&early_end(&summary, AttemptPhase::Body), outcome, retry);
         }
@@ -305,22 +304,11 @@ mod tests {
         };
         let after = |ms| Soon(Some(Duration::from_millis(ms)));
         // The peer's status, h2's error and the milliseconds left until the deadline; outcome and retry.
-        for (status, reason, left, outcome, retry) in [
+        #[rustfmt::skip]
+        let cases = [
             (status(Code::Unavailable), None, 999, "status", Soon(None)),
-            (
-                pushback(Code::Unavailable, "7"),
-                None,
-                999,
-                "status",
-                after(7),
-            ),
-            (
-                pushback(Code::ResourceExhausted, "7"),
-                None,
-                999,
-                "status",
-                after(7),
-            ),
+            (pushback(Code::Unavailable, "7"), None, 999, "status", after(7)),
+            (pushback(Code::ResourceExhausted, "7"), None, 999, "status", after(7)),
             (pushback(Code::Unavailable, "-1"), None, 999, "status", No),
             (status(Code::ResourceExhausted), None, 999, "status", No),
             (status(Code::Cancelled), None, 999, "status", No),
@@ -328,7 +316,8 @@ mod tests {
             (status(Code::Internal), None, 99, "status", No),
             (None, Some(Reason::PROTOCOL_ERROR), 999, "not_grpc", No),
             (None, None, 999, "invalid", No),
-        ] {
+        ];
+        for (status, reason, left, outcome, retry) in cases {
             let state = AttemptState::new();
             let mut observed = state.lock();
             observed.has_status = status.is_some();

@@ -110,6 +110,7 @@ mod tests {
     use Detected::Other;
     use OtherProtocol::{Http1, Text, Tls};
 
+    #[rustfmt::skip]
     const SAMPLES: [(&[u8], Detected); 14] = [
         (b"\0\0\0\x04\0\0\0\0\0", Detected::Http2),
         (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80", Detected::Http2),

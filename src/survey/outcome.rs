@@ -214,19 +214,7 @@ impl Outcome {
             Self::Ok { protocol, profile } | Self::DuplicateId { protocol, profile } => {
                 Some((profile, *protocol))
             }
-            Self::Dns(_)
-            | Self::Refused
-            | Self::Unreachable
-            | Self::Timeout(_)
-            | Self::Reset
-            | Self::Tls(_)
-            | Self::NotGrpc(..)
-            | Self::Status { .. }
-            | Self::TooLarge
-            | Self::Invalid(_)
-            | Self::DuplicateLine { .. }
-            | Self::LocalError { .. }
-            | Self::Cancelled => None,
+            _ => None,
         }
     }
 
@@ -246,12 +234,7 @@ impl Outcome {
             Self::Invalid(Invalid::Message(text)) => Some(text.to_string()),
             Self::DuplicateLine { first } => Some(format!("same as line {first}")),
             Self::DuplicateId { profile, .. } => Some(format!("id {}", profile.id)),
-            Self::Ok { .. }
-            | Self::Refused
-            | Self::Unreachable
-            | Self::Reset
-            | Self::TooLarge
-            | Self::Cancelled => None,
+            _ => None,
         }
     }
 

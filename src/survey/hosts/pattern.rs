@@ -3,7 +3,7 @@
 //! A pattern is made of literal pieces and of sets. An expansion is assembled as text and then read like any other
 //! address, so a set may stand wherever digits may: in a name, in an octet, in a port.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::survey::{
     endpoint::Address,
@@ -70,22 +70,13 @@ impl Pattern {
     /// Parses an address without its scheme; `None` for a text without sets.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Problem> {
         let inside = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-        let pieces = match inside {
+        let (literal, rest) = match inside {
             // Brackets around an IPv6 address contain colons, those around a set never do.
-            Some((v6, after)) if v6.contains(':') => {
-                let mut pieces = vec![Piece::Literal(text[..v6.len() + 2].to_owned())];
-                bracketed(after, &mut pieces)?;
-                pieces
-            }
-            _ => match octets(text)? {
-                Some(pieces) => pieces,
-                None => {
-                    let mut pieces = Vec::new();
-                    bracketed(text, &mut pieces)?;
-                    pieces
-                }
-            },
+            Some((v6, _)) if v6.contains(':') => text.split_at(v6.len() + 2),
+            _ => ("", text),
         };
+        let mut pieces = vec![Piece::Literal(literal.to_owned())];
+        split_sets(&with_brackets(rest)?, &mut pieces)?;
         let pattern = Self(pieces);
         if pattern.sets().next().is_none() {
             return Ok(None);
@@ -172,7 +163,7 @@ impl Pattern {
 }
 
 /// Splits a text at its bracketed sets.
-fn bracketed(text: &str, pieces: &mut Vec<Piece>) -> Result<(), Problem> {
+fn split_sets(text: &str, pieces: &mut Vec<Piece>) -> Result<(), Problem> {
     let mut rest = text;
     while let Some((literal, after)) = rest.split_once('[') {
         let (set, tail) = after.split_once(']').ok_or(Problem::Set)?;
@@ -191,41 +182,31 @@ fn bracketed(text: &str, pieces: &mut Vec<Piece>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Splits an IPv4 address whose octets may be ranges without brackets, or an address with an address as its end,
-/// `192.168.1.1-192.168.1.40`; `None` for everything else.
-fn octets(text: &str) -> Result<Option<Vec<Piece>>, Problem> {
+/// Puts brackets around the ranges in an IPv4 address, of octets or of whole addresses: `10.0.0-3.1-20` becomes
+/// `10.0.[0-3].[1-20]`, and `10.0.0.1-10.0.0.40` becomes `10.0.0.[1-40]`. Other texts are returned as they are.
+fn with_brackets(text: &str) -> Result<Cow<'_, str>, Problem> {
     let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
     if !host.contains('-') || !host.bytes().all(is_range_byte) {
-        return Ok(None);
+        return Ok(Cow::Borrowed(text));
     }
-    let whole;
-    let host = match host.split_once('-') {
+    let mut host = Cow::Borrowed(host);
+    if let Some((start, end)) = host.split_once('-')
+        && end.matches('.').count() == 3
+    {
         // Both ends written out must be equal but for the last octet.
-        Some((start, end)) if end.matches('.').count() == 3 => {
-            let shared = start.rsplit_once('.').map(|(net, _)| net);
-            match end.rsplit_once('.') {
-                Some((net, last)) if Some(net) == shared => {
-                    whole = format!("{start}-{last}");
-                    &whole
-                }
-                _ => return Err(Problem::Ipv4),
+        match (start.rsplit_once('.'), end.rsplit_once('.')) {
+            (Some((shared, _)), Some((net, last))) if net == shared => {
+                host = Cow::Owned(format!("{start}-{last}"));
             }
+            _ => return Err(Problem::Ipv4),
         }
-        _ => host,
-    };
-    let mut pieces = Vec::new();
-    for (index, octet) in host.split('.').enumerate() {
-        pieces.push(Piece::Literal(if index == 0 { "" } else { "." }.to_owned()));
-        pieces.push(match octet.contains('-') {
-            true => Piece::Set(vec![Range::parse(octet).map_err(
-                |problem| match problem {
-                    Problem::Set => Problem::Ipv4,
-                    other => other,
-                },
-            )?]),
-            false => Piece::Literal(octet.to_owned()),
-        });
     }
-    bracketed(port, &mut pieces)?;
-    Ok(Some(pieces))
+    let octet = |octet: &str| match octet.contains('-').then(|| Range::parse(octet)) {
+        None => Ok(octet.to_owned()),
+        Some(Ok(_)) => Ok(format!("[{octet}]")),
+        Some(Err(Problem::Set)) => Err(Problem::Ipv4),
+        Some(Err(problem)) => Err(problem),
+    };
+    let octets: Vec<_> = host.split('.').map(octet).collect::<Result<_, _>>()?;
+    Ok(Cow::Owned(octets.join(".") + port))
 }
