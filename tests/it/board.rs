@@ -1,4 +1,4 @@
-//! The live page: in a browser as servers come and go, and against browsers that misbehave.
+//! The live page: in a browser as servers start and stop, and with browsers that misbehave.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -71,7 +71,7 @@ impl Board {
     }
 }
 
-/// Reads a stream until it has said something.
+/// Reads a stream until it contains `what`.
 async fn read_until(stream: &mut TcpStream, what: &str) -> String {
     let mut bytes = Vec::new();
     loop {
@@ -128,7 +128,7 @@ fn seat(network: &str, number: usize, person: &Profile) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
+async fn page_shows_servers_as_they_start_and_stop() {
     if !cfg!(target_os = "linux") {
         return support::skip("only Linux has the whole of 127.0.0.0/8");
     }
@@ -154,7 +154,7 @@ async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
     let mut servers = Vec::new();
     for (number, person) in (1..).zip(&people) {
         servers.push(seat(&network, number, person));
-        // Each lights up by itself; only some are waited for, to be done soon.
+        // Waiting for some of them keeps the test short.
         if number % 10 == 0 || number == 1 {
             page.until(&lit(number)).await;
         }
@@ -170,12 +170,12 @@ async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
     assert!(page.count(".plot .mark").await > 10);
     page.assert_accessible().await;
     page.picture("board").await;
-    // Details that somebody has unfolded stay so while the page changes.
+    // Details that were unfolded stay so while the page changes.
     page.eval("document.querySelector('#people details').open = true")
         .await;
 
     servers.remove(6).end().await;
-    // A survey may come in the middle of the server's end and find a connection reset.
+    // A survey during the shutdown may get a reset, which is another class.
     let out = "document.querySelector('#seat-7.absent') !== null";
     page.until(&format!("{} && {out}", lit(39))).await;
     page.picture("board-killed").await;
@@ -204,7 +204,7 @@ async fn seats_light_up_as_servers_start_and_go_out_when_one_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_finds_a_board_that_was_restarted() {
+async fn page_reconnects_to_a_restarted_board() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -228,7 +228,7 @@ async fn the_page_finds_a_board_that_was_restarted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_scripts_the_page_loads_itself_again() {
+async fn page_without_scripts_reloads_itself() {
     let Some(browser) = Browser::start().await else {
         return;
     };
@@ -260,7 +260,7 @@ async fn without_scripts_the_page_loads_itself_again() {
 }
 
 #[tokio::test]
-async fn only_requests_for_this_machine_and_from_this_page_are_answered() {
+async fn cross_site_and_wrong_host_requests_are_rejected() {
     let board = Board::start(quick(hosts("127.0.0.1:1"))).await;
     for (host, more, status) in [
         ("localhost", "", "200"),
@@ -300,9 +300,9 @@ async fn only_requests_for_this_machine_and_from_this_page_are_answered() {
 }
 
 #[tokio::test]
-async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
+async fn anonymous_board_shows_no_personal_data() {
     let room = lab::Room::start(lab::Config {
-        // Their details name ids and heights as well.
+        // The details of these failures have ids and heights as well.
         faults: "duplicate=1,metres=1".parse().unwrap(),
         ..lab::Config::default()
     })
@@ -334,7 +334,7 @@ async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
     }
     assert!(
         page.contains("duplicate id"),
-        "the failures are there, without what they say"
+        "failures are shown without their details"
     );
     let most = page.matches("most\">").count();
     assert!(most >= 2, "{most}");
@@ -342,7 +342,7 @@ async fn an_anonymous_board_says_who_is_alike_and_nothing_about_them() {
 }
 
 #[tokio::test]
-async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
+async fn browser_that_does_not_read_is_disconnected_and_delays_no_other() {
     // Events of some 300 kB, so that no socket's buffers hold many of them.
     let config = board::Config {
         client_timeout: Duration::from_millis(300),
@@ -353,13 +353,13 @@ async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
     for _ in 0..20 {
         stuck.push(board.request("/events", "localhost", "").await);
     }
-    // Somebody who reads gets one event after another in the meantime, until all of them were cut off.
+    // Meanwhile a browser that reads gets one event after another.
     let mut good = board.request("/events", "localhost", "").await;
     let begun = std::time::Instant::now();
     while !stuck.is_empty() {
         assert!(begun.elapsed() < HANG, "{} are still served", stuck.len());
         read_until(&mut good, "retry: 1000").await;
-        // Writing finds out without reading: a connection that the board has given up is reset.
+        // Writing detects a closed connection without reading: it is reset.
         stuck.retain(|stream| match stream.try_write(b"x") {
             Ok(_) => true,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -369,7 +369,7 @@ async fn a_browser_that_takes_nothing_is_cut_off_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_every_place_of_the_board() {
+async fn one_address_cannot_use_every_connection_of_the_board() {
     if !cfg!(target_os = "linux") {
         return support::skip("only Linux has the whole of 127.0.0.0/8");
     }
@@ -403,7 +403,7 @@ async fn one_address_cannot_take_every_place_of_the_board() {
 }
 
 #[tokio::test]
-async fn one_browser_too_many_is_turned_away_until_another_leaves() {
+async fn browser_beyond_the_limit_gets_503_until_another_leaves() {
     let config = board::Config {
         browsers: 3,
         ..quick(hosts("127.0.0.1:1"))
@@ -428,11 +428,11 @@ async fn one_browser_too_many_is_turned_away_until_another_leaves() {
 
     watching.pop();
     let begun = std::time::Instant::now();
-    // The board notices that a browser has left when it next writes to it.
+    // The board notices that a browser has left at its next write.
     loop {
-        assert!(begun.elapsed() < HANG, "the place stays taken");
+        assert!(begun.elapsed() < HANG, "the connection stays counted");
         let mut stream = TcpStream::connect(board.address).await.unwrap();
-        // Refused while the browser that left is still counted; the bytes may then meet a closed socket.
+        // Rejected while the browser that left is still counted; the write may then fail.
         let _ = stream
             .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await;

@@ -33,10 +33,10 @@ use crate::{
     support,
 };
 
-/// Not a measure of speed: what takes longer will not happen any more.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Not a measure of speed: a step that takes longer has failed.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server whose greeting was read, and nothing after it.
+/// A server whose log is read up to the end of its greeting.
 struct Server {
     child: Child,
     address: SocketAddr,
@@ -102,7 +102,7 @@ impl Server {
         assert_eq!(support::output(kill.args(["-s", name, &pid])).status, 0);
     }
 
-    /// The counter, as it is scraped.
+    /// The counter in the metrics.
     async fn dropped_lines(&self) -> u64 {
         let mut stream = TcpStream::connect(self.metrics).await.unwrap();
         let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -126,7 +126,7 @@ impl Server {
                 client.get_profile(GetProfileRequest {}).await.unwrap()
             });
         }
-        let answers = timeout(PATIENCE, callers.join_all()).await;
+        let answers = timeout(TIMEOUT, callers.join_all()).await;
         let answers = answers.expect("every call is answered");
         assert!(
             answers
@@ -135,7 +135,7 @@ impl Server {
         );
     }
 
-    /// A call that is open for ten seconds, and keeps a drain from being over.
+    /// A call without its request, which keeps a drain from ending for ten seconds.
     async fn open_call(&self) -> Raw {
         let mut raw = Raw::open(self.address, &[]).await;
         let headers = frames::call_headers(&[]);
@@ -145,7 +145,7 @@ impl Server {
 
     async fn ends(&mut self) {
         let start = Instant::now();
-        let status = timeout(PATIENCE, self.child.wait()).await;
+        let status = timeout(TIMEOUT, self.child.wait()).await;
         let status = status.expect("the process ends").unwrap();
         assert_eq!(status.code(), Some(0));
         println!("ended {:?} after the last signal", start.elapsed());
@@ -160,9 +160,9 @@ impl Server {
     async fn ends_at_the_second_signal(mut self) {
         let _call = self.open_call().await;
         self.signal("TERM");
-        // Closed listeners are the sign that the first signal was taken.
+        // The listeners are closed once the first signal was handled.
         let closed = async { while TcpStream::connect(self.address).await.is_ok() {} };
-        timeout(PATIENCE, closed).await.expect("the drain begins");
+        timeout(TIMEOUT, closed).await.expect("the drain begins");
         self.signal("TERM");
         self.ends().await;
     }
@@ -178,9 +178,9 @@ async fn full_stderr_pipe_delays_neither_calls_nor_shutdown() {
     let dropped = server.dropped_lines().await;
     assert!(dropped > 0);
 
-    // As soon as the log is read again, it reports what is missing.
+    // As soon as the log is read again, it reports the number of dropped lines.
     let (found, report) = oneshot::channel();
-    // Not a task: the runtime would wait for it, also when the line never comes.
+    // A thread, because a runtime waits for its blocking tasks, even if the line never comes.
     thread::spawn(move || {
         let mut line = String::new();
         while !line.contains("log lines dropped") {
@@ -189,7 +189,7 @@ async fn full_stderr_pipe_delays_neither_calls_nor_shutdown() {
         }
         drop(found.send((server, line)));
     });
-    let report = timeout(PATIENCE, report).await;
+    let report = timeout(TIMEOUT, report).await;
     let (server, line) = report.expect("the drop is reported").unwrap();
     let total = line.rsplit_once("total=").unwrap().1.trim();
     assert!(total.parse::<u64>().unwrap() >= dropped, "{line}");
@@ -219,13 +219,13 @@ async fn stopped_terminal_does_not_delay_the_second_signal() {
     server.ends_at_the_second_signal().await;
 }
 
-/// The warnings of libraries are not limited: a peer could write as much log as it likes.
+/// Peers can provoke any number of warnings of libraries.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn default_log_level_leaves_out_warnings_of_libraries() {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut server = Server::start(&["--log-format", "json"], writer.into(), reader);
     for _ in 0..3 {
-        let _ = timeout(PATIENCE, abuse::rapid_reset(server.address)).await;
+        let _ = timeout(TIMEOUT, abuse::rapid_reset(server.address)).await;
     }
     server.signal("TERM");
     server.ends().await;

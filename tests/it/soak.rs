@@ -1,7 +1,7 @@
 //! A long run: good and hostile traffic on one server, whose files are replaced meanwhile.
 //!
-//! `LABRPC_TEST_SOAK=25m cargo test --release --test it soak -- --ignored --nocapture` prints what became of its
-//! memory, its descriptors and its good calls. Variables such as `MALLOC_ARENA_MAX=2` reach the server.
+//! `LABRPC_TEST_SOAK=25m cargo test --release --test it soak -- --ignored --nocapture` prints its
+//! memory, its descriptors and the results of the good calls. Variables such as `MALLOC_ARENA_MAX=2` reach the server.
 
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
@@ -20,14 +20,15 @@ use tonic::transport::Endpoint;
 use crate::{
     abuse::{self, ROW, Row, Seen},
     process::{Process, Settings},
+    reload_restart,
     serve::running::TlsConnect,
-    support, upkeep,
+    support,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Not a measure of speed: what takes longer will not happen any more.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Not a measure of speed: a step that takes longer has failed.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What was measured once a second.
 struct Sample {
@@ -80,7 +81,7 @@ async fn soak() {
     let sampler = tokio::spawn(sample(Arc::clone(&server), start, stopped));
 
     let mut counts = Counts::default();
-    // Those under a program such as strace start a server of their own.
+    // Rows that run under a program such as strace start a server of their own.
     let rows: Vec<Row> = abuse::rows()
         .into_iter()
         .filter(|row| row.accept_error.is_none())
@@ -94,7 +95,7 @@ async fn soak() {
     }
     drop(stop);
     let samples = sampler.await.unwrap();
-    // A look at the files may be under way.
+    // A reload may be in progress.
     let left = async {
         while server.descriptors() > descriptors + 2 {
             sleep(ROW / 10).await
@@ -116,7 +117,7 @@ fn prepare(folder: &Path) {
         ca::issue(folder, &names[0], &names[1..]).unwrap();
     }
     install(folder, "a");
-    upkeep::write_profile(folder, "1527406014");
+    reload_restart::write_profile(folder, "1527406014");
 }
 
 fn install(folder: &Path, name: &str) {
@@ -133,7 +134,7 @@ fn reload(folder: &Path, counts: &mut Counts) {
         0 | 3 => fs::write(folder.join("profile.toml"), "id = \"half\nheig").unwrap(),
         1 => install(folder, "a"),
         4 => install(folder, "b"),
-        _ => upkeep::write_profile(folder, "1527406014"),
+        _ => reload_restart::write_profile(folder, "1527406014"),
     }
 }
 
@@ -161,7 +162,7 @@ async fn other_protocols(server: &Process, folder: &Path, counts: &mut Counts) {
         let mut client = ProfileClient::new(channel);
         client.get_profile(GetProfileRequest {}).await.ok()
     };
-    let answered = timeout(PATIENCE, call)
+    let answered = timeout(TIMEOUT, call)
         .await
         .is_ok_and(|answer| answer.is_some());
     counts.add_call(answered, "TLS");
@@ -176,7 +177,7 @@ async fn other_protocols(server: &Process, folder: &Path, counts: &mut Counts) {
             stream.read_to_string(&mut answer).await.ok()?;
             Some(answer)
         };
-        let answer = timeout(PATIENCE, exchange).await.ok().flatten();
+        let answer = timeout(TIMEOUT, exchange).await.ok().flatten();
         let answered = answer.is_some_and(|answer| answer.contains("1527406014"));
         counts.add_call(answered, name);
     }
@@ -202,7 +203,7 @@ async fn sample(
 }
 
 fn print(samples: &[Sample], counts: &Counts, duration: Duration) {
-    // Each row of the table must have had its turn.
+    // Until each row of the table has run.
     let warm_up = (duration / 3).min(5 * MINUTE);
     let minutes = minima(samples);
     let warm: Vec<_> = minutes
@@ -259,10 +260,10 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
     (points.len() > 1).then(|| products.sum::<f64>() / squares)
 }
 
-/// What of the memory is the allocator's: free, and not given back to the system.
+/// Prints how much memory the allocator holds that is free.
 fn print_trimmed(server: &Process) {
     let Some(gdb) = support::find("gdb") else {
-        return println!("without gdb the allocator's share is unknown");
+        return println!("no gdb: the allocator's share is not measured");
     };
     let before = server.resident();
     let trimmed = Command::new(gdb)
@@ -280,7 +281,7 @@ fn print_trimmed(server: &Process) {
 }
 
 #[test]
-fn slope_is_that_of_the_least_squares() {
+fn slope_is_the_least_squares_fit() {
     assert_eq!(slope(&[(5.0, 1.0)]), None);
     assert_eq!(slope(&[(5.0, 1.0), (6.0, 3.0)]), Some(2.0));
     assert_eq!(slope(&[(0.0, 1.0), (1.0, 0.0), (2.0, 2.0)]), Some(0.5));

@@ -1,4 +1,4 @@
-//! A lab's own certificates, and what a server with one of them lets in.
+//! A lab's own certificates, and which clients a server with one of them admits.
 
 use std::{
     path::{Path, PathBuf},
@@ -60,7 +60,7 @@ impl Lab {
         (cert, key)
     }
 
-    /// The same, but its time is over.
+    /// The same, but expired.
     fn expired_caller(&self) -> (PathBuf, PathBuf) {
         let read = |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap();
         let ca_key = KeyPair::from_pem(&read("ca.key.pem")).unwrap();
@@ -104,13 +104,13 @@ async fn ask(server: &Running, client: Arc<rustls::ClientConfig>) -> Result<Stri
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_the_ca_gets_the_profile_and_no_other() {
+async fn client_accepts_a_server_only_if_it_trusts_the_ca() {
     let lab = Lab::new();
     let server = lab.server(false, false);
     let trusting = tls::client(Some(&lab.ca()), None, false).unwrap();
     assert_eq!(ask(&server, trusting).await.unwrap(), "1527406014");
-    let careless = tls::client(None, None, true).unwrap();
-    assert_eq!(ask(&server, careless).await.unwrap(), "1527406014");
+    let insecure = tls::client(None, None, true).unwrap();
+    assert_eq!(ask(&server, insecure).await.unwrap(), "1527406014");
 
     let other = Lab::new();
     let distrusting = tls::client(Some(&other.ca()), None, false).unwrap();
@@ -122,7 +122,7 @@ async fn a_client_that_trusts_the_ca_gets_the_profile_and_no_other() {
 }
 
 #[tokio::test]
-async fn grpcurl_needs_no_flag_and_plaintext_needs_permission() {
+async fn grpcurl_uses_tls_by_default_and_plaintext_only_if_enabled() {
     let Some(grpcurl) = tool("grpcurl") else {
         return;
     };
@@ -147,7 +147,7 @@ async fn grpcurl_needs_no_flag_and_plaintext_needs_permission() {
 }
 
 #[tokio::test]
-async fn mutual_tls_refuses_strangers_before_any_data() {
+async fn mutual_tls_rejects_clients_without_a_valid_certificate() {
     let lab = Lab::new();
     let server = lab.server(false, true);
     let ask_as = async |caller: Option<(PathBuf, PathBuf)>| {
@@ -173,7 +173,7 @@ async fn mutual_tls_refuses_strangers_before_any_data() {
 }
 
 #[tokio::test]
-async fn http_is_spoken_inside_tls_and_raw_is_not() {
+async fn http_is_served_inside_tls_and_raw_is_not() {
     let lab = Lab::new();
     let server = lab.server(false, false);
     let mut client = (*tls::client(Some(&lab.ca()), None, false).unwrap()).clone();
@@ -196,7 +196,7 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
         "{received}"
     );
 
-    // Silence that is answered without TLS, until the server has had enough of it.
+    // Inside TLS a silent client gets nothing until its handshake timeout.
     let server = Running::start(Config {
         tls: Some(watch::channel(tls::server(&lab.files).unwrap()).1),
         limits: Limits {
@@ -208,7 +208,7 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
         ..config()
     });
     let mut received = Vec::new();
-    // However it ends, nothing is sent.
+    // The connection may end with an error.
     let _ = connect(server.address)
         .await
         .read_to_end(&mut received)
@@ -217,9 +217,9 @@ async fn http_is_spoken_inside_tls_and_raw_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_stalls_is_closed_at_the_deadline() {
+async fn stalled_tls_handshake_is_closed_at_handshake_deadline() {
     let server = Lab::new().server(false, false);
-    // A record that announces more than comes, and one that is whole and begins a longer message.
+    // An incomplete record, and a complete record with an incomplete message.
     for hello in [
         &b"\x16\x03\x01\x02\x00\x01"[..],
         b"\x16\x03\x01\x00\x04\x01\x00\x02\x00",
@@ -230,14 +230,14 @@ async fn a_handshake_that_stalls_is_closed_at_the_deadline() {
         let mut received = Vec::new();
         let _ = stream.read_to_end(&mut received).await;
         assert_eq!(received, b"");
-        // The clock is the runtime's own: it stands still until everybody waits for it.
+        // The runtime's paused clock advances only while every task waits for it.
         let waited = start.elapsed().as_secs_f64();
         assert!((4.9..5.2).contains(&waited), "{waited} s");
     }
 }
 
 #[test]
-fn nothing_is_overwritten_and_keys_are_private() {
+fn ca_overwrites_no_file_and_keeps_keys_private() {
     let lab = Lab::new();
     let dir = lab.dir.path();
     let before = std::fs::read(dir.join("ca.pem")).unwrap();
@@ -248,7 +248,7 @@ fn nothing_is_overwritten_and_keys_are_private() {
     assert!(matches!(error, ca::Error::Exists(_)), "{error}");
     assert_eq!(std::fs::read(dir.join("ca.pem")).unwrap(), before);
 
-    // A key without its certificate is as good as none.
+    // If the certificate cannot be written, the key is removed.
     std::fs::remove_file(dir.join("127.0.0.1.key.pem")).unwrap();
     ca::issue(dir, &name, &[]).unwrap_err();
     assert!(!dir.join("127.0.0.1.key.pem").exists());
@@ -303,7 +303,7 @@ fn certificate_that_is_not_a_ca_issues_nothing() {
 }
 
 #[test]
-fn only_addresses_and_host_names_get_certificates() {
+fn certificate_names_are_ip_addresses_or_host_names() {
     for good in [
         "192.0.2.7",
         "::1",
@@ -332,7 +332,7 @@ fn only_addresses_and_host_names_get_certificates() {
 }
 
 #[test]
-fn a_bad_file_is_named_with_what_is_wrong_with_it() {
+fn error_names_the_bad_file_and_the_problem() {
     let lab = Lab::new();
     let other = Lab::new();
     let write = |name: &str, text: &[u8]| {

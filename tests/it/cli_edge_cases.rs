@@ -1,4 +1,4 @@
-//! What a command does when its terminal, its reader, its files or its variables are not what it hopes for.
+//! Commands with unusual terminals, pipes, files, signals and environment variables.
 
 use std::{
     fs,
@@ -62,7 +62,7 @@ fn typed_flag_overrides_a_conflicting_variable() {
             4,
             "",
         ),
-        // What stands for a server's certificate is no caller's.
+        // The variables of a server's certificate do not apply to a client.
         (
             &[("LABRPC_SERVE_CERT", "x"), ("LABRPC_SERVE_KEY", "x")],
             &["survey", &dead],
@@ -79,7 +79,7 @@ fn typed_flag_overrides_a_conflicting_variable() {
             2,
             "perhaps",
         ),
-        // Both were typed.
+        // Two typed flags that conflict are an error.
         (
             &[],
             &["survey", "--demo", "2", "--hosts", "x"],
@@ -107,9 +107,9 @@ fn typed_flag_overrides_a_conflicting_variable() {
 }
 
 #[test]
-fn a_long_flag_with_one_dash_is_corrected_even_where_it_could_be_read() {
+fn long_flag_with_one_dash_is_rejected_with_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
-    // As `-o utput`, and one more endpoint.
+    // clap alone would parse it as `-o utput` and one more endpoint.
     let output = output(
         labrpc()
             .args(["survey", &format!("{}1", network()), "-output", "report"])
@@ -118,12 +118,12 @@ fn a_long_flag_with_one_dash_is_corrected_even_where_it_could_be_read() {
     assert_eq!(output.status, 2);
     assert!(output.stderr.contains("--output"), "{output:?}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    // Behind two dashes nothing is a flag.
+    // After two dashes nothing is a flag.
     assert_eq!(run(["rank", "--", "-output"]).status, 1);
 }
 
 #[test]
-fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says() {
+fn output_may_be_a_fifo_or_symlink_and_respects_umask() {
     let folder = tempfile::tempdir().unwrap();
     let people = file(folder.path(), "people.csv", PEOPLE);
     let rank = |to: &Path, umask: &str| {
@@ -140,14 +140,14 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
         move || fs::read_to_string(pipe).unwrap()
     });
     rank(&pipe, "022");
-    // Before the reader is waited for, who reads from a pipe only.
+    // Checked before the join, which would block if the FIFO had been replaced.
     assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
     assert!(reader.join().unwrap().contains("Most alike"));
 
     let private = folder.path().join("private");
     rank(&private, "077");
     assert_eq!(mode(&private), 0o600);
-    // A file that is there keeps what it has.
+    // An existing file keeps its mode.
     rank(&private, "022");
     assert_eq!(mode(&private), 0o600);
     let open = folder.path().join("open");
@@ -163,7 +163,7 @@ fn a_report_goes_into_a_pipe_and_through_a_link_and_is_as_open_as_the_umask_says
 }
 
 #[test]
-fn what_nobody_wants_to_hear_stops_nobody() {
+fn closed_stderr_does_not_stop_a_survey() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let seat = Running::serve(["--listen", "127.0.0.1:0"]);
@@ -175,7 +175,7 @@ fn what_nobody_wants_to_hear_stops_nobody() {
 }
 
 #[test]
-fn a_server_that_nobody_listens_to_reads_again_drains_and_ends_well() {
+fn closed_stderr_does_not_stop_reload_and_drain_of_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let profile = "id = \"1\"\nheight = 178\nweight = 60\nsize = \"M\"\n";
     let path = file(folder.path(), "profile.toml", profile);
@@ -191,7 +191,7 @@ fn a_server_that_nobody_listens_to_reads_again_drains_and_ends_well() {
         .unwrap();
     said.find(|line| line.as_ref().unwrap().contains("grpcurl"));
     drop(said);
-    // Each is a line in the log.
+    // Each reload writes a log line.
     for id in ["2", "3"] {
         fs::write(&path, profile.replace("\"1\"", &format!("\"{id}\""))).unwrap();
         while !run(["get", &address]).stdout.contains(&format!("\"{id}\"")) {
@@ -210,7 +210,7 @@ fn signal(pid: u32, name: &str) {
     );
 }
 
-/// A server whose log is read line by line; its end is the end of the log.
+/// A server whose log is read line by line.
 struct Logged {
     server: Child,
     address: String,
@@ -345,7 +345,7 @@ fn unix_socket_whose_owner_does_not_accept_is_in_use() {
 }
 
 #[test]
-fn a_hangup_ends_no_server_that_has_no_terminal() {
+fn sighup_does_not_stop_a_server_without_a_terminal() {
     let mut server = Running::serve(["--listen", "127.0.0.1:0"]);
     server.signal("HUP");
     assert_eq!(run(["get", server.address()]).status, 0);
@@ -354,7 +354,7 @@ fn a_hangup_ends_no_server_that_has_no_terminal() {
 }
 
 #[test]
-fn a_survey_that_still_reads_its_list_is_ended_by_a_signal() {
+fn signal_ends_a_survey_that_is_reading_its_host_list() {
     for name in ["INT", "TERM"] {
         let mut survey = labrpc()
             .args(["survey", "--hosts", "-"])
@@ -363,18 +363,18 @@ fn a_survey_that_still_reads_its_list_is_ended_by_a_signal() {
             .spawn()
             .unwrap();
         let mut list = survey.stdin.take().unwrap();
-        // More than a pipe holds: when it is written, the survey is reading.
-        list.write_all("# nobody yet\n".repeat(40_000).as_bytes())
+        // More than a pipe holds: once it is written, the survey is reading.
+        list.write_all("# a comment\n".repeat(43_000).as_bytes())
             .unwrap();
         signal(survey.id(), name);
-        // Whoever is deaf to the signal goes on when the list ends.
+        // A survey that ignored the signal would continue when the list ends.
         drop(list);
         assert!(survey.wait().unwrap().signal().is_some());
     }
 }
 
 #[test]
-fn a_reader_that_has_gone_ends_a_watch_and_no_room() {
+fn closed_stdout_ends_a_watch_but_not_a_lab() {
     let seat = Running::serve(["--listen", "127.0.0.1:0"]);
     let mut watch = bounded()
         .args(["survey", seat.address(), "--watch", "10ms"])
@@ -396,7 +396,7 @@ fn a_reader_that_has_gone_ends_a_watch_and_no_room() {
 }
 
 #[test]
-fn the_command_to_ask_with_is_one_that_this_server_answers() {
+fn printed_example_command_fits_the_options_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca").display().to_string();
     let made = [
@@ -440,7 +440,7 @@ fn the_command_to_ask_with_is_one_that_this_server_answers() {
     let curl = format!("curl --unix-socket {} http://localhost/", &socket[5..]);
     assert_eq!(server.said.last().unwrap().trim(), curl);
 
-    // A server that nobody could ask, and one that would let everybody in whom it is told to keep out.
+    // A server that could answer no request, and one that would admit callers without the required certificate.
     for (more, said) in [
         (&["--accept", "raw"][..], "raw is never spoken inside TLS"),
         (
@@ -455,7 +455,7 @@ fn the_command_to_ask_with_is_one_that_this_server_answers() {
 }
 
 #[test]
-fn an_authority_whose_key_is_another_s_signs_nothing() {
+fn ca_with_a_mismatched_key_issues_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
     for dir in [&one, &other] {
@@ -469,7 +469,7 @@ fn an_authority_whose_key_is_another_s_signs_nothing() {
 }
 
 #[test]
-fn a_profile_is_written_where_it_was_asked_for() {
+fn init_writes_the_profile_to_the_given_path() {
     let folder = tempfile::tempdir().unwrap();
     let answers = file(folder.path(), "answers", "1001\n178\n60.5\nxl\n");
     let config = folder.path().join("config");
@@ -496,15 +496,15 @@ fn a_profile_is_written_where_it_was_asked_for() {
 }
 
 #[test]
-fn a_room_of_more_faults_than_seats_is_wrong_usage() {
+fn more_faults_than_seats_is_a_usage_error() {
     let output = run(["lab", "--seats", "2", "--faults", "hang=3"]);
     assert_eq!(output.status, 2, "{output:?}");
     assert!(!output.stderr.contains("--port"), "{output:?}");
 }
 
-/// Connecting fails there with the error that also stands for ports that have run out.
+/// Connecting then fails with EADDRNOTAVAIL, which is also the error for exhausted ports.
 #[test]
-fn without_ipv6_its_addresses_are_unreachable_and_cost_the_others_nothing() {
+fn ipv6_endpoints_are_unreachable_on_a_host_without_ipv6() {
     if support::tool("unshare").is_none() {
         return;
     }

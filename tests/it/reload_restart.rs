@@ -1,7 +1,7 @@
-//! Upkeep under load: files replaced and processes restarted while clients call without a pause.
+//! Reload and restart under load: files are replaced and processes restarted while clients call without a pause.
 //!
 //! The short forms run with all tests; the long ones, a thousand reloads and a hundred restarts, are run with
-//! `cargo test --test it upkeep -- --ignored`.
+//! `cargo test --test it reload_restart -- --ignored`.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ use crate::{
     serve::running::{TlsConnect, shown},
 };
 
-/// Calls without a pause, and what became of them.
+/// Calls without a pause, and their results.
 #[derive(Default)]
 struct Load {
     stop: AtomicBool,
@@ -59,8 +59,8 @@ impl Load {
             while !shared.stop.load(Relaxed) {
                 ticks.tick().await;
                 for n in 0..8 {
-                    // No more at once than the caller itself can cope with: a call that waits in its own queue
-                    // from one restart to the next says nothing about the server.
+                    // Few enough for this client: a call that waits in the client's own queue through a restart
+                    // does not test the server.
                     if calls.len() >= 256 {
                         calls.join_next().await;
                     }
@@ -89,7 +89,7 @@ impl Load {
         }
         if retry {
             self.retried.fetch_add(1, Relaxed);
-            // Back at once is back before one's own channel has noticed that its connection is gone.
+            // The channel must have time to notice that its connection is closed.
             sleep(Duration::from_millis(50)).await;
             if once().await {
                 return;
@@ -104,7 +104,7 @@ pub(crate) fn write_profile(folder: &Path, id: &str) {
     fs::write(folder.join("profile.toml"), text).unwrap();
 }
 
-/// Replaces profile and certificate so many times, a third of the new files cut off, under load.
+/// Replaces profile and certificate `count` times under load. Two thirds of the new files are truncated.
 async fn reloads(count: usize, rate: u32) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
@@ -133,7 +133,7 @@ async fn reloads(count: usize, rate: u32) {
             endpoint.connect_with_connector_lazy(TlsConnect(Arc::clone(&trusting), address))
         }
     });
-    // New connections as well: those are the ones that meet a new certificate.
+    // New connections as well: only they use a new certificate.
     let mut handshakes = 0;
     for n in 0..count {
         match n % 3 {
@@ -158,7 +158,7 @@ async fn reloads(count: usize, rate: u32) {
         assert!(id == "first" || id.starts_with('n'), "{id}");
         handshakes += 1;
     }
-    // After all of it the last good profile is served.
+    // In the end the last good profile is served.
     write_profile(path, "last");
     server.signal("HUP");
     let mut client = ProfileClient::connect_to(address).await;
@@ -170,7 +170,7 @@ async fn reloads(count: usize, rate: u32) {
     timeout(Duration::from_secs(60), last)
         .await
         .expect("the last profile is served");
-    // And either certificate, once it is the one that stands there.
+    // So is either certificate after it was installed.
     for identity in &identities {
         install(identity);
         server.signal("HUP");
@@ -200,7 +200,8 @@ impl ConnectTo for ProfileClient<Channel> {
     }
 }
 
-/// Two processes share a port and take turns in being replaced, with peers on them that never leave.
+/// Restarts a server `count` times: the new process shares the port before the old one ends. Peers that never finish
+/// their requests are connected to each.
 async fn restarts(count: usize, rate: u32) {
     let mut old = Process::start(&Settings::default());
     let settings = Settings {
@@ -217,14 +218,14 @@ async fn restarts(count: usize, rate: u32) {
         let new = Process::start(&settings);
         let mut half = Raw::connect(address).await;
         half.send(&frames::PREFACE[..10]).await;
-        let deaf = Raw::open(address, &[]).await;
+        let idle = Raw::open(address, &[]).await;
         let start = Instant::now();
         old.signal("TERM");
         let status = tokio::task::block_in_place(|| old.wait());
         longest = longest.max(start.elapsed());
         assert!(status.success(), "{status}");
         old = new;
-        drop((half, deaf));
+        drop((half, idle));
         let settled = load.calls.load(Relaxed) + 1_000;
         while load.calls.load(Relaxed) < settled {
             sleep(Duration::from_millis(1)).await;
@@ -239,7 +240,7 @@ async fn restarts(count: usize, rate: u32) {
     );
     assert_eq!(lost, 0, "of {calls} calls");
     assert!(calls > 0);
-    // The drain's bound is a second; what is above it is the machine's.
+    // The drain timeout is a second; the rest depends on the load of the machine.
     assert!(longest < Duration::from_secs(20), "{longest:?}");
 }
 
