@@ -68,7 +68,11 @@ impl ProfileArgs {
             return Ok(Arc::new(profile));
         }
         if let Some(path) = profile.or_else(default_profile_path) {
-            return Ok(Arc::new(reload::profile(path, given, reload::EVERY)?));
+            return Ok(Arc::new(reload::profile(
+                path,
+                given,
+                reload::POLL_INTERVAL,
+            )?));
         }
         if given != Draft::default() {
             let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();

@@ -9,7 +9,7 @@ use labrpc::{
         self, End, Protocols,
         limits::Limits,
         listen::{self, ListenAddress, Listener},
-        manager, reload,
+        reload, systemd,
     },
     tls,
 };
@@ -191,12 +191,12 @@ async fn serve_until_signal(
 ) {
     let (hand_over, handed_over) = tokio::sync::oneshot::channel();
     let shutdown = async {
-        manager::ready();
+        systemd::ready();
         tokio::select! {
             _ = signals.next() => {}
             () = terminal.hung_up() => {}
         }
-        manager::stopping();
+        systemd::stopping();
         tracing::info!("draining open calls; a second signal stops at once");
         // The receiver lives as long as the server, so this does not fail.
         let _ = hand_over.send(signals);
@@ -283,7 +283,7 @@ impl CallExample {
 impl ListenArgs {
     /// Takes the sockets that systemd has passed, or else binds the addresses.
     fn open(&self) -> Result<Vec<Listener>, Failure> {
-        let passed = manager::sockets().map_err(|error| Failure::io("passed sockets", &error))?;
+        let passed = systemd::sockets().map_err(|error| Failure::io("passed sockets", &error))?;
         if !passed.is_empty() {
             return Ok(passed);
         }
@@ -311,7 +311,7 @@ impl ServerTlsArgs {
                     key,
                     client_ca,
                 };
-                let tls = reload::tls(files, reload::EVERY)?;
+                let tls = reload::tls(files, reload::POLL_INTERVAL)?;
                 Ok((Some(tls), plaintext))
             }
         }

@@ -13,7 +13,7 @@ pub(crate) async fn accept(server: Server, listener: Listener) {
     let mut backoff = AcceptBackoff::default();
     let accept = || async {
         let accepted = listener.accept().await;
-        accepted.inspect_err(|_| server.shared.metrics.accept_error())
+        accepted.inspect_err(|_| server.shared.metrics.count_accept_error())
     };
     loop {
         tokio::select! {

@@ -94,7 +94,7 @@ impl RunningCall {
                 }
             }
             Err(_) => {
-                record.context.server.metrics.panic();
+                record.context.server.metrics.count_panic();
                 Status::internal("the handler failed; the server has logged the panic").into_http()
             }
         };

@@ -13,7 +13,7 @@ use crate::serve::{
     deadline_body::DeadlineBody,
     limiter::Resource,
     limits::YEAR,
-    metrics::{Method, Refusal},
+    metrics::{Method, RejectReason},
     slot::Slot,
 };
 
@@ -39,7 +39,7 @@ impl CallRecord {
         method: Method,
     ) -> Self {
         activity.begin_call();
-        context.server.metrics.started(method);
+        context.server.metrics.count_started(method);
         let started = Instant::now();
         Self {
             context: Arc::clone(context),
@@ -64,7 +64,11 @@ impl CallRecord {
             self.slot = Slot::acquire(&self.context, self.method.resource(), self.end_deadline);
             match &self.slot {
                 Some(slot) => drop(self.activity.replace_slot(Some(slot.clone()))),
-                None => self.context.server.metrics.refusal(Refusal::Overload),
+                None => self
+                    .context
+                    .server
+                    .metrics
+                    .count_rejection(RejectReason::Overload),
             }
         }
         self.slot.is_some()
@@ -93,7 +97,7 @@ impl Drop for CallRecord {
     fn drop(&mut self) {
         let now = Instant::now();
         let metrics = &self.context.server.metrics;
-        metrics.handled(self.method, self.code, now - self.started);
+        metrics.count_handled(self.method, self.code, now - self.started);
         self.activity.end_call(now);
     }
 }

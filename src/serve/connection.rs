@@ -20,7 +20,7 @@ use crate::serve::{
     detect::{Detection, WireProtocol, classify},
     grpc, http,
     limiter::LimitReached,
-    metrics::Refusal,
+    metrics::RejectReason,
     prefixed_io::{PrefixedIo, Transport},
     raw,
 };
@@ -35,14 +35,14 @@ pub(crate) async fn serve(
     // A dual-stack listener sees IPv4 peers as IPv4-mapped addresses; the allow list and the limits name IPv4.
     let peer = peer.map(|peer| peer.to_canonical());
     if peer.is_some_and(|peer| !server.allows(peer)) {
-        return server.metrics.refusal(Refusal::Address);
+        return server.metrics.count_rejection(RejectReason::NotAllowed);
     }
     let permit = match server.limiter.admit(peer) {
         Ok(permit) => permit,
         Err(reached) => {
-            return server.metrics.refusal(match reached {
-                LimitReached::Total => Refusal::Connections,
-                LimitReached::Address => Refusal::ConnectionsPerAddress,
+            return server.metrics.count_rejection(match reached {
+                LimitReached::Total => RejectReason::Connections,
+                LimitReached::Address => RejectReason::ConnectionsPerAddress,
             });
         }
     };
@@ -55,7 +55,7 @@ pub(crate) async fn serve(
         biased;
         served = detect_and_dispatch(context, transport) => {
             if let Err(reason) = served {
-                server.metrics.refusal(reason);
+                server.metrics.count_rejection(reason);
                 log_refusal(&server, reason, peer);
             }
         }
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
 async fn detect_and_dispatch(
     context: Arc<ConnectionContext>,
     mut transport: Transport,
-) -> Result<(), Refusal> {
+) -> Result<(), RejectReason> {
     let Config {
         protocols,
         tls,
@@ -85,13 +85,13 @@ async fn detect_and_dispatch(
     let io = PrefixedIo::new(transport, prefix);
     if protocol != WireProtocol::Tls {
         if !plaintext {
-            return Err(Refusal::Plaintext);
+            return Err(RejectReason::Plaintext);
         }
         return dispatch(context, protocol, io, false).await;
     }
 
     let Some(tls) = tls else {
-        return Err(Refusal::NoCertificate);
+        return Err(RejectReason::NoCertificate);
     };
     let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
     // Boxed, so that the task of a connection without TLS has no space for a handshake.
@@ -100,12 +100,12 @@ async fn detect_and_dispatch(
         Ok(Ok(session)) => Transport::Tls(Box::new(session)),
         Ok(Err(error)) => {
             tracing::debug!(%error, "TLS handshake failed");
-            return Err(Refusal::Tls);
+            return Err(RejectReason::Tls);
         }
-        Err(_) => return Err(Refusal::Timeout),
+        Err(_) => return Err(RejectReason::Timeout),
     };
     match detect(&mut session, deadline, None).await? {
-        None | Some((WireProtocol::Tls, _)) => Err(Refusal::Stranger),
+        None | Some((WireProtocol::Tls, _)) => Err(RejectReason::UnrecognizedProtocol),
         Some((protocol, prefix)) => {
             dispatch(context, protocol, PrefixedIo::new(session, prefix), true).await
         }
@@ -118,21 +118,21 @@ async fn detect(
     transport: &mut (impl AsyncRead + Unpin),
     deadline: Instant,
     raw_at: Option<Instant>,
-) -> Result<Option<(WireProtocol, Bytes)>, Refusal> {
+) -> Result<Option<(WireProtocol, Bytes)>, RejectReason> {
     // The preface and the first call of a gRPC client usually arrive together and fit.
     let mut bytes = BytesMut::with_capacity(512);
     loop {
         let until = raw_at.filter(|_| bytes.is_empty()).unwrap_or(deadline);
         match timeout_at(until, transport.read_buf(&mut bytes)).await {
-            Ok(Ok(0) | Err(_)) => return Err(Refusal::Closed),
+            Ok(Ok(0) | Err(_)) => return Err(RejectReason::Closed),
             Ok(Ok(_)) => {}
             Err(_) if bytes.is_empty() && raw_at.is_some() => return Ok(None),
-            Err(_) => return Err(Refusal::Timeout),
+            Err(_) => return Err(RejectReason::Timeout),
         }
         match classify(&bytes) {
             Detection::Incomplete => {}
             Detection::Protocol(protocol) => return Ok(Some((protocol, bytes.freeze()))),
-            Detection::Unknown => return Err(Refusal::Stranger),
+            Detection::Unknown => return Err(RejectReason::UnrecognizedProtocol),
         }
     }
 }
@@ -142,22 +142,25 @@ async fn dispatch(
     protocol: WireProtocol,
     io: PrefixedIo,
     tls: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), RejectReason> {
     let Protocols { grpc, http, raw: _ } = context.server.config.protocols;
     match protocol {
         // Boxed, so that the task of a connection that has sent nothing yet is small.
         WireProtocol::Http2 if grpc => Box::pin(grpc::serve(io, context, tls)).await,
         WireProtocol::Http1 if http => Box::pin(http::serve(io, context, tls)).await,
-        _ => return Err(Refusal::Dialect),
+        _ => return Err(RejectReason::ProtocolNotAccepted),
     }
     Ok(())
 }
 
 /// Logs a refused connection. Those that a user can mend with another flag are warnings, at most one a second, so
 /// that a peer cannot fill the log.
-fn log_refusal(server: &Shared, reason: Refusal, peer: Option<IpAddr>) {
+fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
     let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
-    if matches!(reason, Refusal::NoCertificate | Refusal::Plaintext) {
+    if matches!(
+        reason,
+        RejectReason::NoCertificate | RejectReason::Plaintext
+    ) {
         let now = Instant::now();
         let mut last = server
             .last_refusal_log
@@ -169,11 +172,11 @@ fn log_refusal(server: &Shared, reason: Refusal, peer: Option<IpAddr>) {
         *last = Some(now);
     }
     match reason {
-        Refusal::NoCertificate => tracing::warn!(
+        RejectReason::NoCertificate => tracing::warn!(
             "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
              server with --cert and --key"
         ),
-        Refusal::Plaintext => tracing::warn!(
+        RejectReason::Plaintext => tracing::warn!(
             "{peer} speaks plaintext, but this server only speaks TLS: call without -plaintext, or start \
              the server with --plaintext"
         ),

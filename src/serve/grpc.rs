@@ -23,7 +23,7 @@ use crate::serve::{
     bounded_io::{BoundedIo, Turn},
     context::{ConnectionContext, Phase},
     limits::Limits,
-    metrics::{Cut, Dialect, Refusal},
+    metrics::{CloseReason, RejectReason, ServedProtocol},
     prefixed_io::PrefixedIo,
     router::Router,
     slot::Slot,
@@ -59,7 +59,7 @@ struct Driver {
 pub(crate) async fn serve(io: PrefixedIo, context: Arc<ConnectionContext>, tls: bool) {
     let limits = &context.server.config.limits;
     let metrics = &context.server.metrics;
-    metrics.connection(Dialect::Grpc, tls);
+    metrics.count_connection(ServedProtocol::Grpc, tls);
     let activity = Arc::new(Activity::new());
     let mut driver = Driver::new(io, &context, &activity);
     let reason = tokio::select! {
@@ -67,12 +67,12 @@ pub(crate) async fn serve(io: PrefixedIo, context: Arc<ConnectionContext>, tls: 
         () = driver.run() => return,
         reason = close_reason(context.server.phase.subscribe(), &activity, limits) => reason,
     };
-    metrics.cut(reason);
+    metrics.count_close(reason);
     // Sends GOAWAY, and ends the connection after its last call.
     Pin::new(&mut driver.connection).graceful_shutdown();
     match reason {
         // The drain timeout is the bound.
-        Cut::Drain => driver.run().await,
+        CloseReason::Drain => driver.run().await,
         _ => drop(tokio::time::timeout(limits.grace, driver.run()).await),
     }
 }
@@ -82,7 +82,7 @@ async fn close_reason(
     mut phase: watch::Receiver<Phase>,
     activity: &Activity,
     limits: &Limits,
-) -> Cut {
+) -> CloseReason {
     // A tenth to either side, so that connections made together do not all reconnect together.
     let age = limits.max_age.mul_f64(0.9 + 0.2 * fastrand::f64());
     let old_at = activity.opened_at + age;
@@ -91,15 +91,15 @@ async fn close_reason(
     loop {
         tokio::select! {
             biased;
-            _ = &mut draining => return Cut::Drain,
+            _ = &mut draining => return CloseReason::Drain,
             () = &mut timer => {}
         }
         let (now, idle_at) = (Instant::now(), activity.idle_at(limits.idle));
         if now >= old_at {
-            return Cut::Age;
+            return CloseReason::Age;
         }
         if now >= idle_at {
-            return Cut::Idle;
+            return CloseReason::Idle;
         }
         timer.as_mut().reset(old_at.min(idle_at));
     }
@@ -156,7 +156,11 @@ impl Driver {
     fn spawn(&self, call: CallTask, slot: Option<Slot>) {
         match slot.or_else(|| Slot::for_response(&self.context)) {
             Some(slot) => drop(tokio::spawn(slot.run(call))),
-            None => self.context.server.metrics.refusal(Refusal::Overload),
+            None => self
+                .context
+                .server
+                .metrics
+                .count_rejection(RejectReason::Overload),
         }
     }
 
@@ -164,7 +168,10 @@ impl Driver {
     fn log_end(&self, end: hyper::Result<()>) {
         if let Err(error) = end {
             if self.turn.is_flooded() || is_flood(&error) {
-                self.context.server.metrics.cut(Cut::EnhanceYourCalm);
+                self.context
+                    .server
+                    .metrics
+                    .count_close(CloseReason::EnhanceYourCalm);
             }
             tracing::debug!(%error, "gRPC connection ended");
         }

@@ -11,14 +11,17 @@ use crate::{
     http1::{self, RequestLimits, text},
     serve::{
         context::{ConnectionContext, Phase},
-        metrics::{Dialect, Refusal},
+        metrics::{RejectReason, ServedProtocol},
         prefixed_io::PrefixedIo,
     },
 };
 
 /// Serves one HTTP/1 request and closes.
 pub(crate) async fn serve(io: PrefixedIo, context: Arc<ConnectionContext>, tls: bool) {
-    context.server.metrics.connection(Dialect::Http, tls);
+    context
+        .server
+        .metrics
+        .count_connection(ServedProtocol::Http, tls);
     let limits = RequestLimits {
         timeout: context.server.config.limits.handshake,
         size: 16 * 1024,
@@ -34,7 +37,10 @@ pub(crate) fn respond<B>(
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
     if let Err(rejection) = http1::require_same_site(&context.server.host_name, request) {
-        context.server.metrics.refusal(Refusal::CrossSite);
+        context
+            .server
+            .metrics
+            .count_rejection(RejectReason::CrossSite);
         return *rejection;
     }
     let paths = ["/", "/healthz"];

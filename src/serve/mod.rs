@@ -33,7 +33,6 @@ mod http;
 pub(crate) mod limiter;
 pub mod limits;
 pub mod listen;
-pub mod manager;
 mod metered_body;
 mod metrics;
 mod metrics_server;
@@ -46,6 +45,7 @@ mod router;
 mod server;
 mod services;
 mod slot;
+pub mod systemd;
 
 pub use config::{Config, Protocols, ProtocolsError};
 pub use server::{End, Server};

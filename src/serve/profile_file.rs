@@ -1,7 +1,7 @@
-//! The file of a profile: TOML with the keys `id`, `height`, `weight` and `size`.
+//! The profile file: TOML with the keys `id`, `height`, `weight` and `size`.
 
 use std::{
-    fmt, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,10 +13,10 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// A profile takes a hundred bytes; a file beyond this is the wrong file.
+/// A profile needs a hundred bytes; a larger file is the wrong one.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Reads a profile from a file. `overrides` take precedence over the file, which may lack those fields.
+/// Reads a profile from a file. `overrides` take precedence over the file, which need not have those fields.
 ///
 /// ```
 /// use labrpc::{profile::Draft, serve::profile_file::read};
@@ -31,7 +31,7 @@ const MAX_FILE: u64 = 64 * 1024;
 /// ```
 ///
 /// # Errors
-/// [`Error`] with the file, the key and what is wrong with it.
+/// [`Error`] with the file, the key and the problem.
 pub fn read(path: &Path, overrides: Draft) -> Result<Profile, Error> {
     read_with(file::read, path, overrides)
 }
@@ -41,24 +41,24 @@ pub(crate) fn read_with(
     path: &Path,
     overrides: Draft,
 ) -> Result<Profile, Error> {
-    let error = |kind| Error {
+    let error = |cause| Error {
         path: path.to_owned(),
-        kind,
+        cause,
     };
-    let bytes = read(path, MAX_FILE + 1).map_err(|source| error(Kind::Read(source)))?;
+    let bytes = read(path, MAX_FILE + 1).map_err(|source| error(Cause::Read(source)))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(error(Kind::TooLarge));
+        return Err(error(Cause::TooLarge));
     }
-    let text = String::from_utf8(bytes).map_err(|_| error(Kind::NotText))?;
-    // Some editors put a byte order mark in front.
-    let file = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
-    Profile::try_from(overrides.or_else_from(file)).map_err(|missing| error(missing.into()))
+    let text = String::from_utf8(bytes).map_err(|_| error(Cause::NotUtf8))?;
+    // Some editors begin a file with a byte order mark.
+    let fields = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
+    Profile::try_from(overrides.or_else_from(fields)).map_err(|missing| error(missing.into()))
 }
 
-fn parse(text: &str) -> Result<Draft, Kind> {
+fn parse(text: &str) -> Result<Draft, Cause> {
     let table: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| Kind::Syntax {
+        .map_err(|error: toml::de::Error| Cause::Syntax {
             line: error.span().map_or(1, |span| {
                 text[..span.start.min(text.len())].split('\n').count()
             }),
@@ -68,115 +68,85 @@ fn parse(text: &str) -> Result<Draft, Kind> {
         .keys()
         .find(|key| !<Draft>::NAMES.contains(&key.as_str()))
     {
-        return Err(Kind::UnknownKey(Untrusted::new(key)));
+        return Err(Cause::UnknownKey(Untrusted::new(key)));
     }
-    let text = |key: &'static str| match table.get(key) {
+    let text = |key: &'static str, example| match table.get(key) {
         Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(_) => Err(Kind::NoText(key)),
+        Some(_) => Err(Cause::NotText { key, example }),
         None => Ok(None),
     };
-    let number = |key: &'static str| match table.get(key) {
-        // Beyond 2^53 a float is not exact; such a measure is refused anyhow.
+    let number = |key: &'static str, example| match table.get(key) {
+        // A float is not exact beyond 2^53, which is far out of range.
         Some(Value::Integer(number)) => Ok(Some(*number as f64)),
         Some(Value::Float(number)) => Ok(Some(*number)),
-        Some(_) => Err(Kind::NoNumber(key)),
+        Some(_) => Err(Cause::NotNumber { key, example }),
         None => Ok(None),
     };
     Ok(Draft {
-        id: text("id")?.map(str::parse).transpose()?,
-        height: number("height")?.map(Height::try_from).transpose()?,
-        weight: number("weight")?.map(Weight::try_from).transpose()?,
-        size: text("size")?.map(str::parse).transpose()?,
+        id: text("id", "1527406014")?.map(str::parse).transpose()?,
+        height: number("height", "178")?.map(Height::try_from).transpose()?,
+        weight: number("weight", "60.5")?
+            .map(Weight::try_from)
+            .transpose()?,
+        size: text("size", "XXL")?.map(str::parse).transpose()?,
     })
 }
 
-/// Why a file holds no profile.
-#[derive(Debug)]
+/// Why a file is not a valid profile.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}{cause}")]
 pub struct Error {
     path: PathBuf,
-    kind: Kind,
+    #[source]
+    cause: Cause,
 }
 
-#[derive(Debug)]
-enum Kind {
-    Read(io::Error),
+/// The text continues after the path.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error(" cannot be read: {0}")]
+    Read(#[source] io::Error),
+    #[error(" is larger than {MAX_FILE} bytes and not a profile; is it the right file?")]
     TooLarge,
-    NotText,
+    #[error(" is not UTF-8 text; save it again as UTF-8")]
+    NotUtf8,
+    #[error(":{line}: {message}; a line looks like height = 178 or size = \"XXL\"")]
     Syntax { line: usize, message: Untrusted },
+    #[error(": the key \"{0}\" is unknown; a profile has id, height, weight and size")]
     UnknownKey(Untrusted),
-    NoText(&'static str),
-    NoNumber(&'static str),
-    Profile(profile::Error),
-}
-
-impl From<profile::Error> for Kind {
-    fn from(error: profile::Error) -> Self {
-        Self::Profile(error)
-    }
+    #[error(": {key} must be text in quotes, such as {key} = \"{example}\"")]
+    NotText {
+        key: &'static str,
+        example: &'static str,
+    },
+    #[error(": {key} must be a number without quotes, such as {key} = {example}")]
+    NotNumber {
+        key: &'static str,
+        example: &'static str,
+    },
+    #[error(": {0}")]
+    Profile(#[from] profile::Error),
 }
 
 impl Error {
     /// Whether the file could not be read at all.
     #[must_use]
     pub fn is_io(&self) -> bool {
-        matches!(self.kind, Kind::Read(_))
+        matches!(self.cause, Cause::Read(_))
     }
 
-    /// The message for a log, which never carries an id, a height or a weight.
+    /// The message for a log, which never has an id, a height or a weight.
     pub(crate) fn for_log(&self) -> String {
-        match &self.kind {
-            Kind::Profile(error) => format!(
-                "{}: the value of {} is not valid; labrpc serve --profile with this file says why",
-                self.path.display(),
+        let path = self.path.display();
+        match &self.cause {
+            Cause::Profile(error) => format!(
+                "{path}: the value of {} is not valid; labrpc serve --profile with this file shows the problem",
                 error.field()
             ),
-            // Either may quote what stands in the file.
-            Kind::Syntax { line, .. } => format!("{}:{line}: not TOML", self.path.display()),
-            Kind::UnknownKey(_) => format!("{}: a key is unknown", self.path.display()),
+            // The messages of both may quote the file.
+            Cause::Syntax { line, .. } => format!("{path}:{line}: not TOML"),
+            Cause::UnknownKey(_) => format!("{path}: a key is unknown"),
             _ => self.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        match &self.kind {
-            Kind::Read(source) => write!(f, "cannot read {path}: {source}"),
-            Kind::TooLarge => write!(
-                f,
-                "{path} is larger than {MAX_FILE} bytes and no profile; is it the right file?"
-            ),
-            Kind::NotText => write!(f, "{path} is not UTF-8 text; save it again as UTF-8"),
-            Kind::Syntax { line, message } => write!(
-                f,
-                "{path}:{line}: {message}; a line looks like height = 178 or size = \"XXL\""
-            ),
-            Kind::UnknownKey(key) => write!(
-                f,
-                "{path}: the key \"{key}\" is unknown; a profile has id, height, weight and size"
-            ),
-            Kind::NoText(key) => write!(
-                f,
-                "{path}: {key} must be text in quotes, such as {key} = \"{}\"",
-                if *key == "id" { "1527406014" } else { "XXL" }
-            ),
-            Kind::NoNumber(key) => write!(
-                f,
-                "{path}: {key} must be a number without quotes, such as {key} = {}",
-                if *key == "height" { "178" } else { "60.5" }
-            ),
-            Kind::Profile(error) => write!(f, "{path}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            Kind::Read(source) => Some(source),
-            Kind::Profile(source) => Some(source),
-            _ => None,
         }
     }
 }
@@ -196,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_comments_do_no_harm() {
-        let text = format!("\u{feff}# who sits here\r\n{GOOD}");
+    fn byte_order_mark_and_comments_are_skipped() {
+        let text = format!("\u{feff}# a comment\r\n{GOOD}");
         let profile = read_text(text.as_bytes()).unwrap();
         assert_eq!(profile.to_string(), "s-471: 181 cm, 66.5 kg, XXL");
     }
 
     #[test]
-    fn every_mistake_has_its_message_and_none_reaches_a_log_with_a_value() {
+    fn every_mistake_has_a_message_and_log_messages_have_no_values() {
         let without = |key: &str| {
             let lines = GOOD.lines().filter(|line| !line.starts_with(key));
             lines.collect::<Vec<_>>().join("\n")

@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::serve::{
     context::ConnectionContext,
     detect::{Detection, classify},
-    metrics::Dialect,
+    metrics::ServedProtocol,
     prefixed_io::{PrefixedIo, Transport},
 };
 
 /// Sends the profile and closes.
 pub(crate) async fn serve(transport: Transport, context: Arc<ConnectionContext>) {
     let metrics = &context.server.metrics;
-    metrics.connection(Dialect::Raw, false);
+    metrics.count_connection(ServedProtocol::Raw, false);
     let Some(profile) = context.server.config.profile.profile(context.local) else {
         return;
     };
@@ -25,7 +25,7 @@ pub(crate) async fn serve(transport: Transport, context: Arc<ConnectionContext>)
         io.shutdown().await?;
         // Closing a socket with unread bytes sends a reset, and the peer may lose the answer.
         if sends_request(&mut io).await? {
-            metrics.late_request();
+            metrics.count_late_request();
         }
         Ok::<_, io::Error>(())
     };

@@ -16,7 +16,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, string::Ia5String,
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, DnsName, pem::PemObject as _};
 
 use crate::{
     tls::{
@@ -84,22 +84,10 @@ impl FromStr for CertName {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(SanType::IpAddress(address)));
         }
-        let is_label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
         let host = text.strip_prefix("*.").unwrap_or(text);
-        // A name whose last label is a number is a mistyped address.
-        let is_host = text.len() <= 253
-            && host.split('.').all(is_label)
-            && host
-                .rsplit('.')
-                .next()
-                .is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()));
+        // RFC 1123 has neither of the two that `DnsName` allows: a final dot and underscores.
+        let is_host =
+            DnsName::try_from(host).is_ok() && !host.ends_with('.') && !host.contains('_');
         match Ia5String::try_from(text) {
             Ok(name) if is_host => Ok(Self(SanType::DnsName(name))),
             _ => Err(CertNameError(Untrusted::new(text))),

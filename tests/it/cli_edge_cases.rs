@@ -277,7 +277,7 @@ fn fifo_in_place_of_a_served_file_is_reported_and_the_next_good_file_is_taken() 
         assert!(server.profile().contains("\"id\":\"1\""));
 
         fs::rename(file(folder, "good", good), path).unwrap();
-        server.until("was read again");
+        server.until("reloaded");
     }
     assert!(server.profile().contains("\"id\":\"2\""));
     server.end();
@@ -309,7 +309,7 @@ fn profile_that_cannot_be_opened_for_lack_of_descriptors_is_not_reported_as_bad(
     }
     let new = file(folder.path(), "new", PROFILE.replace("\"1\"", "\"2\""));
     fs::rename(new, &profile).unwrap();
-    for line in server.until("was read again") {
+    for line in server.until("reloaded") {
         assert!(!line.contains("Too many open files"), "{line}");
     }
     assert!(server.profile().contains("\"id\":\"2\""));

@@ -60,7 +60,7 @@ async fn control_frame_flood_is_ended_with_enhance_your_calm() {
     good.call(1, &[]).await;
     good.until(|frame| frame.ends_stream()).await.unwrap();
     let text = scrape_from("127.0.0.1", metrics).await;
-    let line = r#"labrpc_connections_ended_total{reason="enhance_your_calm"} 6"#;
+    let line = r#"labrpc_connections_closed_by_server_total{reason="enhance_your_calm"} 6"#;
     assert!(text.contains(line), "{text}");
 }
 

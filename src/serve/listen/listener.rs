@@ -1,7 +1,7 @@
 //! A bound socket that accepts connections.
 
 use std::{
-    fmt, io,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -18,7 +18,8 @@ use crate::serve::{listen::address::ListenAddress, prefixed_io::Transport};
 const BACKLOG: i32 = 4096;
 
 /// Why an address could not be listened on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", hint(address, .source.kind()))]
 pub struct Error {
     /// The address.
     pub address: ListenAddress,
@@ -26,40 +27,30 @@ pub struct Error {
     pub source: io::Error,
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, source } = self;
-        write!(f, "cannot listen on {address}: {source}")?;
-        f.write_str(match (source.kind(), address) {
-            (io::ErrorKind::AddrInUse, _) => {
-                "; is another labrpc serve running? Stop it, or give another --listen"
-            }
-            (io::ErrorKind::PermissionDenied, ListenAddress::Tcp(_)) => {
-                "; ports below 1024 need a privilege, 1024 does not"
-            }
-            (io::ErrorKind::PermissionDenied, ListenAddress::Unix(_)) => {
-                "; give a path in a folder of your own"
-            }
-            (io::ErrorKind::AddrNotAvailable, _) => "; that address is not this machine's",
-            _ => "",
-        })
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+fn hint(address: &ListenAddress, kind: io::ErrorKind) -> &'static str {
+    match (kind, address) {
+        (io::ErrorKind::AddrInUse, _) => {
+            "; is another labrpc serve running? Stop it, or give another --listen"
+        }
+        (io::ErrorKind::PermissionDenied, ListenAddress::Tcp(_)) => {
+            "; ports below 1024 need a privilege, 1024 does not"
+        }
+        (io::ErrorKind::PermissionDenied, ListenAddress::Unix(_)) => {
+            "; give a path in a folder of your own"
+        }
+        (io::ErrorKind::AddrNotAvailable, _) => "; that address is not this machine's",
+        _ => "",
     }
 }
 
 /// A bound socket. Dropping it closes it and removes the file that it made.
 #[derive(Debug)]
 pub struct Listener {
-    socket: BoundSocket,
+    socket: TcpOrUnix,
 }
 
 #[derive(Debug)]
-enum BoundSocket {
+enum TcpOrUnix {
     Tcp(TcpListener),
     /// Without the file if another process made it and will remove it.
     #[cfg(unix)]
@@ -126,7 +117,7 @@ impl Listener {
         let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
         socket.set_tcp_keepalive(&keepalive.with_interval(Duration::from_secs(15)))?;
         listener.set_nonblocking(true)?;
-        let socket = BoundSocket::Tcp(TcpListener::from_std(listener)?);
+        let socket = TcpOrUnix::Tcp(TcpListener::from_std(listener)?);
         Ok(Self { socket })
     }
 
@@ -145,7 +136,7 @@ impl Listener {
         file: Option<SocketFile>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let socket = BoundSocket::Unix(tokio::net::UnixListener::from_std(listener)?, file);
+        let socket = TcpOrUnix::Unix(tokio::net::UnixListener::from_std(listener)?, file);
         Ok(Self { socket })
     }
 
@@ -155,9 +146,9 @@ impl Listener {
     /// The system's error.
     pub fn address(&self) -> io::Result<ListenAddress> {
         match &self.socket {
-            BoundSocket::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
+            TcpOrUnix::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
             #[cfg(unix)]
-            BoundSocket::Unix(listener, _) => {
+            TcpOrUnix::Unix(listener, _) => {
                 let address = listener.local_addr()?;
                 let path = address.as_pathname().unwrap_or(Path::new(""));
                 Ok(ListenAddress::Unix(path.to_owned()))
@@ -167,12 +158,12 @@ impl Listener {
 
     pub(crate) async fn accept(&self) -> io::Result<(Transport, Option<SocketAddr>)> {
         match &self.socket {
-            BoundSocket::Tcp(listener) => {
+            TcpOrUnix::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Transport::Tcp(stream), Some(peer)))
             }
             #[cfg(unix)]
-            BoundSocket::Unix(listener, _) => {
+            TcpOrUnix::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Transport::Unix(stream), None))
             }
@@ -193,7 +184,7 @@ impl Listener {
     ) -> io::Result<()> {
         // By system calls: tokio's accept reports only those of which it has had an event.
         match self.socket {
-            BoundSocket::Tcp(listener) => {
+            TcpOrUnix::Tcp(listener) => {
                 let listener = listener.into_std()?;
                 while let Ok((stream, peer)) = listener.accept() {
                     stream.set_nonblocking(true)?;
@@ -202,7 +193,7 @@ impl Listener {
                 }
             }
             #[cfg(unix)]
-            BoundSocket::Unix(listener, _file) => {
+            TcpOrUnix::Unix(listener, _file) => {
                 let listener = listener.into_std()?;
                 while let Ok((stream, _)) = listener.accept() {
                     stream.set_nonblocking(true)?;

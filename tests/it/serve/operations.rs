@@ -37,7 +37,7 @@ async fn metrics_count_calls_and_connections_without_profile_values() {
     let text = scrape_from("127.0.0.1", metrics).await;
     for line in [
         "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"lab.Profile\",grpc_method=\"GetProfile\"} 3",
-        "labrpc_connections_total{dialect=\"grpc\",tls=\"false\"} 1",
+        "labrpc_connections_total{protocol=\"grpc\",tls=\"false\"} 1",
         "labrpc_connections_open 1",
     ] {
         assert!(
