@@ -31,7 +31,7 @@ type PageBody = UnsyncBoxBody<Bytes, Infallible>;
 /// What every connection needs.
 pub(crate) struct Web {
     latest: watch::Receiver<Snapshot>,
-    /// The Content-Security-Policy; without a value if it cannot be a header, which no policy of ours is.
+    /// The Content-Security-Policy. Always present: our policies are valid as a header.
     policy: Option<HeaderValue>,
     host_name: String,
     timeout: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) fn new(latest: watch::Receiver<Snapshot>, policy: &str, timeout: Duration) -> Self {
-        // The page itself has the rest of the policy as well, but cannot forbid to be framed.
+        // A page can have the rest of the policy in itself, but cannot forbid frames.
         let policy = HeaderValue::try_from(format!("{policy}; frame-ancestors 'none'"));
         Self {
             latest,
@@ -119,4 +119,32 @@ pub(crate) async fn reject(mut stream: TcpStream) {
     };
     // A browser that is gone, or does not close, needs nothing more.
     let _ = timeout(REJECTION_TIMEOUT, reject).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn event_stream_starts_with_the_current_snapshot_and_sends_heartbeats() {
+        let snapshot = |event| Snapshot {
+            page: Bytes::new(),
+            event: Bytes::from_static(event),
+        };
+        let (snapshots, latest) = watch::channel(snapshot(b"first"));
+        let mut events = Web::new(latest, "", HEARTBEAT).events();
+        let mut next = async || {
+            let start = Instant::now();
+            let frame = events.frame().await.unwrap().unwrap();
+            (start.elapsed().as_secs(), frame.into_data().unwrap())
+        };
+        assert_eq!(next().await, (0, Bytes::from("first")));
+        assert_eq!(next().await, (10, Bytes::from(":\n\n")));
+        snapshots.send_replace(snapshot(b"skipped"));
+        snapshots.send_replace(snapshot(b"latest"));
+        assert_eq!(next().await, (0, Bytes::from("latest")));
+        assert_eq!(next().await, (10, Bytes::from(":\n\n")));
+    }
 }

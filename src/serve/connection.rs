@@ -173,13 +173,13 @@ fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
     }
     match reason {
         RejectReason::NoCertificate => tracing::warn!(
-            "{peer} speaks TLS, but this server has no certificate: call with -plaintext, or start the \
-             server with --cert and --key"
+            peer,
+            "TLS client, but no certificate: call with -plaintext, or start the server with --cert and --key"
         ),
         RejectReason::Plaintext => tracing::warn!(
-            "{peer} speaks plaintext, but this server only speaks TLS: call without -plaintext, or start \
-             the server with --plaintext"
+            peer,
+            "plaintext client, but only TLS is served: call without -plaintext, or start the server with --plaintext"
         ),
-        reason => tracing::debug!(?reason, peer, "connection refused"),
+        reason => tracing::debug!(%reason, peer, "connection rejected"),
     }
 }
