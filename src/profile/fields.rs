@@ -132,7 +132,9 @@ where
 
     /// # Errors
     /// The first field that is absent or invalid, in the order of [`Draft::NAMES`].
+    #[inline]
     fn try_from(draft: Draft<I, H, W, S>) -> Result<Self, Error> {
+        #[inline]
         fn field<F: TryInto<T>, T>(value: Option<F>, name: &'static str) -> Result<T, Error>
         where
             Error: From<F::Error>,

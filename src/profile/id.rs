@@ -39,6 +39,22 @@ impl Id {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// The id with these bytes, unless they are not 1 to 32 of the allowed characters.
+    #[inline]
+    pub(crate) fn from_bytes(text: &[u8]) -> Option<Self> {
+        let allowed = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
+        if text.is_empty() || text.len() > Self::MAX_LEN || !text.iter().all(allowed) {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[..text.len()].copy_from_slice(text);
+        // At most 32, see above.
+        Some(Self {
+            bytes,
+            len: text.len() as u8,
+        })
+    }
+
     /// The eight bytes after the first `skip`, as a number in the same order; 0 if the longest id has fewer there.
     pub(crate) fn sort_prefix(&self, skip: usize) -> u64 {
         let rest = self.bytes.get(skip..).and_then(<[u8]>::first_chunk);
@@ -52,17 +68,7 @@ impl FromStr for Id {
     /// # Errors
     /// [`Error::Id`] when the text is empty, longer than 32 characters, or has a character outside the set.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if text.is_empty() || text.len() > Self::MAX_LEN || !text.bytes().all(allowed) {
-            return Err(Error::Id(Untrusted::new(text)));
-        }
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        // At most 32, see above.
-        Ok(Self {
-            bytes,
-            len: text.len() as u8,
-        })
+        Self::from_bytes(text.as_bytes()).ok_or_else(|| Error::Id(Untrusted::new(text)))
     }
 }
 

@@ -32,6 +32,7 @@ macro_rules! measure {
             ///
             /// # Errors
             /// [`Error::Range`] outside [`Self::MIN`] to [`Self::MAX`].
+            #[inline]
             pub fn from_ticks(ticks: u16) -> Result<Self, Error> {
                 match ticks {
                     $min..=$max => Ok(Self(ticks)),

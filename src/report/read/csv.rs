@@ -155,17 +155,16 @@ impl<'a> Cell<'a> {
 impl TryFrom<Cell<'_>> for Id {
     type Error = profile::Error;
 
+    #[inline]
     fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
-        match str::from_utf8(cell.0) {
-            Ok(id) => id.parse(),
-            Err(_) => Err(profile::Error::Id(Untrusted::from_bytes(cell.0))),
-        }
+        Self::from_bytes(cell.0).ok_or_else(|| profile::Error::Id(Untrusted::from_bytes(cell.0)))
     }
 }
 
 impl TryFrom<Cell<'_>> for Height {
     type Error = profile::Error;
 
+    #[inline]
     fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
         match ticks(cell.0).map(Self::from_ticks) {
             Some(Ok(height)) => Ok(height),
@@ -177,6 +176,7 @@ impl TryFrom<Cell<'_>> for Height {
 impl TryFrom<Cell<'_>> for Weight {
     type Error = profile::Error;
 
+    #[inline]
     fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
         match ticks(cell.0).map(Self::from_ticks) {
             Some(Ok(weight)) => Ok(weight),
@@ -188,10 +188,11 @@ impl TryFrom<Cell<'_>> for Weight {
 impl TryFrom<Cell<'_>> for Size {
     type Error = profile::Error;
 
+    #[inline]
     fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
         // The canonical names without a copy.
-        let name = str::from_utf8(cell.0).ok();
-        name.and_then(Self::from_name)
+        let mut all = Self::ALL.into_iter();
+        all.find(|size| size.name().as_bytes() == cell.0)
             .map_or_else(|| cell.parse(), Ok)
     }
 }
@@ -200,6 +201,7 @@ impl TryFrom<Cell<'_>> for Size {
 ///
 /// The results are those of that parser, as the test below proves for every such text. A third decimal would differ,
 /// because that parser rounds the nearest float and not the decimal.
+#[inline]
 fn ticks(text: &[u8]) -> Option<u16> {
     let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
     let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());

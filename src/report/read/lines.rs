@@ -22,6 +22,7 @@ pub(crate) struct Line<'a> {
 
 impl Line<'_> {
     /// Whether it has only white space.
+    #[inline]
     pub(crate) fn is_blank(&self) -> bool {
         self.broken.is_none() && self.bytes.trim_ascii().is_empty()
     }

@@ -17,6 +17,7 @@ pub(crate) enum Row {
 
 impl Row {
     /// A row that has to hold a profile.
+    #[inline]
     pub(crate) fn person(
         draft: impl TryInto<Profile, Error = profile::Error>,
     ) -> Result<Self, Reason> {
