@@ -5,9 +5,14 @@
 
 use std::io::{self, Write};
 
-use crate::report::{
-    model::{Input, Report},
-    run_format::{LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins},
+use crate::{
+    report::{
+        model::{Input, Report},
+        run_format::{
+            LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
+        },
+    },
+    similarity::Ranking,
 };
 
 /// Writes `report` to `out`.
@@ -18,8 +23,28 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
-    let options = &report.options;
-    match &report.input {
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
+    match input {
         Input::Survey(_) => endpoint_rows(&mut csv, report)?,
         Input::Files { .. } if options.like.is_some() => {
             let nearest = LikeLine::new(report).and_then(|like| like.nearest);

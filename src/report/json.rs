@@ -4,9 +4,12 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use crate::report::{
-    model::Report,
-    run_format::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
+use crate::{
+    report::{
+        model::Report,
+        run_format::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
+    },
+    similarity::Ranking,
 };
 
 #[derive(Serialize)]
@@ -23,7 +26,7 @@ struct Document<'a, E: Serialize, P: Serialize, T: Serialize, N: Serialize> {
     summary: SummaryLine,
 }
 
-/// Sequence that are made one by one as they are written: a campus has too many to hold them all twice.
+/// A sequence whose items are made one by one as they are written: 100,000 lines are not held in memory twice.
 struct Sequence<F>(F);
 
 impl<F, I> Serialize for Sequence<F>
@@ -42,7 +45,27 @@ where
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let options = &report.options;
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     let document = Document {
         header: Header::new(report),
         endpoints: Sequence(|| endpoints(report)),

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{
-    model::Report,
-    run_format::{
-        Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person, twins,
+use crate::{
+    report::{
+        model::Report,
+        run_format::{
+            Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person,
+            twins,
+        },
     },
+    similarity::Ranking,
 };
 
 /// A line whose fields do not identify its kind.
@@ -28,7 +32,27 @@ enum Tagged {
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let options = &report.options;
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     line(out, &Header::new(report))?;
     endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
     pairs(report).try_for_each(|pair| line(out, &pair))?;

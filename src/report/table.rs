@@ -19,7 +19,7 @@ use crate::{
         view::View,
         wrap::LineWriter,
     },
-    similarity::Nearest,
+    similarity::{Nearest, Ranking},
 };
 
 const HEADING: Style = Style::new().bold();
@@ -38,7 +38,27 @@ const MAX_NAMED: usize = 8;
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let options = &report.options;
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let Report {
+        started: _,
+        arguments: _,
+        options,
+        input: _,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = report;
     let story = Story::new(report, &View::default());
     let mut page = LineWriter::new(width, out);
     outcomes_of(&story, &mut page)?;

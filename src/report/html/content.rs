@@ -19,7 +19,7 @@ use crate::{
         text::{Note, PER_PERSON, Story},
         view::View,
     },
-    similarity::{Like, Metric},
+    similarity::{Like, Metric, Ranking},
     survey::outcome::OutcomeKind,
 };
 
@@ -85,14 +85,26 @@ struct FailureRow {
 
 impl<'a> Main<'a> {
     fn new(report: &'a Report, view: &View<'a>) -> Self {
+        // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
         let Report {
             started,
             arguments,
             options,
             input,
             people,
-            ranking,
-            ..
+            seat_of: _,
+            ranking:
+                Ranking {
+                    pairs,
+                    smallest: _,
+                    tied: _,
+                    margin: _,
+                    duplicates: _,
+                    twins: _,
+                    twin_groups: _,
+                    per_person: _,
+                    like,
+                },
         } = report;
         let mut story = Story::new(report, view);
         let mut failures = failed(mem::take(&mut story.failures), view);
@@ -110,7 +122,7 @@ impl<'a> Main<'a> {
                 }
                 _ => answer.verdict.text().to_owned(),
             },
-            heading: match ranking.like {
+            heading: match like {
                 Some(Like::Found { .. }) => answer.title.clone(),
                 _ => "Closest pairs".to_owned(),
             },
@@ -122,11 +134,7 @@ impl<'a> Main<'a> {
             failures,
             folded_failures,
             people: if open { people } else { &[] },
-            method: MethodText::new(
-                options,
-                open.then(|| ranking.pairs.first()).flatten(),
-                people,
-            ),
+            method: MethodText::new(options, open.then(|| pairs.first()).flatten(), people),
             run: Provenance::new(*started, open.then_some(arguments)),
             story,
         }
