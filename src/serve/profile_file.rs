@@ -104,7 +104,7 @@ pub struct Error {
 /// The text continues after the path.
 #[derive(Debug, thiserror::Error)]
 enum Cause {
-    #[error(" cannot be read: {0}")]
+    #[error(": cannot read the file: {0}")]
     Read(#[source] io::Error),
     #[error(" is larger than {MAX_FILE} bytes and not a profile; is it the right file?")]
     TooLarge,
