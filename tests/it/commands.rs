@@ -574,7 +574,7 @@ fn invalid_profiles_and_addresses_are_rejected_at_start() {
         (vec!["--profile".into(), bad("d", "id \x1b[2J")], "d:1: "),
         (
             vec!["--listen".into(), "nowhere:1024".into()],
-            "is no address to listen on",
+            "is not an address to listen on",
         ),
         (
             vec!["--listen".into(), "192.0.2.1:1024".into()],
@@ -582,7 +582,7 @@ fn invalid_profiles_and_addresses_are_rejected_at_start() {
         ),
         (
             vec!["--accept".into(), "telnet".into()],
-            "\"telnet\" is no dialect",
+            "\"telnet\" is not a protocol",
         ),
         (vec!["--allow".into(), "10.0.0.0/33".into()], "10.0.0.0/33"),
     ];
