@@ -356,8 +356,9 @@ fn sighup_does_not_stop_a_server_without_a_terminal() {
 #[test]
 fn signal_ends_a_survey_that_is_reading_its_host_list() {
     for name in ["INT", "TERM"] {
-        let mut survey = labrpc()
-            .args(["survey", "--hosts", "-"])
+        // A shell starts background jobs, and so these tests, with SIGINT ignored.
+        let default = ["env", "--default-signal=INT"];
+        let mut survey = under(&default, labrpc().args(["survey", "--hosts", "-"]))
             .stdin(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
