@@ -4,6 +4,7 @@
 //!
 //! - [`serve::run`] answers with one profile on one port, over gRPC, HTTP/1 and the raw JSON protocol.
 //! - [`survey::run`] calls every endpoint of a list concurrently; each gets exactly one outcome.
+//! - [`compare::groups`] groups equal answers, and [`compare::differences`] shows how two differ.
 //! - [`similarity::rank`] finds the closest pairs, exactly.
 //!
 //! Each module uses only modules in rows below it; modules in one row do not use each other.
@@ -12,18 +13,20 @@
 //! board  check
 //! report
 //! lab
-//! serve  survey  similarity
+//! serve  survey  compare  similarity
 //! tls
-//! profile
+//! path  profile
 //! file  http1  named  pb  untrusted
 //! ```
 
 pub mod board;
 pub mod check;
+pub mod compare;
 mod file;
 mod http1;
 pub mod lab;
 mod named;
+pub mod path;
 pub mod pb;
 pub mod profile;
 pub mod report;

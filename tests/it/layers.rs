@@ -13,9 +13,9 @@ const LAYERS: &[&[&str]] = &[
     &["board", "check"],
     &["report"],
     &["lab"],
-    &["serve", "survey", "similarity"],
+    &["serve", "survey", "compare", "similarity"],
     &["tls"],
-    &["profile"],
+    &["path", "profile"],
     &["file", "http1", "named", "pb", "untrusted"],
 ];
 

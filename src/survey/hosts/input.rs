@@ -119,10 +119,10 @@ fn is_file_sd(text: &str) -> bool {
 /// Prometheus' file-based service discovery: `[{"targets": ["host:port", …], "labels": {…}}, …]`.
 fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<Token> {
     #[derive(Deserialize)]
-    struct Group {
+    struct TargetGroup {
         targets: Vec<String>,
     }
-    match serde_json::from_str::<Vec<Group>>(text) {
+    match serde_json::from_str::<Vec<TargetGroup>>(text) {
         Ok(groups) => groups
             .into_iter()
             .flat_map(|group| group.targets)
