@@ -1,6 +1,6 @@
 //! The host grammar: what it accepts, its error messages, and folding endpoints back into expressions.
 
-use labrpc::survey::hosts::{Builder, exactly_one, fold};
+use labrpc::survey::hosts::{Builder, Hosts, LabelInterner, exactly_one, fold};
 use proptest::prelude::*;
 
 fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
@@ -99,6 +99,61 @@ fn good_lists_are_expanded() {
             "{text}"
         );
     }
+}
+
+/// Every endpoint with its labels, as one line each.
+fn labelled(hosts: &Hosts) -> Vec<String> {
+    let lines = hosts.iter().enumerate().map(|(index, endpoint)| {
+        let labels = hosts.labels(index).into_iter().flat_map(|l| l.iter());
+        let labels = labels.map(|(name, value)| format!(" {name}={value}"));
+        format!("{endpoint}{}", labels.collect::<String>())
+    });
+    lines.collect()
+}
+
+#[test]
+fn labels_of_file_sd_belong_to_every_endpoint_of_their_targets() {
+    let mut builder = Builder::default();
+    builder.argument("first:1");
+    builder.read(
+        "targets.json",
+        br#"[
+            {"targets": ["10.0.0.1-3:80", "web[1-2]:80"],
+             "labels": {"zone": "b", "env": "prod", "__meta_filepath": "/x", "empty": ""}},
+            {"targets": ["plain:80"]},
+            {"targets": ["none:80"], "labels": null},
+            {"targets": ["last:80"], "labels": {"zone": "a\u001b[2J"}}
+        ]"#,
+    );
+    builder.argument("argument:1");
+    builder.exclude("10.0.0.2");
+    let hosts = builder.build().unwrap();
+    assert_eq!(
+        labelled(&hosts),
+        [
+            "first:1",
+            "10.0.0.1:80 env=prod zone=b",
+            "10.0.0.3:80 env=prod zone=b",
+            "web1:80 env=prod zone=b",
+            "web2:80 env=prod zone=b",
+            "plain:80",
+            "none:80",
+            r"last:80 zone=a\u{1b}[2J",
+            "argument:1",
+        ]
+    );
+    assert_eq!(hosts.labels(99), None);
+    // As a saved run keeps them.
+    let mut interner = LabelInterner::default();
+    let pairs = (0..hosts.len()).map(|index| {
+        let labels = hosts.labels(index).map(|labels| labels.iter());
+        (
+            hosts.get(index),
+            interner.labels(labels.into_iter().flatten()),
+        )
+    });
+    let again: Hosts = pairs.collect();
+    assert_eq!(labelled(&again), labelled(&hosts));
 }
 
 #[test]
@@ -259,6 +314,10 @@ fn bad_lists_are_rejected_with_position_and_remedy() {
         (
             b"[{\"targets\": 5}]",
             "hosts.txt:1:14: not a file_sd array, [{\"targets\": [\"host:port\"]}]: invalid type: integer `5`, expected a sequence at line 1 column 14",
+        ),
+        (
+            b"[{\"targets\": [\"a\"], \"labels\": {\"tier\": 1}}]",
+            "hosts.txt:1:40: not a file_sd array, [{\"targets\": [\"host:port\"]}]: invalid type: integer `1`, expected a string at line 1 column 40",
         ),
         (
             b"10.0.0.0/8",

@@ -6,8 +6,10 @@ use crate::survey::{
         exclusions::Exclusions,
         expression::Expression,
         input::tokens,
+        labels::{LabelInterner, Labels},
         list::Hosts,
         problem::{Error, Errors, Position, Problem},
+        token::Token,
     },
 };
 
@@ -45,6 +47,9 @@ pub fn exactly_one(text: &str) -> Result<Endpoint, Errors> {
 pub struct Builder {
     max_hosts: usize,
     expressions: Vec<Expression>,
+    /// The labels of each expression's endpoints, up to the last expression that has some.
+    labels: Vec<Option<Labels>>,
+    interner: LabelInterner,
     exclusions: Exclusions,
     errors: Vec<Error>,
     /// Endpoints so far; `u128` because one IPv6 prefix can name 2^128.
@@ -56,6 +61,8 @@ impl Default for Builder {
         Self {
             max_hosts: DEFAULT_MAX_HOSTS,
             expressions: Vec::new(),
+            labels: Vec::new(),
+            interner: LabelInterner::default(),
             exclusions: Exclusions::default(),
             errors: Vec::new(),
             total: 0,
@@ -77,12 +84,14 @@ impl Builder {
     /// UTF-8 with or without a byte order mark and UTF-16 with one are accepted. Errors are kept for
     /// [`Self::build`].
     pub fn read(&mut self, name: &str, contents: &[u8]) {
-        for token in tokens(name, contents) {
-            match token.and_then(|(position, text)| {
-                Expression::parse(&text).map_err(|problem| Error::new(position, &text, problem))
-            }) {
-                Ok(expression) => {
+        for token in tokens(name, contents, &mut self.interner) {
+            match token.and_then(|token| Ok((parsed(&token)?, token.labels))) {
+                Ok((expression, labels)) => {
                     self.total = self.total.saturating_add(expression.len());
+                    if labels.is_some() {
+                        self.labels.resize(self.expressions.len(), None);
+                        self.labels.push(labels);
+                    }
                     self.expressions.push(expression);
                 }
                 Err(error) => self.errors.push(error),
@@ -97,8 +106,8 @@ impl Builder {
 
     /// Removes the endpoints of an expression; without a port it stands for every port of the host.
     pub fn exclude(&mut self, text: &str) {
-        for token in tokens("--exclude", text.as_bytes()) {
-            let added = token.and_then(|(position, text)| {
+        for token in tokens("--exclude", text.as_bytes(), &mut self.interner) {
+            let added = token.and_then(|Token { position, text, .. }| {
                 self.exclusions
                     .add(&text, self.max_hosts)
                     .map_err(|problem| Error::new(position, &text, problem))
@@ -123,9 +132,14 @@ impl Builder {
             });
         }
         if self.errors.is_empty() {
-            Ok(Hosts::new(self.expressions, &self.exclusions))
+            Ok(Hosts::new(self.expressions, self.labels, &self.exclusions))
         } else {
             Err(Errors(self.errors))
         }
     }
+}
+
+fn parsed(token: &Token) -> Result<Expression, Error> {
+    Expression::parse(&token.text)
+        .map_err(|problem| Error::new(token.position.clone(), &token.text, problem))
 }

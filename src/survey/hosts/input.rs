@@ -1,18 +1,24 @@
 //! From bytes to the texts of single expressions, each with its position in the file.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 
 use crate::{
-    survey::hosts::problem::{Error, Position, Problem},
+    survey::hosts::{
+        labels::LabelInterner,
+        problem::{Error, Position, Problem},
+        token::Token,
+    },
     untrusted::Untrusted,
 };
 
-type Token = Result<(Position, String), Error>;
-
 /// The expressions in a file's contents, in order.
-pub(super) fn tokens(name: &str, contents: &[u8]) -> Vec<Token> {
+pub(super) fn tokens(
+    name: &str,
+    contents: &[u8],
+    interner: &mut LabelInterner,
+) -> Vec<Result<Token, Error>> {
     let at = |line_column| Position {
         file: name.to_owned(),
         line_column,
@@ -28,12 +34,16 @@ pub(super) fn tokens(name: &str, contents: &[u8]) -> Vec<Token> {
         }
     };
     if is_file_sd(&text) {
-        return file_sd(&text, at);
+        return file_sd(&text, at, interner);
     }
     let mut tokens = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for (column, text) in split(without_comment(line)) {
-            tokens.push(Ok((at(Some((number + 1, column))), text.to_owned())));
+            tokens.push(Ok(Token {
+                position: at(Some((number + 1, column))),
+                text: text.to_owned(),
+                labels: None,
+            }));
         }
     }
     tokens
@@ -117,32 +127,42 @@ fn is_file_sd(text: &str) -> bool {
 }
 
 /// Prometheus' file-based service discovery: `[{"targets": ["host:port", …], "labels": {…}}, …]`.
-fn file_sd(text: &str, at: impl Fn(Option<(usize, usize)>) -> Position) -> Vec<Token> {
+fn file_sd(
+    text: &str,
+    at: impl Fn(Option<(usize, usize)>) -> Position,
+    interner: &mut LabelInterner,
+) -> Vec<Result<Token, Error>> {
     #[derive(Deserialize)]
     struct TargetGroup {
         targets: Vec<String>,
+        labels: Option<BTreeMap<String, String>>,
     }
-    match serde_json::from_str::<Vec<TargetGroup>>(text) {
-        Ok(groups) => groups
-            .into_iter()
-            .flat_map(|group| group.targets)
-            .map(|target| {
-                // Cut at its commas, as it would be when its canonical text is read again.
-                let one = split(&target).all(|(_, part)| part == target.trim());
-                if one {
-                    Ok((at(None), target))
-                } else {
-                    Err(Error::new(at(None), &target, Problem::Comma))
-                }
-            })
-            .collect(),
+    let groups = match serde_json::from_str::<Vec<TargetGroup>>(text) {
+        Ok(groups) => groups,
         Err(error) => {
             let problem = Problem::FileSd(Untrusted::new(&error.to_string()));
-            vec![Err(Error {
+            return vec![Err(Error {
                 position: at(Some((error.line(), error.column()))),
                 text: None,
                 problem,
-            })]
+            })];
         }
+    };
+    let mut tokens = Vec::new();
+    for TargetGroup { targets, labels } in groups {
+        let labels = interner.labels(labels.unwrap_or_default());
+        tokens.extend(targets.into_iter().map(|target| {
+            // Cut at its commas, as it would be when its canonical text is read again.
+            let one = split(&target).all(|(_, part)| part == target.trim());
+            match one {
+                true => Ok(Token {
+                    position: at(None),
+                    text: target,
+                    labels: labels.clone(),
+                }),
+                false => Err(Error::new(at(None), &target, Problem::Comma)),
+            }
+        }));
     }
+    tokens
 }

@@ -19,14 +19,17 @@ mod exclusions;
 mod expression;
 mod fold;
 mod input;
+mod labels;
 mod list;
 mod parse;
 mod pattern;
 mod problem;
+mod token;
 
 pub use self::{
     builder::{Builder, DEFAULT_MAX_HOSTS, exactly_one},
     fold::fold,
+    labels::{LabelInterner, Labels},
     list::Hosts,
     problem::{Error, Errors, Position, Problem},
 };
