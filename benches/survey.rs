@@ -31,6 +31,7 @@ use labrpc::{
     lab::{self, Room},
     pb::{GetProfileRequest, GetProfileResponse, profile_client::ProfileClient},
     profile::Profile,
+    question::GetProfile,
     survey::{
         self,
         endpoint::{Address, Endpoint},
@@ -465,11 +466,11 @@ async fn labrpc(text: &str) -> Checksum {
         concurrency: NonZeroUsize::new(CONCURRENCY).unwrap(),
         ..survey::Config::default()
     };
-    let answers = survey::run(&hosts, &config, |_, _| {}, pending()).await;
+    let answers = survey::run(&hosts, &GetProfile, &config, |_, _| {}, pending()).await;
     Checksum::of(
         answers
             .iter()
-            .filter_map(|answer| Some(answer.outcome.profile()?.0)),
+            .filter_map(|answer| Some(answer.outcome.answer()?.0)),
     )
 }
 

@@ -4,6 +4,7 @@ use std::{error::Error, future::pending};
 
 use labrpc::{
     lab,
+    question::GetProfile,
     survey::{self, hosts},
 };
 
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         list.build()?
     };
     let config = survey::Config::default();
-    let results = survey::run(&endpoints, &config, |_, _| {}, pending()).await;
+    let results = survey::run(&endpoints, &GetProfile, &config, |_, _| {}, pending()).await;
     for (endpoint, result) in endpoints.iter().zip(&results) {
         println!("{endpoint}: {}", result.outcome.name());
     }

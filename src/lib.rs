@@ -3,7 +3,7 @@
 //! Start here:
 //!
 //! - [`serve::run`] answers with one profile on one port, over gRPC, HTTP/1 and the raw JSON protocol.
-//! - [`survey::run`] calls every endpoint of a list concurrently; each gets exactly one outcome.
+//! - [`survey::run`] asks every endpoint of a list a [`question`] concurrently; each gets exactly one outcome.
 //! - [`compare::groups`] groups equal answers, and [`compare::differences`] shows how two differ.
 //! - [`similarity::rank`] finds the closest pairs, exactly.
 //!
@@ -13,6 +13,7 @@
 //! board  check
 //! report
 //! lab
+//! question
 //! serve  survey  compare  similarity
 //! tls
 //! path  profile
@@ -29,6 +30,7 @@ mod named;
 pub mod path;
 pub mod pb;
 pub mod profile;
+pub mod question;
 pub mod report;
 pub mod serve;
 pub mod similarity;

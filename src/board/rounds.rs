@@ -17,8 +17,9 @@ use tokio::{
 use crate::{
     board::{config::Config, pseudonyms::Pseudonyms},
     profile::Id,
+    question::GetProfile,
     report::{
-        Report, Survey,
+        Answer, Report, Survey,
         html::{self, Live, View},
     },
     survey::{
@@ -68,7 +69,7 @@ impl Board {
         }
     }
 
-    fn unasked(&self) -> Vec<EndpointResult> {
+    fn unasked(&self) -> Vec<EndpointResult<Answer>> {
         let hosts = &self.config.hosts;
         (0..hosts.len())
             .map(|index| {
@@ -80,7 +81,7 @@ impl Board {
             .collect()
     }
 
-    fn snapshot(&self, started: SystemTime, answers: Vec<EndpointResult>) -> Snapshot {
+    fn snapshot(&self, started: SystemTime, answers: Vec<EndpointResult<Answer>>) -> Snapshot {
         let Config {
             hosts,
             options,
@@ -141,9 +142,11 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
         let (begun, started) = (Instant::now(), SystemTime::now());
         let surveying = survey::run(
             hosts,
+            &GetProfile,
             survey,
             |index, answer| {
-                known.lock().unwrap_or_else(PoisonError::into_inner)[index] = answer.clone();
+                let answer = answer.clone().map(Answer::from);
+                known.lock().unwrap_or_else(PoisonError::into_inner)[index] = answer;
                 changed.notify_one();
             },
             pending(),
@@ -171,7 +174,7 @@ async fn show(
     board: &Arc<Board>,
     snapshots: &watch::Sender<Snapshot>,
     started: SystemTime,
-    known: &Mutex<Vec<EndpointResult>>,
+    known: &Mutex<Vec<EndpointResult<Answer>>>,
 ) {
     let answers = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let drawer = Arc::clone(board);

@@ -20,7 +20,10 @@ use tokio::task::JoinSet;
 use tonic::{Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::survey::{attempt::Client, endpoint::Endpoint, outcome::Outcome};
+use crate::{
+    profile::Profile,
+    survey::{attempt::Client, endpoint::Endpoint, outcome::Outcome},
+};
 
 /// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
 pub(super) const MAX_MESSAGE: usize = 256 * 1024;
@@ -40,7 +43,10 @@ impl Caller {
     ///
     /// # Errors
     /// The outcome that a survey would have had.
-    pub(super) async fn connect(client: &Client, endpoint: &Endpoint) -> Result<Self, Outcome> {
+    pub(super) async fn connect(
+        client: &Client,
+        endpoint: &Endpoint,
+    ) -> Result<Self, Outcome<Profile>> {
         let (stream, origin) = client.connect_only(endpoint).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(64 * 1024)

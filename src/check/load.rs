@@ -9,6 +9,7 @@ use crate::{
         result::{Verdict, fail},
         target::Target,
     },
+    question::GetProfile,
     survey::{self, outcome::Outcome},
 };
 
@@ -19,12 +20,12 @@ pub(super) async fn callers(target: &mut Target) -> Verdict {
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let (endpoint, config) = (target.endpoint.clone(), target.config.clone());
-        callers.spawn(async move { survey::ask(&endpoint, &config).await });
+        callers.spawn(async move { survey::ask(&endpoint, &GetProfile, &config).await });
     }
     let mut failures: BTreeMap<&'static str, usize> = BTreeMap::new();
     while let Some(joined) = callers.join_next().await {
         let name = match joined.map(|answer| answer.outcome) {
-            Ok(Outcome::Ok { profile, .. }) if Some(&profile) == target.profile.as_ref() => {
+            Ok(Outcome::Ok { answer, .. }) if Some(&answer) == target.profile.as_ref() => {
                 continue;
             }
             Ok(Outcome::Ok { .. }) => "another profile",

@@ -5,6 +5,8 @@ use std::fmt;
 use tonic::Status;
 
 use crate::{
+    profile::Profile,
+    question::profile_hint,
     survey::outcome::{Outcome, code_name},
     untrusted::Untrusted,
 };
@@ -114,16 +116,16 @@ pub(super) fn fail(seen: impl Into<String>, advice: impl Into<String>) -> Verdic
 }
 
 /// A failure that a survey would have reported as this outcome.
-impl From<Outcome> for CheckResult {
-    fn from(outcome: Outcome) -> Self {
+impl From<Outcome<Profile>> for CheckResult {
+    fn from(outcome: Outcome<Profile>) -> Self {
         Self::Fail {
             seen: describe(&outcome),
-            advice: outcome.hint().unwrap_or_default().to_string(),
+            advice: profile_hint(&outcome).unwrap_or_default().to_string(),
         }
     }
 }
 
-pub(super) fn describe(outcome: &Outcome) -> String {
+pub(super) fn describe(outcome: &Outcome<Profile>) -> String {
     let name = outcome.name().replace('_', " ");
     match outcome.detail() {
         Some(detail) => format!("{name} ({detail})"),

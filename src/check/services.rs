@@ -40,8 +40,8 @@ pub(super) const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/Ser
 
 pub(super) async fn data(target: &mut Target) -> Verdict {
     match target.ask().await.outcome {
-        Outcome::Ok { protocol, profile } => {
-            target.profile = Some(profile);
+        Outcome::Ok { protocol, answer } => {
+            target.profile = Some(answer);
             Ok(match protocol {
                 Protocol::Grpc => "a valid profile".to_owned(),
                 Protocol::Raw => "a valid profile, as bare JSON".to_owned(),

@@ -7,6 +7,7 @@ use tonic::Status;
 use crate::{
     check::{caller::Caller, result::CheckResult},
     profile::Profile,
+    question::GetProfile,
     survey::{
         self, Config,
         attempt::Client,
@@ -27,7 +28,7 @@ pub(super) struct Target {
     pub(super) config: Config,
     pub(super) client: Client,
     /// The first connection: over TLS if that is configured, or why the TLS handshake failed.
-    pub(super) connection: Option<Result<Stream, Outcome>>,
+    pub(super) connection: Option<Result<Stream, Outcome<Profile>>>,
     pub(super) profile: Option<Profile>,
     /// The description of the service by reflection.
     pub(super) files: Option<Vec<FileDescriptorProto>>,
@@ -52,8 +53,8 @@ impl Target {
     }
 
     /// Asks for the profile as a survey does.
-    pub(super) async fn ask(&mut self) -> EndpointResult {
-        survey::ask(&self.endpoint, &self.config).await
+    pub(super) async fn ask(&mut self) -> EndpointResult<Profile> {
+        survey::ask(&self.endpoint, &GetProfile, &self.config).await
     }
 
     /// A new HTTP/2 connection.

@@ -96,7 +96,7 @@ pub(super) async fn disconnect(target: &mut Target) -> Verdict {
     let _ = timeout(SETTINGS_TIMEOUT, stream.read_u8()).await;
     drop(stream);
     match target.ask().await.outcome {
-        Outcome::Ok { profile, .. } if Some(&profile) == target.profile.as_ref() => {
+        Outcome::Ok { answer, .. } if Some(&answer) == target.profile.as_ref() => {
             Ok("it answers as before".to_owned())
         }
         Outcome::Ok { .. } => fail(

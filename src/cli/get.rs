@@ -3,7 +3,11 @@
 use std::io::{self, Write as _};
 
 use clap::Args as ClapArgs;
-use labrpc::survey::{self, outcome::Outcome};
+use labrpc::{
+    profile::Profile,
+    question::{GetProfile, profile_hint},
+    survey::{self, outcome::Outcome},
+};
 use tonic::Code;
 
 use crate::cli::{
@@ -27,8 +31,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (endpoint, config) = args.host.open()?;
-    let answer = runtime::one_thread(survey::ask(&endpoint, &config))?;
-    if let Some((profile, _)) = answer.outcome.profile() {
+    let answer = runtime::one_thread(survey::ask(&endpoint, &GetProfile, &config))?;
+    if let Some((profile, _)) = answer.outcome.answer() {
         let json = serde_json::to_string(profile).map_err(Failure::internal)?;
         ignore_broken_pipe(writeln!(io::stdout(), "{json}"))?;
         return Ok(Exit::Success);
@@ -39,14 +43,14 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Some(detail) => Failure::call(code(outcome), format_args!("{endpoint}: {name} ({detail})")),
         None => Failure::call(code(outcome), format_args!("{endpoint}: {name}")),
     };
-    Err(match outcome.hint() {
+    Err(match profile_hint(outcome) {
         Some(hint) => failure.hint(hint),
         None => failure,
     })
 }
 
 /// The code that a gRPC client would report for an outcome (gRPC's PROTOCOL-HTTP2.md and statuscodes.md).
-fn code(outcome: &Outcome) -> Code {
+fn code(outcome: &Outcome<Profile>) -> Code {
     match outcome {
         Outcome::Status { code, .. } => *code,
         Outcome::Timeout(_) => Code::DeadlineExceeded,

@@ -27,7 +27,7 @@ impl Endpoints {
     }
 
     /// Counts an endpoint that has its outcome.
-    pub(crate) fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add<A>(&mut self, outcome: &Outcome<A>) {
         if self.counts.add(outcome) {
             self.bar.set_message(self.counts.to_string());
             self.bar.inc(1);
@@ -48,7 +48,7 @@ struct Counts {
 
 impl Counts {
     /// Counts an outcome, unless the endpoint is counted where it is listed first.
-    fn add(&mut self, outcome: &Outcome) -> bool {
+    fn add<A>(&mut self, outcome: &Outcome<A>) -> bool {
         match outcome {
             Outcome::DuplicateLine { .. } => return false,
             Outcome::Ok { .. } => self.ok += 1,
@@ -103,12 +103,7 @@ mod tests {
         assert_eq!(counts.to_string(), "0 of 3 · 0 ok");
         let ok = || Outcome::Ok {
             protocol: labrpc::survey::outcome::Protocol::Grpc,
-            profile: labrpc::profile::Profile {
-                id: "a".parse().unwrap(),
-                height: "170".parse().unwrap(),
-                weight: "60".parse().unwrap(),
-                size: "M".parse().unwrap(),
-            },
+            answer: (),
         };
         let steps = [
             (ok(), "1 of 3 · 1 ok"),

@@ -12,7 +12,9 @@ use std::{
 use clap::Args as ClapArgs;
 use labrpc::{
     lab,
-    report::{Input, Report, Summary, Survey, saved, table},
+    profile::Profile,
+    question::GetProfile,
+    report::{Answer, Input, Report, Summary, Survey, saved, table},
     survey::{
         self,
         endpoint::DEFAULT_PORT,
@@ -213,7 +215,7 @@ impl Targets {
         }
     }
 
-    fn merge(self, answers: Vec<EndpointResult>) -> Survey {
+    fn merge(self, answers: Vec<EndpointResult<Answer>>) -> Survey {
         match self {
             Self::Fresh(hosts) => Survey { hosts, answers },
             Self::Resume(saved) => saved.merge(answers),
@@ -241,18 +243,19 @@ async fn ask(
     hosts: &Hosts,
     config: &survey::Config,
     interruption: &mut Interruption,
-) -> (Vec<EndpointResult>, Option<Exit>) {
+) -> (Vec<EndpointResult<Answer>>, Option<Exit>) {
     let clock = Instant::now();
     let mut progress = progress::Endpoints::new(hosts);
     let mut end = None;
-    let observe = |_: usize, answer: &EndpointResult| progress.add(&answer.outcome);
+    let observe = |_: usize, answer: &EndpointResult<Profile>| progress.add(&answer.outcome);
     let cancel = async { end = Some(interruption.wait().await) };
-    let answers = survey::run(hosts, config, observe, cancel).await;
+    let answers = survey::run(hosts, &GetProfile, config, observe, cancel).await;
     progress.finish();
     let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
     let plural = if count == 1 { "" } else { "s" };
     errln!("asked {count} endpoint{plural} in {seconds:.2} s");
-    (answers, end)
+    let answers = answers.into_iter().map(|answer| answer.map(Answer::from));
+    (answers.collect(), end)
 }
 
 /// The exit status of a run that no signal has ended.

@@ -28,7 +28,7 @@ pub(crate) enum ExpectedOutcome {
 
 impl ExpectedOutcome {
     /// Whether a survey's outcome is this one.
-    pub(crate) fn matches(self, outcome: &Outcome) -> bool {
+    pub(crate) fn matches<A>(self, outcome: &Outcome<A>) -> bool {
         match outcome {
             Outcome::Ok { protocol, .. } => {
                 self == Self::Valid(*protocol)

@@ -135,8 +135,8 @@ pub struct Expected<'a> {
 impl Expected<'_> {
     /// Whether an outcome is correct: that of the fault, and if it has a profile, that of the seat.
     #[must_use]
-    pub fn matches(&self, outcome: &Outcome) -> bool {
-        let profile = outcome.profile().map(|(profile, _)| profile);
+    pub fn matches(&self, outcome: &Outcome<Profile>) -> bool {
+        let profile = outcome.answer().map(|(profile, _)| profile);
         self.fault.expected.matches(outcome)
             && profile.is_none_or(|profile| profile == self.profile)
     }

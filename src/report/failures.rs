@@ -6,6 +6,7 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
 use crate::{
+    question::profile_hint,
     report::{model::Survey, view::View},
     survey::{
         hosts::fold,
@@ -78,7 +79,7 @@ pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<FailureGroup> {
                 outcome: *outcome,
                 endpoints: shortened(fold(members.iter().map(|&index| hosts.get(index)))),
                 count: Some(members.len()).filter(|count| *count > 1),
-                hint: answers[members[0]].outcome.hint(),
+                hint: profile_hint(&answers[members[0]].outcome),
                 reason: match detail {
                     Some(detail) if view.shows_personal_data() => {
                         FailureReason::Detail(detail.clone())

@@ -8,6 +8,7 @@
 //! The model holds what was observed and what follows from it, in the types of the modules that found it. Formats
 //! are pure: they write to the writer that they are given, and the same report gives the same bytes.
 
+mod answer;
 mod category;
 pub mod csv;
 mod failures;
@@ -25,6 +26,7 @@ mod view;
 mod wrap;
 
 pub use crate::report::{
+    answer::Answer,
     failures::FailureGroup,
     model::{Input, OutcomeCounts, Report, Summary, Survey},
     view::View,

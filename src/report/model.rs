@@ -7,7 +7,10 @@ use std::{
 
 use crate::{
     profile::{Id, Profile},
-    report::category::{Category, category},
+    report::{
+        answer::Answer,
+        category::{Category, category},
+    },
     similarity::{self, Options, Pair, Ranking},
     survey::{
         hosts::Hosts,
@@ -52,7 +55,7 @@ pub struct Survey {
     /// The endpoints, in input order.
     pub hosts: Hosts,
     /// Their results, in the same order.
-    pub answers: Vec<EndpointResult>,
+    pub answers: Vec<EndpointResult<Answer>>,
 }
 
 /// How often each outcome occurred.
@@ -141,10 +144,11 @@ impl Report {
         let ranking = similarity::rank(&people, &options);
         for &person in ranking.duplicates.iter().flatten() {
             let outcome = &mut survey.answers[seat_of[person]].outcome;
-            if let Outcome::Ok { protocol, profile } = outcome {
+            if let Some((answer, protocol)) = outcome.answer() {
                 *outcome = Outcome::DuplicateId {
-                    protocol: *protocol,
-                    profile: profile.clone(),
+                    protocol,
+                    answer: answer.clone(),
+                    id: people[person].id.as_str().into(),
                 };
             }
         }

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     profile::{Height, Id, Profile, Size, Weight},
-    report::model::{Input, OutcomeCounts, Report, Summary, Survey},
+    report::{
+        answer::Answer,
+        model::{Input, OutcomeCounts, Report, Summary, Survey},
+    },
     similarity::{Like, Nearest, Pair, Terms, Twins, Weights},
     survey::{
         endpoint::Endpoint,
@@ -121,7 +124,7 @@ pub struct PhasesMs {
 impl<'a> EndpointLine<'a> {
     /// The line at an index that counts from 0.
     #[must_use]
-    pub fn new(index: usize, endpoint: &Endpoint, answer: &'a EndpointResult) -> Self {
+    pub fn new(index: usize, endpoint: &Endpoint, answer: &'a EndpointResult<Answer>) -> Self {
         let EndpointResult {
             outcome,
             attempts,

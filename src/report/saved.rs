@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::{
     profile::{JsonDraft, Text},
     report::{
+        answer::Answer,
         model::Survey,
         read::{
             self,
@@ -27,7 +28,7 @@ pub struct Saved {
     /// All endpoints, in the order of the run.
     pub hosts: Hosts,
     /// For each of them its answer, unless it has to be asked again.
-    pub answered: Vec<Option<EndpointResult>>,
+    pub answered: Vec<Option<EndpointResult<Answer>>>,
 }
 
 impl Saved {
@@ -43,7 +44,7 @@ impl Saved {
 
     /// Fills in the answers of [`Self::unanswered`], in the same order.
     #[must_use]
-    pub fn merge(self, new: Vec<EndpointResult>) -> Survey {
+    pub fn merge(self, new: Vec<EndpointResult<Answer>>) -> Survey {
         let mut new = new.into_iter();
         let answers = self.answered.into_iter().map(|answer| {
             answer
@@ -133,7 +134,7 @@ fn answer(
     outcome: &str,
     profile: Option<JsonDraft<'_>>,
     details: &EndpointDetails<'_>,
-) -> Result<Option<EndpointResult>, Reason> {
+) -> Result<Option<EndpointResult<Answer>>, Reason> {
     let protocol = details.dialect.as_ref();
     let protocol = protocol.and_then(|Text(name)| Protocol::from_name(name));
     let (Some(OutcomeKind::Ok), Some(protocol), Some(profile)) =
@@ -144,7 +145,7 @@ fn answer(
     Ok(Some(EndpointResult {
         outcome: Outcome::Ok {
             protocol,
-            profile: profile.try_into().map_err(Reason::Field)?,
+            answer: Answer::Profile(profile.try_into().map_err(Reason::Field)?),
         },
         attempts: details.attempts,
         elapsed: run_format::duration(details.elapsed_ms),

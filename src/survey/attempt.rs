@@ -9,17 +9,17 @@ use tokio::{
 };
 
 use crate::{
-    profile::Profile,
     survey::{
         attempt_state::AttemptState,
         call,
-        classify::{Conclusion, early_end, failed_call},
+        classify::{Conclusion, failed_call},
         config::{Config, Tls},
         connect::{self, encrypt},
-        detect::{Detected, other_protocol},
+        detect::Detected,
         endpoint::{Address, Endpoint},
-        outcome::{AttemptPhase, Invalid, Outcome, PhaseTimes, Protocol},
-        raw::{self, RawError},
+        outcome::{AttemptPhase, Outcome, PhaseTimes, Protocol},
+        question::Question,
+        raw::read_raw,
         sniffed_stream::{SniffedStream, Stream},
     },
     untrusted::Untrusted,
@@ -44,12 +44,12 @@ impl Drop for LookupPermit {
 
 /// The result of an attempt.
 #[derive(Debug)]
-pub(crate) struct Attempt {
-    pub(crate) conclusion: Conclusion,
+pub(crate) struct Attempt<A> {
+    pub(crate) conclusion: Conclusion<A>,
     pub(crate) phases: PhaseTimes,
 }
 
-impl Attempt {
+impl<A> Attempt<A> {
     /// An attempt that panicked, because of a defect of this program or of a library. It costs one endpoint its
     /// answer, and no other endpoint anything.
     pub(crate) fn panicked() -> Self {
@@ -74,11 +74,12 @@ impl Client {
     }
 
     /// Asks an endpoint once. One with a name comes with the permission to look it up.
-    pub(crate) async fn attempt(
+    pub(crate) async fn attempt<Q: Question>(
         &self,
+        question: &Q,
         endpoint: &Endpoint,
         permit: Option<LookupPermit>,
-    ) -> Attempt {
+    ) -> Attempt<Q::Answer> {
         let state = Arc::new(AttemptState::new());
         let start = Instant::now();
         let deadline = start + self.max_time;
@@ -88,9 +89,12 @@ impl Client {
                 if endpoint.address.is_name() {
                     state.lock().phases.dns = Some(start.elapsed());
                 }
-                timeout_at(deadline, self.ask(endpoint, &resolved, deadline, &state))
-                    .await
-                    .unwrap_or_else(|_| Outcome::Timeout(state.lock().phase).into())
+                timeout_at(
+                    deadline,
+                    self.ask(question, endpoint, &resolved, deadline, &state),
+                )
+                .await
+                .unwrap_or_else(|_| Outcome::Timeout(state.lock().phase).into())
             }
         };
         let phases = state.lock().phases;
@@ -98,11 +102,11 @@ impl Client {
     }
 
     /// Looks up a name; other addresses need no lookup. The permit is held until the resolver returns.
-    async fn resolve(
+    async fn resolve<A>(
         &self,
         endpoint: &Endpoint,
         permit: impl Send + 'static,
-    ) -> Result<Vec<SocketAddr>, Outcome> {
+    ) -> Result<Vec<SocketAddr>, Outcome<A>> {
         match &endpoint.address {
             Address::Name(name, port) => connect::resolve(name, *port, self.max_time, permit)
                 .await
@@ -111,13 +115,14 @@ impl Client {
         }
     }
 
-    async fn ask(
+    async fn ask<Q: Question>(
         &self,
+        question: &Q,
         endpoint: &Endpoint,
         resolved: &[SocketAddr],
         deadline: Instant,
         state: &Arc<AttemptState>,
-    ) -> Conclusion {
+    ) -> Conclusion<Q::Answer> {
         let stream = match self.connect(endpoint, resolved, state).await {
             Ok(stream) => SniffedStream::new(stream),
             Err(conclusion) => return conclusion,
@@ -125,10 +130,10 @@ impl Client {
         let start = Instant::now();
         state.lock().phase = AttemptPhase::Headers;
         let conclusion = if endpoint.raw {
-            read_raw(&stream, state).await
+            read_raw(question, &stream, state).await
         } else {
             let origin = origin(&endpoint.address, self.tls.as_ref());
-            call_or_read_raw(&stream, origin, deadline, state).await
+            call_or_read_raw(question, &stream, origin, deadline, state).await
         };
         if let Outcome::Ok { .. } | Outcome::Status { .. } | Outcome::Invalid(_) =
             conclusion.outcome
@@ -139,12 +144,12 @@ impl Client {
     }
 
     /// Connects, with TLS if that is configured and the endpoint is not raw.
-    async fn connect(
+    async fn connect<A>(
         &self,
         endpoint: &Endpoint,
         resolved: &[SocketAddr],
         state: &AttemptState,
-    ) -> Result<Stream, Conclusion> {
+    ) -> Result<Stream, Conclusion<A>> {
         let start = Instant::now();
         let mut stream =
             connect::connect(&endpoint.address, resolved, self.connect_timeout).await?;
@@ -160,7 +165,10 @@ impl Client {
     }
 
     /// Connects for a caller that makes calls of its own. Returns the scheme and authority of their URIs too.
-    pub(crate) async fn connect_only(&self, endpoint: &Endpoint) -> Result<(Stream, Uri), Outcome> {
+    pub(crate) async fn connect_only<A>(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<(Stream, Uri), Outcome<A>> {
         let state = AttemptState::new();
         let connecting = async {
             let resolved = self.resolve(endpoint, ()).await?;
@@ -191,47 +199,25 @@ fn origin(address: &Address, tls: Option<&Tls>) -> Uri {
         .unwrap_or_default()
 }
 
-/// Reads the object that the peer sends in the raw protocol.
-async fn read_raw(stream: &SniffedStream, state: &AttemptState) -> Conclusion {
-    let mut bytes = Vec::new();
-    let outcome = match raw::read(stream, &mut bytes, state).await {
-        Ok(profile) => Outcome::Ok {
-            protocol: Protocol::Raw,
-            profile,
-        },
-        Err(RawError::Invalid(invalid)) => Outcome::Invalid(invalid),
-        Err(RawError::TooLarge) => Outcome::TooLarge,
-        Err(RawError::NotJson) => {
-            Outcome::NotGrpc(other_protocol(&bytes), Untrusted::from_bytes(&bytes))
-        }
-        Err(RawError::EarlyEnd) => return early_end(&stream.summary(), AttemptPhase::Body),
-    };
-    outcome.into()
-}
-
 /// Calls over gRPC. A peer that sends a JSON object instead is read in the raw protocol.
-async fn call_or_read_raw(
+async fn call_or_read_raw<Q: Question>(
+    question: &Q,
     stream: &SniffedStream,
     origin: Uri,
     deadline: Instant,
     state: &Arc<AttemptState>,
-) -> Conclusion {
-    let status = match call::get_profile(stream, origin, deadline, state).await {
-        Ok(response) => {
-            let outcome = match Profile::try_from(response) {
-                Ok(profile) => Outcome::Ok {
-                    protocol: Protocol::Grpc,
-                    profile,
-                },
-                Err(error) => Outcome::Invalid(Invalid::Field(error)),
-            };
-            return outcome.into();
+) -> Conclusion<Q::Answer> {
+    let status = match call::call(question, stream, origin, deadline, state).await {
+        Ok(Ok(answer)) => {
+            let protocol = Protocol::Grpc;
+            return Outcome::Ok { protocol, answer }.into();
         }
+        Ok(Err(invalid)) => return Outcome::Invalid(invalid).into(),
         Err(status) => status,
     };
     let summary = stream.summary();
     match summary.detected {
-        Some(Detected::Json) => read_raw(stream, state).await,
+        Some(Detected::Json) => read_raw(question, stream, state).await,
         Some(Detected::Other(protocol)) => Outcome::NotGrpc(protocol, summary.excerpt).into(),
         Some(Detected::Http2) | None => {
             let time_left = deadline.saturating_duration_since(Instant::now());
@@ -252,6 +238,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::{profile::Profile, question::GetProfile};
 
     /// A peer that has sent its bytes and closed before the request: every write fails, and its bytes can be read.
     struct ClosedPeer {
@@ -295,7 +282,7 @@ mod tests {
         }
     }
 
-    async fn outcome_of(sent: Vec<u8>) -> Outcome {
+    async fn outcome_of(sent: Vec<u8>) -> Outcome<Profile> {
         let stream = SniffedStream::new(Box::new(ClosedPeer {
             sent,
             waited: false,
@@ -303,7 +290,7 @@ mod tests {
         let state = Arc::new(AttemptState::new());
         let deadline = Instant::now() + Duration::from_secs(3600);
         let uri = Uri::from_static("http://localhost/");
-        let conclusion = call_or_read_raw(&stream, uri, deadline, &state).await;
+        let conclusion = call_or_read_raw(&GetProfile, &stream, uri, deadline, &state).await;
         conclusion.outcome
     }
 

@@ -44,14 +44,14 @@ pub(crate) enum Retry {
 
 /// The outcome of an attempt, and whether the endpoint is asked again.
 #[derive(Debug)]
-pub(crate) struct Conclusion {
-    pub(crate) outcome: Outcome,
+pub(crate) struct Conclusion<A> {
+    pub(crate) outcome: Outcome<A>,
     pub(crate) retry: Retry,
 }
 
-impl From<Outcome> for Conclusion {
+impl<A> From<Outcome<A>> for Conclusion<A> {
     /// Adds the retry that follows from the outcome alone.
-    fn from(outcome: Outcome) -> Self {
+    fn from(outcome: Outcome<A>) -> Self {
         let retry = match outcome {
             Outcome::Refused => Retry::WhenUp,
             Outcome::Unreachable | Outcome::Timeout(AttemptPhase::Connect) => Retry::AfterLoss,
@@ -61,7 +61,7 @@ impl From<Outcome> for Conclusion {
     }
 }
 
-impl Conclusion {
+impl<A> Conclusion<A> {
     /// The connection ended before the peer can have acted on the call.
     fn reset_without_effect() -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Conclusion {
 }
 
 /// A failure of `connect(2)`, caused by the peer, the network, or this machine.
-pub(crate) fn connect_error(error: &io::Error) -> Conclusion {
+pub(crate) fn connect_error<A>(error: &io::Error) -> Conclusion<A> {
     if is_exhausted(error) {
         return Conclusion {
             outcome: Outcome::LocalError {
@@ -106,7 +106,7 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// An error of an established connection, or of a TLS handshake, while the attempt waited for `phase`.
-pub(crate) fn io_error(error: &io::Error, phase: AttemptPhase) -> Outcome {
+pub(crate) fn io_error<A>(error: &io::Error, phase: AttemptPhase) -> Outcome<A> {
     use io::ErrorKind as Kind;
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
     if let Some::<&rustls::Error>(tls) = tls {
@@ -130,7 +130,7 @@ pub(crate) fn io_error(error: &io::Error, phase: AttemptPhase) -> Outcome {
 }
 
 /// A connection that ended before the answer did.
-pub(crate) fn early_end(summary: &ReadSummary, phase: AttemptPhase) -> Conclusion {
+pub(crate) fn early_end<A>(summary: &ReadSummary, phase: AttemptPhase) -> Conclusion<A> {
     let outcome = match &summary.end {
         Some(ReadEnd::LimitReached) => Outcome::TooLarge,
         Some(ReadEnd::Failed(error)) => io_error(error, phase),
@@ -144,12 +144,12 @@ pub(crate) fn early_end(summary: &ReadSummary, phase: AttemptPhase) -> Conclusio
 
 /// An HTTP/2 call that returned no message. Four sources can know why, in this order: the response head, the peer's
 /// status, the counted stream, and h2. Only if none of them does, tonic's own status is used.
-pub(crate) fn failed_call(
+pub(crate) fn failed_call<A>(
     status: &Status,
     observed: &mut Observations,
     summary: &ReadSummary,
     time_left: Duration,
-) -> Conclusion {
+) -> Conclusion<A> {
     // A server's timer for the deadline that it was sent may expire before ours.
     let near_deadline = time_left < DEADLINE_SLACK;
     if let Some(response) = observed.not_grpc.take() {
@@ -179,7 +179,7 @@ pub(crate) fn failed_call(
 }
 
 /// A status that the peer sent.
-fn grpc_status(status: &Status) -> Conclusion {
+fn grpc_status<A>(status: &Status) -> Conclusion<A> {
     let pushback = status.metadata().get(PUSHBACK_HEADER).map(|value| {
         let text = value.to_str().unwrap_or_default();
         text.parse().map(Duration::from_millis)
@@ -199,7 +199,7 @@ fn grpc_status(status: &Status) -> Conclusion {
 }
 
 /// An HTTP/2 stream or connection that failed.
-fn h2_error(error: &h2::Error, summary: &ReadSummary, phase: AttemptPhase) -> Conclusion {
+fn h2_error<A>(error: &h2::Error, summary: &ReadSummary, phase: AttemptPhase) -> Conclusion<A> {
     let Some(reason) = error.reason() else {
         return early_end(summary, phase);
     };
@@ -233,7 +233,7 @@ mod tests {
     use crate::survey::attempt_state::AttemptState;
     use Retry::{AfterLoss, No, Soon, WhenFree, WhenUp};
 
-    fn assert_concludes(conclusion: &Conclusion, outcome: &str, retry: Retry) {
+    fn assert_concludes(conclusion: &Conclusion<()>, outcome: &str, retry: Retry) {
         assert_eq!(conclusion.outcome.name(), outcome, "{conclusion:?}");
         assert_eq!(conclusion.retry, retry, "{conclusion:?}");
     }

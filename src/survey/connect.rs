@@ -72,11 +72,11 @@ pub(crate) async fn resolve(
 
 /// Connects within `limit`. The `resolved` addresses of a name are tried in turn, each with an equal share of the
 /// time that is left.
-pub(crate) async fn connect(
+pub(crate) async fn connect<A>(
     address: &Address,
     resolved: &[SocketAddr],
     limit: Duration,
-) -> Result<Stream, Conclusion> {
+) -> Result<Stream, Conclusion<A>> {
     match address {
         Address::Ip(ip, port) => tcp(SocketAddr::new(*ip, *port), limit).await,
         Address::Unix(path) => unix(path, limit).await,
@@ -100,7 +100,7 @@ pub(crate) async fn connect(
 
 /// Ranks failures by how much they say about the peer. With two addresses (often one IPv6 without a route) the more
 /// specific failure is reported.
-fn specificity(failure: &Conclusion) -> u8 {
+fn specificity<A>(failure: &Conclusion<A>) -> u8 {
     match (&failure.outcome, failure.retry) {
         // This address has not been tried yet.
         (_, Retry::WhenFree) => 3,
@@ -110,7 +110,7 @@ fn specificity(failure: &Conclusion) -> u8 {
     }
 }
 
-async fn tcp(address: SocketAddr, limit: Duration) -> Result<Stream, Conclusion> {
+async fn tcp<A>(address: SocketAddr, limit: Duration) -> Result<Stream, Conclusion<A>> {
     let connecting = async {
         TcpStream::connect(address).await.map_err(|error| {
             // The same error stands for ports that have run out.
@@ -144,7 +144,7 @@ fn has_source_address(peer: IpAddr) -> bool {
 }
 
 #[cfg(unix)]
-async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Conclusion> {
+async fn unix<A>(path: &std::path::Path, limit: Duration) -> Result<Stream, Conclusion<A>> {
     // Over TCP, Linux waits until the listener's queue has room; with a Unix socket it returns EAGAIN.
     let connecting = async {
         loop {
@@ -160,17 +160,17 @@ async fn unix(path: &std::path::Path, limit: Duration) -> Result<Stream, Conclus
 }
 
 #[cfg(not(unix))]
-async fn unix(_: &std::path::Path, _: Duration) -> Result<Stream, Conclusion> {
+async fn unix<A>(_: &std::path::Path, _: Duration) -> Result<Stream, Conclusion<A>> {
     Err(Conclusion::from(Outcome::LocalError {
         reason: Untrusted::new("this system has no Unix sockets"),
         exhausted: false,
     }))
 }
 
-async fn within<T>(
+async fn within<T, A>(
     limit: Duration,
     connecting: impl Future<Output = io::Result<T>>,
-) -> Result<T, Conclusion> {
+) -> Result<T, Conclusion<A>> {
     match timeout(limit, connecting).await {
         Ok(connected) => connected.map_err(|error| connect_error(&error)),
         Err(_) => Err(Outcome::Timeout(AttemptPhase::Connect).into()),
@@ -178,11 +178,11 @@ async fn within<T>(
 }
 
 /// Performs the TLS handshake over a connected stream.
-pub(crate) async fn encrypt(
+pub(crate) async fn encrypt<A>(
     stream: Stream,
     tls: &Tls,
     address: &Address,
-) -> Result<Stream, Outcome> {
+) -> Result<Stream, Outcome<A>> {
     let host = match (&tls.authority, address) {
         (Some(authority), _) => authority.host().trim_matches(['[', ']']).to_owned(),
         (None, Address::Ip(ip, _)) => ip.to_string(),
@@ -220,8 +220,8 @@ mod tests {
 
         let name = Address::Name("two.example".into(), 1024);
         let limit = Duration::from_secs(3600);
-        assert!(connect(&name, &[refusing, good], limit).await.is_ok());
-        let failure = connect(&name, &[refusing, refusing], limit)
+        assert!(connect::<()>(&name, &[refusing, good], limit).await.is_ok());
+        let failure = connect::<()>(&name, &[refusing, refusing], limit)
             .await
             .err()
             .unwrap();
@@ -231,7 +231,7 @@ mod tests {
         // There is no route to this address (RFC 6666), whatever its position among the others.
         let nowhere: SocketAddr = "[100::1]:1024".parse().unwrap();
         for addresses in [[refusing, nowhere], [nowhere, refusing]] {
-            let failure = connect(&name, &addresses, short).await.err().unwrap();
+            let failure = connect::<()>(&name, &addresses, short).await.err().unwrap();
             assert_eq!(failure.outcome, Outcome::Refused, "{addresses:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Asks many endpoints at once and accounts for every one of them.
+//! Asks many endpoints the same question at once and accounts for every one of them.
 //!
 //! [`run`] spawns a task for each attempt on an endpoint, at most `concurrency` at a time. The schedule decides which
 //! endpoint is next, and which is asked again and when. Connections are not reused: each endpoint is asked one
@@ -8,8 +8,8 @@
 //!
 //! ```text
 //! hosts ─► schedule ─► attempt ─► connect         DNS, TCP, TLS
-//!             ▲           ├─────► call            gRPC ┐ both over
-//!             │           ├─────► raw             JSON ┘ sniffed_stream, detect
+//!             ▲           ├─────► call            question over transport ┐ both over
+//!             │           ├─────► raw             one JSON object         ┘ sniffed_stream, detect
 //!             └─ retry ─ classify ─► outcome
 //! ```
 
@@ -24,9 +24,11 @@ pub mod endpoint;
 pub mod hosts;
 pub mod outcome;
 mod pacing;
+pub mod question;
 mod raw;
 mod schedule;
 pub(crate) mod sniffed_stream;
+pub mod transport;
 
 use std::{collections::HashMap, future::pending, sync::Arc};
 
@@ -42,10 +44,11 @@ use crate::survey::{
     endpoint::Endpoint,
     hosts::Hosts,
     outcome::{EndpointResult, Outcome},
+    question::Question,
     schedule::{NextStep, Schedule},
 };
 
-/// Asks every endpoint of `hosts` and returns exactly one result for each, in input order.
+/// Asks every endpoint of `hosts` the `question` and returns exactly one result for each, in input order.
 ///
 /// `observe` is called with the index and the result as each is decided. When `cancel` completes, or the deadline of
 /// the run has passed, the run returns at once: an endpoint that waits to be asked again keeps its last outcome, every
@@ -57,28 +60,29 @@ use crate::survey::{
 /// ```
 /// use std::future::pending;
 ///
-/// use labrpc::{lab, survey};
+/// use labrpc::{lab, question::GetProfile, survey};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), lab::Error> {
 /// let room = lab::Room::start(lab::Config { seats: 3, ..lab::Config::default() }).await?;
 /// let config = survey::Config::default();
-/// let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+/// let answers = survey::run(&room.hosts(), &GetProfile, &config, |_, _| {}, pending()).await;
 /// for (answer, person) in answers.iter().zip(room.people()) {
-///     assert_eq!(answer.outcome.profile().map(|(profile, _)| profile), Some(person));
+///     assert_eq!(answer.outcome.answer().map(|(profile, _)| profile), Some(person));
 /// }
 /// # Ok(())
 /// # }
 /// ```
-pub async fn run(
+pub async fn run<Q: Question>(
     hosts: &Hosts,
+    question: &Q,
     config: &Config,
-    mut observe: impl FnMut(usize, &EndpointResult),
+    mut observe: impl FnMut(usize, &EndpointResult<Q::Answer>),
     cancel: impl Future<Output = ()>,
-) -> Vec<EndpointResult> {
+) -> Vec<EndpointResult<Q::Answer>> {
     let start = Instant::now();
     let mut results = vec![None; hosts.len()];
-    let mut decide = |index: u32, result: EndpointResult| {
+    let mut decide = |index: u32, result: EndpointResult<Q::Answer>| {
         observe(index as usize, &result);
         results[index as usize] = Some(result);
     };
@@ -105,7 +109,7 @@ pub async fn run(
         biased;
         () = cancel => {}
         () = deadline => {}
-        () = ask_all(hosts, config, &mut schedule, &mut running, &mut decide) => {}
+        () = ask_all(hosts, question, config, &mut schedule, &mut running, &mut decide) => {}
     }
 
     // An attempt that ended before the run was cut short counts.
@@ -118,26 +122,27 @@ pub async fn run(
 }
 
 /// Runs attempts until every endpoint is decided.
-async fn ask_all(
+async fn ask_all<Q: Question>(
     hosts: &Hosts,
+    question: &Q,
     config: &Config,
-    schedule: &mut Schedule,
-    running: &mut RunningAttempts,
-    decide: &mut impl FnMut(u32, EndpointResult),
+    schedule: &mut Schedule<Q::Answer>,
+    running: &mut RunningAttempts<Q::Answer>,
+    decide: &mut impl FnMut(u32, EndpointResult<Q::Answer>),
 ) {
-    let client = Arc::new(Client::new(config));
+    let asking = Arc::new((Client::new(config), question.clone()));
     let (permits, mut returned_permits) = mpsc::unbounded_channel();
     loop {
         let wake = loop {
             match schedule.next(Instant::now()) {
                 NextStep::Ask(index) => {
-                    let (client, endpoint) = (Arc::clone(&client), hosts.get(index as usize));
+                    let (asking, endpoint) = (Arc::clone(&asking), hosts.get(index as usize));
                     let is_name = endpoint.address.is_name();
                     let permit = is_name.then(|| LookupPermit(permits.clone()));
-                    running.start(
-                        index,
-                        async move { client.attempt(&endpoint, permit).await },
-                    );
+                    running.start(index, async move {
+                        let (client, question) = &*asking;
+                        client.attempt(question, &endpoint, permit).await
+                    });
                 }
                 NextStep::Decided(index, result) => decide(index, result),
                 NextStep::Wait(wake) => break wake,
@@ -155,34 +160,42 @@ async fn ask_all(
 }
 
 /// The running attempts, each a task. Dropping it ends them.
-#[derive(Default)]
-struct RunningAttempts {
-    tasks: JoinSet<Attempt>,
+struct RunningAttempts<A> {
+    tasks: JoinSet<Attempt<A>>,
     /// The endpoint of each task, kept outside of it because a task that panics returns nothing.
     indices: HashMap<task::Id, u32>,
 }
 
-impl RunningAttempts {
-    fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt> + Send + 'static) {
+impl<A> Default for RunningAttempts<A> {
+    fn default() -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            indices: HashMap::new(),
+        }
+    }
+}
+
+impl<A: Send + 'static> RunningAttempts<A> {
+    fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt<A>> + Send + 'static) {
         let task = self.tasks.spawn(attempt);
         self.indices.insert(task.id(), index);
     }
 
-    async fn next(&mut self) -> Option<(u32, Attempt)> {
+    async fn next(&mut self) -> Option<(u32, Attempt<A>)> {
         let ended = self.tasks.join_next_with_id().await?;
         self.resolve_id(ended)
     }
 
     /// The next one that has ended already.
-    fn try_next(&mut self) -> Option<(u32, Attempt)> {
+    fn try_next(&mut self) -> Option<(u32, Attempt<A>)> {
         let ended = self.tasks.try_join_next_with_id()?;
         self.resolve_id(ended)
     }
 
     fn resolve_id(
         &mut self,
-        ended: Result<(task::Id, Attempt), JoinError>,
-    ) -> Option<(u32, Attempt)> {
+        ended: Result<(task::Id, Attempt<A>), JoinError>,
+    ) -> Option<(u32, Attempt<A>)> {
         let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::panicked()));
         Some((self.indices.remove(&task)?, attempt))
     }
@@ -190,9 +203,9 @@ impl RunningAttempts {
     /// Hands an attempt that has ended, and all others that have, to the schedule.
     fn finish(
         &mut self,
-        mut ended: Option<(u32, Attempt)>,
-        schedule: &mut Schedule,
-        decide: &mut impl FnMut(u32, EndpointResult),
+        mut ended: Option<(u32, Attempt<A>)>,
+        schedule: &mut Schedule<A>,
+        decide: &mut impl FnMut(u32, EndpointResult<A>),
     ) {
         while let Some((index, attempt)) = ended {
             if let Some(result) = schedule.done(index, attempt, Instant::now()) {
@@ -204,9 +217,13 @@ impl RunningAttempts {
 }
 
 /// Asks one endpoint.
-pub async fn ask(endpoint: &Endpoint, config: &Config) -> EndpointResult {
+pub async fn ask<Q: Question>(
+    endpoint: &Endpoint,
+    question: &Q,
+    config: &Config,
+) -> EndpointResult<Q::Answer> {
     let hosts = Hosts::from_iter([endpoint.clone()]);
-    let mut results = run(&hosts, config, |_, _| {}, pending()).await;
+    let mut results = run(&hosts, question, config, |_, _| {}, pending()).await;
     results.pop().expect("a run returns one result an endpoint")
 }
 
@@ -225,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn panic_in_an_attempt_costs_its_own_endpoint_only() {
-        let mut running = RunningAttempts::default();
+        let mut running = RunningAttempts::<()>::default();
         running.start(3, async { panic!("on purpose") });
         running.start(4, async { Attempt::panicked() });
         let mut ended = [0; 2];

@@ -1,23 +1,19 @@
 //! The closed set of outcomes of one endpoint, each with a detail and a hint.
 //!
 //! These types are made by the survey and read by every report. They hold what was observed. The hint gives the
-//! usual cause and what to do, and is worded so that it is true in every case that it is shown for.
+//! usual cause and what to do, and is worded so that it is true in every case that it is shown for, whatever was asked.
 
 use std::{borrow::Cow, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{
-    named::named,
-    profile::{self, Profile},
-    untrusted::Untrusted,
-};
+use crate::{named::named, untrusted::Untrusted};
 
 /// The outcome of one input line, and how long it took.
 #[derive(Clone, Debug)]
-pub struct EndpointResult {
+pub struct EndpointResult<A> {
     /// Its outcome.
-    pub outcome: Outcome,
+    pub outcome: Outcome<A>,
     /// Connections tried; 0 for an endpoint that was not asked.
     pub attempts: u32,
     /// From the start of the first attempt to the end of the last.
@@ -26,15 +22,26 @@ pub struct EndpointResult {
     pub phases: PhaseTimes,
 }
 
-impl EndpointResult {
+impl<A> EndpointResult<A> {
     /// The result of an endpoint to which no connection was tried.
     #[must_use]
-    pub fn without_attempt(outcome: Outcome) -> Self {
+    pub fn without_attempt(outcome: Outcome<A>) -> Self {
         Self {
             outcome,
             attempts: 0,
             elapsed: Duration::ZERO,
             phases: PhaseTimes::default(),
+        }
+    }
+
+    /// The same result with its answer converted.
+    #[must_use]
+    pub fn map<B>(self, convert: impl FnOnce(A) -> B) -> EndpointResult<B> {
+        EndpointResult {
+            outcome: self.outcome.map(convert),
+            attempts: self.attempts,
+            elapsed: self.elapsed,
+            phases: self.phases,
         }
     }
 }
@@ -89,24 +96,24 @@ named! {
     }
 }
 
-/// Why an answer is not a profile.
+/// Why an answer is not a valid one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invalid {
-    /// A field is missing, unreadable or out of range.
-    Field(profile::Error),
-    /// The bytes are not a `GetProfileResponse`, or the text is not a JSON object of that shape.
+    /// A field is missing, unreadable or out of range; a text that is printable.
+    Field(Box<str>),
+    /// The bytes are not a message of the expected type, or the text is not a JSON object of that shape.
     Message(Untrusted),
 }
 
 /// The outcome of one endpoint. Every input line gets exactly one.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// A valid profile.
+pub enum Outcome<A> {
+    /// A valid answer.
     Ok {
         /// The protocol it came in.
         protocol: Protocol,
-        /// The profile itself.
-        profile: Profile,
+        /// The answer itself.
+        answer: A,
     },
     /// The name did not resolve; the resolver's reason.
     Dns(Untrusted),
@@ -129,21 +136,23 @@ pub enum Outcome {
         /// Its message, from the peer.
         message: Untrusted,
     },
-    /// The answer was larger than any profile can be.
+    /// The answer was larger than the question allows.
     TooLarge,
-    /// An answer came in time and is not a valid profile.
+    /// An answer came in time and is not valid.
     Invalid(Invalid),
     /// The same endpoint stands on an earlier line and is asked there.
     DuplicateLine {
         /// That line, counted from 1.
         first: usize,
     },
-    /// A valid profile whose id another endpoint claims too.
+    /// A valid answer with an id that another endpoint claims too. Only a report, which has all ids, finds it.
     DuplicateId {
         /// The protocol it came in.
         protocol: Protocol,
-        /// The profile itself.
-        profile: Profile,
+        /// The answer itself.
+        answer: A,
+        /// The id; a text that is printable.
+        id: Box<str>,
     },
     /// The attempt failed on this machine, and the peer had no part in it.
     LocalError {
@@ -178,7 +187,7 @@ named! {
     }
 }
 
-impl Outcome {
+impl<A> Outcome<A> {
     /// Which outcome it is.
     #[must_use]
     pub fn kind(&self) -> OutcomeKind {
@@ -207,14 +216,48 @@ impl Outcome {
         self.kind().name()
     }
 
-    /// The profile that came, whether or not its id is claimed twice.
+    /// The answer that came, whether or not its id is claimed twice.
     #[must_use]
-    pub fn profile(&self) -> Option<(&Profile, Protocol)> {
+    pub fn answer(&self) -> Option<(&A, Protocol)> {
         match self {
-            Self::Ok { protocol, profile } | Self::DuplicateId { protocol, profile } => {
-                Some((profile, *protocol))
-            }
+            Self::Ok { protocol, answer }
+            | Self::DuplicateId {
+                protocol, answer, ..
+            } => Some((answer, *protocol)),
             _ => None,
+        }
+    }
+
+    /// The same outcome with its answer converted.
+    #[must_use]
+    pub fn map<B>(self, convert: impl FnOnce(A) -> B) -> Outcome<B> {
+        match self {
+            Self::Ok { protocol, answer } => Outcome::Ok {
+                protocol,
+                answer: convert(answer),
+            },
+            Self::DuplicateId {
+                protocol,
+                answer,
+                id,
+            } => Outcome::DuplicateId {
+                protocol,
+                answer: convert(answer),
+                id,
+            },
+            Self::Dns(text) => Outcome::Dns(text),
+            Self::Refused => Outcome::Refused,
+            Self::Unreachable => Outcome::Unreachable,
+            Self::Timeout(phase) => Outcome::Timeout(phase),
+            Self::Reset => Outcome::Reset,
+            Self::Tls(text) => Outcome::Tls(text),
+            Self::NotGrpc(protocol, excerpt) => Outcome::NotGrpc(protocol, excerpt),
+            Self::Status { code, message } => Outcome::Status { code, message },
+            Self::TooLarge => Outcome::TooLarge,
+            Self::Invalid(invalid) => Outcome::Invalid(invalid),
+            Self::DuplicateLine { first } => Outcome::DuplicateLine { first },
+            Self::LocalError { reason, exhausted } => Outcome::LocalError { reason, exhausted },
+            Self::Cancelled => Outcome::Cancelled,
         }
     }
 
@@ -230,10 +273,10 @@ impl Outcome {
             Self::NotGrpc(OtherProtocol::Tls, _) => Some(OtherProtocol::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
-            Self::Invalid(Invalid::Field(error)) => Some(error.to_string()),
+            Self::Invalid(Invalid::Field(text)) => Some(text.to_string()),
             Self::Invalid(Invalid::Message(text)) => Some(text.to_string()),
             Self::DuplicateLine { first } => Some(format!("same as line {first}")),
-            Self::DuplicateId { profile, .. } => Some(format!("id {}", profile.id)),
+            Self::DuplicateId { id, .. } => Some(format!("id {id}")),
             _ => None,
         }
     }
@@ -244,7 +287,7 @@ impl Outcome {
         let hint = match self {
             Self::Ok { .. } => return None,
             Self::Dns(_) => "is the name spelled right, and known to this machine's resolver?",
-            Self::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
+            Self::Refused => "the machine is up; is the server running there, on this port?",
             Self::Unreachable => "no route; is the machine switched on, and in this network?",
             Self::Timeout(AttemptPhase::Connect) => {
                 "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
@@ -273,7 +316,7 @@ impl Outcome {
                 "something other than a gRPC server answers on this port"
             }
             Self::Status { code, .. } => match code {
-                tonic::Code::Unimplemented => "a gRPC server, but it has no lab.Profile/GetProfile",
+                tonic::Code::Unimplemented => "a gRPC server, but it does not have this method",
                 tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
                 tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
                 tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
@@ -281,7 +324,7 @@ impl Outcome {
                 }
                 _ => "the server's own code failed; its log knows more",
             },
-            Self::TooLarge => "the answer is larger than any profile can be",
+            Self::TooLarge => "the answer, or its headers, is larger than this survey accepts",
             Self::Invalid(_) => "the server answers, but its data must be put right there",
             Self::DuplicateLine { .. } => "the endpoint is listed twice and was asked once",
             Self::DuplicateId { .. } => "two machines claim this id; neither is ranked",

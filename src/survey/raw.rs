@@ -1,11 +1,12 @@
 //! The original exercise's protocol: the server sends one JSON object and reads nothing.
 
 use crate::{
-    profile::{JsonDraft, Profile},
     survey::{
         attempt_state::AttemptState,
-        detect::without_bom,
-        outcome::{AttemptPhase, Invalid},
+        classify::{Conclusion, early_end},
+        detect::{other_protocol, without_bom},
+        outcome::{AttemptPhase, Outcome, Protocol},
+        question::Question,
         sniffed_stream::SniffedStream,
     },
     untrusted::Untrusted,
@@ -14,63 +15,50 @@ use crate::{
 /// Largest object that is read.
 const MAX_OBJECT: usize = 4 * 1024;
 
-/// Why there is no profile.
-#[derive(Debug)]
-pub(crate) enum RawError {
-    /// The connection ended within the object; the stream has the reason.
-    EarlyEnd,
-    /// More bytes than any profile has.
-    TooLarge,
-    /// The first bytes are not an object.
-    NotJson,
-    /// An object that is not a profile.
-    Invalid(Invalid),
-}
-
-/// Reads one object into `bytes`, and ignores what follows it. The peer need not close.
-pub(crate) async fn read(
+/// Reads the object that the peer sends, and ignores what follows it. The peer need not close.
+pub(crate) async fn read_raw<Q: Question>(
+    question: &Q,
     stream: &SniffedStream,
-    bytes: &mut Vec<u8>,
     state: &AttemptState,
-) -> Result<Profile, RawError> {
+) -> Conclusion<Q::Answer> {
+    let mut bytes = Vec::new();
     loop {
-        let more = stream.read_raw(bytes).await;
+        let more = stream.read_raw(&mut bytes).await;
         if !bytes.is_empty() {
             state.lock().phase = AttemptPhase::Body;
         }
-        if let Some(result) = parse(bytes) {
-            return result;
+        if let Some(outcome) = parse(question, &bytes) {
+            return outcome.into();
         }
         if !more {
-            return Err(RawError::EarlyEnd);
+            return early_end(&stream.summary(), AttemptPhase::Body);
         }
         if bytes.len() > MAX_OBJECT {
-            return Err(RawError::TooLarge);
+            return Outcome::TooLarge.into();
         }
     }
 }
 
-/// The profile in the first object; `None` while the object is not complete.
-fn parse(bytes: &[u8]) -> Option<Result<Profile, RawError>> {
+/// The outcome of the first object; `None` while it is incomplete.
+fn parse<Q: Question>(question: &Q, bytes: &[u8]) -> Option<Outcome<Q::Answer>> {
     let text = without_bom(bytes).trim_ascii_start();
     if *text.first()? != b'{' {
-        return Some(Err(RawError::NotJson));
+        let excerpt = Untrusted::from_bytes(bytes);
+        return Some(Outcome::NotGrpc(other_protocol(bytes), excerpt));
     }
-    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<JsonDraft<'_>>();
-    let invalid = match objects.next()? {
-        Ok(draft) => match Profile::try_from(draft) {
-            Ok(profile) => return Some(Ok(profile)),
-            Err(error) => Invalid::Field(error),
+    Some(match question.parse_raw(text)? {
+        Ok(answer) => Outcome::Ok {
+            protocol: Protocol::Raw,
+            answer,
         },
-        Err(error) if error.is_eof() => return None,
-        Err(error) => Invalid::Message(Untrusted::new(&error.to_string())),
-    };
-    Some(Err(RawError::Invalid(invalid)))
+        Err(invalid) => Outcome::Invalid(invalid),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::question::GetProfile;
 
     #[test]
     fn object_is_read_once_it_is_complete() {
@@ -79,61 +67,12 @@ mod tests {
         for text in [text.to_owned(), format!("\u{feff}{text}")] {
             let text = text.as_bytes();
             for end in 0..text.len() {
-                assert!(parse(&text[..end]).is_none(), "{end}");
+                assert!(parse(&GetProfile, &text[..end]).is_none(), "{end}");
             }
-            let profile = parse(text).unwrap().unwrap();
+            let outcome = parse(&GetProfile, text).unwrap();
+            let (profile, protocol) = outcome.answer().unwrap();
+            assert_eq!(protocol, Protocol::Raw);
             assert_eq!(profile.to_string(), "1527406014: 178 cm, 60 kg, XXL");
-        }
-    }
-
-    #[test]
-    fn bytes_behind_the_object_are_ignored() {
-        let text = br#"{"id":"a","height":178,"weight":60,"size":"M","x":{"y":[1]}}trailing"#;
-        assert_eq!(parse(text).unwrap().unwrap().id.as_str(), "a");
-    }
-
-    #[test]
-    fn a_bad_field_is_named() {
-        let cases = [
-            (
-                r#"{"id":"a","height":1.78,"weight":60,"size":"M"}"#,
-                "height 1.78 is not within",
-            ),
-            (r#"{"id":"a","weight":60,"size":"M"}"#, "height is missing"),
-            (
-                r#"{"id":"a","height":null,"weight":60,"size":"M"}"#,
-                "height is missing",
-            ),
-            (
-                r#"{"id":"","height":178,"weight":60,"size":"M"}"#,
-                "id \"\" is not",
-            ),
-            (
-                r#"{"id":"a","height":178,"weight":60,"size":"XXXXL"}"#,
-                "size \"XXXXL\" is none",
-            ),
-            (
-                r#"{"id":"a","height":"178","weight":60,"size":"M"}"#,
-                "invalid type: string",
-            ),
-            (
-                r#"{"id":"a","height":NaN,"weight":60,"size":"M"}"#,
-                "expected value",
-            ),
-            (
-                r#"{"id":"a","id":"b","height":178,"weight":60,"size":"M"}"#,
-                "duplicate field",
-            ),
-        ];
-        for (text, expected) in cases {
-            let Some(Err(RawError::Invalid(invalid))) = parse(text.as_bytes()) else {
-                panic!("{text} was not rejected");
-            };
-            let shown = match invalid {
-                Invalid::Field(error) => error.to_string(),
-                Invalid::Message(text) => text.to_string(),
-            };
-            assert!(shown.starts_with(expected), "{text}: {shown}");
         }
     }
 }

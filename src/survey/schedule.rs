@@ -53,11 +53,11 @@ const SPARE_FILES: usize = 48;
 
 /// What to do now.
 #[derive(Debug)]
-pub(crate) enum NextStep {
+pub(crate) enum NextStep<A> {
     /// Ask this endpoint.
     Ask(u32),
     /// This endpoint is decided without another attempt.
-    Decided(u32, EndpointResult),
+    Decided(u32, EndpointResult<A>),
     /// Nothing until an attempt or a lookup ends, or until this instant.
     Wait(Option<Instant>),
     /// Every endpoint is decided.
@@ -65,7 +65,7 @@ pub(crate) enum NextStep {
 }
 
 /// The endpoints of a run that are not decided.
-pub(crate) struct Schedule {
+pub(crate) struct Schedule<A> {
     /// Not asked yet, the next one last.
     unasked: Vec<u32>,
     /// To be asked again at a set time.
@@ -73,7 +73,7 @@ pub(crate) struct Schedule {
     /// To be asked again because no server was reached.
     unreachable: Timers,
     /// Asked at least once and not decided, by index.
-    in_progress: HashMap<u32, EndpointState>,
+    in_progress: HashMap<u32, EndpointState<A>>,
     /// Which endpoints have a name to look up, by index. Those behind its end have none.
     names: Vec<bool>,
     lookups: LookupQueue,
@@ -87,7 +87,7 @@ pub(crate) struct Schedule {
 }
 
 /// What is kept of an endpoint between its attempts.
-struct EndpointState {
+struct EndpointState<A> {
     since: Instant,
     until: Instant,
     attempts: u32,
@@ -97,10 +97,10 @@ struct EndpointState {
     exhausted_alone: u32,
     /// Whether it was asked again because nothing had come back.
     retried_after_loss: bool,
-    last: Option<(Outcome, PhaseTimes)>,
+    last: Option<(Outcome<A>, PhaseTimes)>,
 }
 
-impl Schedule {
+impl<A> Schedule<A> {
     pub(crate) fn new(
         mut endpoints: Vec<u32>,
         names: Vec<bool>,
@@ -133,7 +133,7 @@ impl Schedule {
     }
 
     /// Decides what to do now. An endpoint that it returns counts as running.
-    pub(crate) fn next(&mut self, now: Instant) -> NextStep {
+    pub(crate) fn next(&mut self, now: Instant) -> NextStep<A> {
         let mut wake = self.lookups.give_up_at();
         if wake.is_some_and(|at| at <= now)
             && let Some(index) = self.lookups.waiting.pop_front()
@@ -210,7 +210,7 @@ impl Schedule {
     }
 
     /// The result of an endpoint for which no lookup is free: its last outcome, if it was asked before.
-    fn without_lookup(&mut self, index: u32) -> EndpointResult {
+    fn without_lookup(&mut self, index: u32) -> EndpointResult<A> {
         let endpoint = self
             .in_progress
             .remove(&index)
@@ -225,9 +225,9 @@ impl Schedule {
     pub(crate) fn done(
         &mut self,
         index: u32,
-        attempt: Attempt,
+        attempt: Attempt<A>,
         now: Instant,
-    ) -> Option<EndpointResult> {
+    ) -> Option<EndpointResult<A>> {
         let Attempt { conclusion, phases } = attempt;
         let Conclusion { outcome, retry } = conclusion;
         self.running -= 1;
@@ -257,7 +257,7 @@ impl Schedule {
     /// When to ask retry, if at all.
     fn delay(
         &mut self,
-        endpoint: &mut EndpointState,
+        endpoint: &mut EndpointState<A>,
         retry: Retry,
         now: Instant,
     ) -> Option<Duration> {
@@ -295,7 +295,7 @@ impl Schedule {
     }
 
     /// Takes a retry from the budgets of the run and of the endpoint, if both have one left.
-    fn take_retry(&mut self, endpoint: &mut EndpointState) -> bool {
+    fn take_retry(&mut self, endpoint: &mut EndpointState<A>) -> bool {
         let may = endpoint.retries < self.max_retries && self.retries_left > 0;
         if may {
             endpoint.retries += 1;
@@ -310,7 +310,7 @@ impl Schedule {
     }
 
     /// The results of all undecided endpoints, at the end of a run that is cut short.
-    pub(crate) fn into_unfinished(mut self) -> impl Iterator<Item = (u32, EndpointResult)> {
+    pub(crate) fn into_unfinished(mut self) -> impl Iterator<Item = (u32, EndpointResult<A>)> {
         let waiting = self.lookups.waiting.into_iter();
         self.unasked
             .extend(waiting.filter(|index| !self.in_progress.contains_key(index)));
@@ -326,9 +326,9 @@ impl Schedule {
     }
 }
 
-impl EndpointState {
+impl<A> EndpointState<A> {
     /// The result with the last attempt's outcome, if one has ended.
-    fn result(self) -> Option<EndpointResult> {
+    fn result(self) -> Option<EndpointResult<A>> {
         let Self {
             since,
             until,
@@ -345,7 +345,7 @@ impl EndpointState {
     }
 }
 
-fn cancelled() -> EndpointResult {
+fn cancelled<A>() -> EndpointResult<A> {
     EndpointResult::without_attempt(Outcome::Cancelled)
 }
 
@@ -368,14 +368,14 @@ mod tests {
         }
     }
 
-    fn attempt(outcome: Outcome, retry: Retry) -> Attempt {
+    fn attempt(outcome: Outcome<()>, retry: Retry) -> Attempt<()> {
         Attempt {
             conclusion: Conclusion { outcome, retry },
             phases: PhaseTimes::default(),
         }
     }
 
-    fn exhausted() -> Attempt {
+    fn exhausted() -> Attempt<()> {
         let outcome = Outcome::LocalError {
             reason: Untrusted::new("too many open files"),
             exhausted: true,
@@ -388,8 +388,8 @@ mod tests {
         endpoints: u32,
         config: &Config,
         open_files: usize,
-        mut ask: impl FnMut(u32, usize) -> Attempt,
-    ) -> (Vec<EndpointResult>, Duration) {
+        mut ask: impl FnMut(u32, usize) -> Attempt<()>,
+    ) -> (Vec<EndpointResult<()>>, Duration) {
         let start = Instant::now();
         let mut now = start;
         let mut schedule =
@@ -422,7 +422,7 @@ mod tests {
         (results, now - start)
     }
 
-    fn attempts(results: &[EndpointResult]) -> u32 {
+    fn attempts(results: &[EndpointResult<()>]) -> u32 {
         results.iter().map(|result| result.attempts).sum()
     }
 
@@ -510,7 +510,7 @@ mod tests {
     }
 
     /// Simulates the first attempts on ten addresses and many names, whose lookups never end.
-    fn dead_resolver(names: u32) -> (Schedule, Vec<u32>, Instant) {
+    fn dead_resolver(names: u32) -> (Schedule<()>, Vec<u32>, Instant) {
         let start = Instant::now();
         let all = names + 10;
         let is_name = (0..all).map(|index| index >= 10).collect();

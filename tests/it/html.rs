@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use labrpc::{
     lab,
     profile::Profile,
-    report::{Report, Survey, html, table},
+    report::{Answer, Report, Survey, html, table},
     similarity::Options,
     survey::{
         endpoint::Endpoint,
@@ -26,7 +26,7 @@ pub(crate) fn hosts(text: &str) -> Hosts {
     builder.build().unwrap()
 }
 
-fn answer(outcome: Outcome) -> EndpointResult {
+fn answer(outcome: Outcome<Answer>) -> EndpointResult<Answer> {
     EndpointResult {
         attempts: 1,
         elapsed: Duration::from_millis(2),
@@ -35,14 +35,18 @@ fn answer(outcome: Outcome) -> EndpointResult {
 }
 
 /// A report of a simulated room, in which `spoil` gives the outcome of a seat that failed.
-fn report(hosts: Hosts, people: Vec<Profile>, spoil: impl Fn(usize) -> Option<Outcome>) -> Report {
+fn report(
+    hosts: Hosts,
+    people: Vec<Profile>,
+    spoil: impl Fn(usize) -> Option<Outcome<Answer>>,
+) -> Report {
     let answers = people
         .into_iter()
         .enumerate()
         .map(|(seat, profile)| {
             answer(spoil(seat + 1).unwrap_or(Outcome::Ok {
                 protocol: Protocol::Grpc,
-                profile,
+                answer: Answer::Profile(profile),
             }))
         })
         .collect();
@@ -80,7 +84,7 @@ async fn class() -> Report {
             22 => Outcome::Timeout(AttemptPhase::Connect),
             28 => Outcome::Ok {
                 protocol: Protocol::Raw,
-                profile: twin.clone(),
+                answer: Answer::Profile(twin.clone()),
             },
             36 => Outcome::Invalid(labrpc::survey::outcome::Invalid::Message(Untrusted::new(
                 HOSTILE,

@@ -5,22 +5,23 @@ use std::{future::pending, time::Duration};
 use labrpc::{
     lab::{self, Room},
     profile::Profile,
+    question::GetProfile,
     survey::{self, outcome::EndpointResult},
 };
 
 use crate::support::run;
 
-async fn ask(room: &Room) -> Vec<EndpointResult> {
+async fn ask(room: &Room) -> Vec<EndpointResult<Profile>> {
     let config = survey::Config::default();
-    survey::run(&room.hosts(), &config, |_, _| {}, pending()).await
+    survey::run(&room.hosts(), &GetProfile, &config, |_, _| {}, pending()).await
 }
 
-fn profiles(answers: &[EndpointResult]) -> Vec<&Profile> {
-    let profile = |answer: &'_ EndpointResult| answer.outcome.profile().is_some();
+fn profiles(answers: &[EndpointResult<Profile>]) -> Vec<&Profile> {
+    let profile = |answer: &'_ EndpointResult<Profile>| answer.outcome.answer().is_some();
     assert!(answers.iter().all(profile), "{answers:#?}");
     answers
         .iter()
-        .filter_map(|answer| Some(answer.outcome.profile()?.0))
+        .filter_map(|answer| Some(answer.outcome.answer()?.0))
         .collect()
 }
 
@@ -49,7 +50,7 @@ async fn closed_room_refuses_connections_and_can_reopen_on_its_port() {
     let room = Room::start(config.clone()).await.unwrap();
     let hosts = room.hosts();
     room.shutdown().await;
-    let answer = survey::ask(&hosts.get(0), &survey::Config::default()).await;
+    let answer = survey::ask(&hosts.get(0), &GetProfile, &survey::Config::default()).await;
     assert_eq!(answer.outcome.name(), "refused");
 
     let labrpc::survey::endpoint::Address::Ip(_, port) = hosts.get(0).address else {
@@ -77,7 +78,7 @@ async fn seats_refuse_connections_until_they_join() {
         };
         let room = open(Duration::from_secs(3600)).await.unwrap();
         let answers = ask(&room).await;
-        let refused = |answer: &EndpointResult| answer.outcome.name() == "refused";
+        let refused = |answer: &EndpointResult<Profile>| answer.outcome.name() == "refused";
         assert!(answers.iter().all(refused), "{answers:#?}");
         room.shutdown().await;
 
@@ -86,7 +87,7 @@ async fn seats_refuse_connections_until_they_join() {
             wait: Some(Duration::from_secs(30)),
             ..survey::Config::default()
         };
-        let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+        let answers = survey::run(&room.hosts(), &GetProfile, &config, |_, _| {}, pending()).await;
         assert_eq!(profiles(&answers), room.people().iter().collect::<Vec<_>>());
     }
 }
@@ -106,7 +107,7 @@ async fn every_fault_leads_to_its_expected_outcome() {
         max_time: Duration::from_secs(8),
         ..survey::Config::default()
     };
-    let answers = survey::run(&room.hosts(), &config, |_, _| {}, pending()).await;
+    let answers = survey::run(&room.hosts(), &GetProfile, &config, |_, _| {}, pending()).await;
     assert_eq!(answers.len(), 240);
     let wrong: Vec<_> = answers
         .iter()

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::UNIX_EPOCH};
 
 use labrpc::{
-    report::{Report, Survey, View, text::Story},
+    report::{Answer, Report, Survey, View, text::Story},
     similarity::Options,
     survey::outcome::{EndpointResult, Outcome, Protocol},
 };
@@ -41,10 +41,12 @@ fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
 fn new_format_can_be_written_with_story_alone() {
     let person = |id: &str, height: u32| Outcome::Ok {
         protocol: Protocol::Grpc,
-        profile: serde_json::from_str(&format!(
-            r#"{{"id":"{id}","height":{height},"weight":60,"size":"M"}}"#
-        ))
-        .unwrap(),
+        answer: Answer::Profile(
+            serde_json::from_str(&format!(
+                r#"{{"id":"{id}","height":{height},"weight":60,"size":"M"}}"#
+            ))
+            .unwrap(),
+        ),
     };
     let outcomes = [person("1", 170), person("2", 172), Outcome::Refused];
     let hosts = crate::html::hosts("10.0.0.1-3");

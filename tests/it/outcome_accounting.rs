@@ -4,6 +4,8 @@ use std::{future::pending, num::NonZeroUsize, time::Duration};
 
 use labrpc::{
     lab::{self, Room},
+    profile::Profile,
+    question::GetProfile,
     survey::{
         self,
         endpoint::Address,
@@ -33,7 +35,11 @@ fn config(seed: u64) -> survey::Config {
 }
 
 /// The lines whose outcome is neither the expected one nor tolerated.
-fn wrong(room: &Room, answers: &[EndpointResult], tolerated: fn(&Outcome) -> bool) -> Vec<String> {
+fn wrong(
+    room: &Room,
+    answers: &[EndpointResult<Profile>],
+    tolerated: fn(&Outcome<Profile>) -> bool,
+) -> Vec<String> {
     let lines = answers.iter().enumerate();
     lines
         .filter(|(seat, a)| !room.expected(*seat).matches(&a.outcome) && !tolerated(&a.outcome))
@@ -44,8 +50,15 @@ fn wrong(room: &Room, answers: &[EndpointResult], tolerated: fn(&Outcome) -> boo
 async fn survey_of(seats: usize, seed: u64) {
     let room = Room::start(room(seats, seed)).await.unwrap();
     let mut observed = vec![0; seats];
-    let observe = |index: usize, _: &EndpointResult| observed[index] += 1;
-    let answers = survey::run(&room.hosts(), &config(seed), observe, pending()).await;
+    let observe = |index: usize, _: &EndpointResult<Profile>| observed[index] += 1;
+    let answers = survey::run(
+        &room.hosts(),
+        &GetProfile,
+        &config(seed),
+        observe,
+        pending(),
+    )
+    .await;
     assert_eq!(answers.len(), seats);
     assert!(observed.iter().all(|times| *times == 1));
     let wrong = wrong(&room, &answers, |_| false);
@@ -75,15 +88,15 @@ async fn survey_across_a_restart(seats: usize, seed: u64) {
         Room::start(again).await.unwrap()
     });
     let (mut half, mut decided) = (Some(half), 0);
-    let observe = |_: usize, _: &EndpointResult| {
+    let observe = |_: usize, _: &EndpointResult<Profile>| {
         decided += 1;
         if decided == seats / 2 {
             half.take().unwrap().send(()).unwrap();
         }
     };
-    let answers = survey::run(&hosts, &config(seed), observe, pending()).await;
+    let answers = survey::run(&hosts, &GetProfile, &config(seed), observe, pending()).await;
     let room = restart.await.unwrap();
-    let interrupted = |o: &Outcome| matches!(o, Outcome::Refused | Outcome::Reset);
+    let interrupted = |o: &Outcome<Profile>| matches!(o, Outcome::Refused | Outcome::Reset);
     let by_restart = wrong(&room, &answers, |_| false).len();
     assert!(by_restart > 0, "seed {seed}: the restart met no call");
     let wrong = wrong(&room, &answers, interrupted);

@@ -134,8 +134,10 @@ fn no_type_name_is_declared_twice() {
                 .push(path.clone());
         }
     }
-    // `Target`, `Output` and their like are declared by traits of the standard library and of hyper.
+    // `Target`, `Output` and their like are declared by traits of the standard library and of hyper, `Answer` by the
+    // survey's.
     let associated = [
+        "Answer",
         "Data",
         "Err",
         "Error",

@@ -17,6 +17,8 @@ use labrpc::{
         GetProfileRequest, GetProfileResponse, profile_client::ProfileClient,
         profile_server::ProfileServer,
     },
+    profile::Profile,
+    question::GetProfile,
     survey::{
         self, Config,
         endpoint::{Address, Endpoint},
@@ -40,7 +42,7 @@ fn refused() -> Endpoint {
     peer::local(listener.local_addr().unwrap().port())
 }
 
-fn shown(answer: &EndpointResult) -> String {
+fn shown(answer: &EndpointResult<Profile>) -> String {
     let name = answer.outcome.name();
     match answer.outcome.detail() {
         Some(detail) => format!("{name} {detail}"),
@@ -64,6 +66,7 @@ async fn every_line_has_its_own_outcome_in_input_order() {
     let mut seen = Vec::new();
     let answers = survey::run(
         &hosts,
+        &GetProfile,
         &quick(),
         |index, answer| seen.push((index, shown(answer))),
         pending(),
@@ -86,7 +89,11 @@ async fn every_line_has_its_own_outcome_in_input_order() {
     );
     seen.sort();
     assert_eq!(seen, all.into_iter().enumerate().collect::<Vec<_>>());
-    let Outcome::Ok { protocol, profile } = &answers[3].outcome else {
+    let Outcome::Ok {
+        protocol,
+        answer: profile,
+    } = &answers[3].outcome
+    else {
         panic!("{:?}", answers[3]);
     };
     assert_eq!(*protocol, Protocol::Raw);
@@ -103,7 +110,7 @@ async fn cancelled_run_returns_at_once_with_the_results_so_far() {
     let (first, answered) = oneshot::channel();
     let mut first = Some(first);
     let mut observed = Vec::new();
-    let observe = |index: usize, answer: &EndpointResult| {
+    let observe = |index: usize, answer: &EndpointResult<Profile>| {
         observed.push((index, answer.outcome.name()));
         if let Some(first) = first.take() {
             first.send(()).unwrap();
@@ -114,7 +121,7 @@ async fn cancelled_run_returns_at_once_with_the_results_so_far() {
         ..Config::default()
     };
     let cancel = async { answered.await.unwrap() };
-    let answers = survey::run(&hosts, &config, observe, cancel).await;
+    let answers = survey::run(&hosts, &GetProfile, &config, observe, cancel).await;
     let names: Vec<_> = answers.iter().map(|a| a.outcome.name()).collect();
     assert_eq!(names, ["cancelled", "ok", "cancelled"]);
     assert_eq!(observed[0], (1, "ok"));
@@ -130,7 +137,7 @@ async fn deadline_ends_a_run() {
         ..Config::default()
     };
     let hosts = Hosts::from_iter([peer::mute().await]);
-    let answers = survey::run(&hosts, &config, |_, _| {}, pending()).await;
+    let answers = survey::run(&hosts, &GetProfile, &config, |_, _| {}, pending()).await;
     assert_eq!(shown(&answers[0]), "cancelled");
 }
 
@@ -162,7 +169,11 @@ async fn stalled_body_times_out_in_a_survey_unlike_in_a_channel() {
         max_time: short,
         ..Config::default()
     };
-    let answer = timeout(Duration::from_secs(30), survey::ask(&endpoint, &config)).await;
+    let answer = timeout(
+        Duration::from_secs(30),
+        survey::ask(&endpoint, &GetProfile, &config),
+    )
+    .await;
     assert_eq!(shown(&answer.unwrap()), "timeout body");
 }
 
@@ -186,11 +197,11 @@ async fn cancelled_status_near_the_deadline_is_a_timeout() {
         .add_service(ProfileServer::new(Punctual))
         .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener));
     tokio::spawn(server);
-    let answer = survey::ask(&endpoint, &quick()).await;
+    let answer = survey::ask(&endpoint, &GetProfile, &quick()).await;
     assert_eq!(shown(&answer), "timeout headers");
 }
 
-async fn survey_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
+async fn survey_of(faults: &str, seats: usize) -> (Vec<EndpointResult<Profile>>, u32) {
     let room = Room::start(lab::Config {
         seats,
         faults: faults.parse().unwrap(),
@@ -198,7 +209,14 @@ async fn survey_of(faults: &str, seats: usize) -> (Vec<EndpointResult>, u32) {
     })
     .await
     .unwrap();
-    let answers = survey::run(&room.hosts(), &Config::default(), |_, _| {}, pending()).await;
+    let answers = survey::run(
+        &room.hosts(),
+        &GetProfile,
+        &Config::default(),
+        |_, _| {},
+        pending(),
+    )
+    .await;
     let attempts = answers.iter().map(|answer| answer.attempts).sum();
     (answers, attempts)
 }
@@ -253,7 +271,7 @@ async fn recovered_server_is_retried() {
         }
     })
     .await;
-    let answer = survey::ask(&flaky, &Config::default()).await;
+    let answer = survey::ask(&flaky, &GetProfile, &Config::default()).await;
     assert_eq!((shown(&answer).as_str(), answer.attempts), ("ok", 2));
 }
 
@@ -266,7 +284,7 @@ async fn wait_lasts_until_the_server_is_up() {
         wait: Some(Duration::from_secs(60)),
         ..Config::default()
     };
-    let asking = tokio::spawn(async move { survey::ask(&endpoint, &config).await });
+    let asking = tokio::spawn(async move { survey::ask(&endpoint, &GetProfile, &config).await });
     // The server starts while the survey waits. If the survey has not begun yet, the test still holds.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let listener = socket.listen(16).unwrap();
@@ -300,8 +318,8 @@ async fn raw_endpoint_is_sent_no_bytes() {
         raw: true,
         ..silent
     };
-    let answer = survey::ask(&raw, &Config::default()).await;
-    let (profile, protocol) = answer.outcome.profile().unwrap();
+    let answer = survey::ask(&raw, &GetProfile, &Config::default()).await;
+    let (profile, protocol) = answer.outcome.answer().unwrap();
     assert_eq!((profile.id.as_str(), protocol), ("silent", Protocol::Raw));
 }
 
@@ -321,7 +339,7 @@ async fn other_protocols_on_a_raw_endpoint_are_classified() {
             raw: true,
             ..peer::says(sent).await
         };
-        let answer = shown(&survey::ask(&raw, &quick()).await);
+        let answer = shown(&survey::ask(&raw, &GetProfile, &quick()).await);
         assert!(answer.starts_with(expected), "{answer}");
     }
 }
@@ -339,7 +357,7 @@ async fn one_shot_server_gets_exactly_one_connection() {
             .await
             .unwrap();
     });
-    let answer = survey::ask(&endpoint, &Config::default()).await;
+    let answer = survey::ask(&endpoint, &GetProfile, &Config::default()).await;
     assert_eq!((shown(&answer).as_str(), answer.attempts), ("ok", 1));
     serving.await.unwrap();
 }
@@ -354,11 +372,11 @@ async fn names_are_resolved_and_all_their_addresses_are_tried() {
         address: Address::Name(name.into(), port),
         raw: false,
     };
-    let answer = survey::ask(&named("localhost"), &Config::default()).await;
+    let answer = survey::ask(&named("localhost"), &GetProfile, &Config::default()).await;
     assert_eq!(shown(&answer), "ok");
     assert!(answer.phases.dns.is_some() && answer.phases.connect.is_some());
     // RFC 6761 keeps this name from ever existing.
-    let answer = survey::ask(&named("missing.invalid"), &Config::default()).await;
+    let answer = survey::ask(&named("missing.invalid"), &GetProfile, &Config::default()).await;
     assert_eq!(answer.outcome.name(), "dns");
 }
 
@@ -371,7 +389,7 @@ async fn unix_sockets_answer_or_refuse() {
         address: Address::Unix(path.clone()),
         raw: false,
     };
-    let answer = survey::ask(&unix, &quick()).await;
+    let answer = survey::ask(&unix, &GetProfile, &quick()).await;
     assert_eq!(shown(&answer), "refused");
 
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
@@ -381,7 +399,7 @@ async fn unix_sockets_answer_or_refuse() {
         let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
     });
-    let answer = survey::ask(&unix, &quick()).await;
+    let answer = survey::ask(&unix, &GetProfile, &quick()).await;
     assert_eq!(shown(&answer), "ok");
 }
 
@@ -406,12 +424,13 @@ async fn full_queue_of_a_unix_socket_times_out_and_is_asked_when_it_has_room() {
         retries: 0,
         ..quick()
     };
-    let answer = survey::ask(&unix, &config).await;
+    let answer = survey::ask(&unix, &GetProfile, &config).await;
     assert_eq!(shown(&answer), "timeout connect");
     assert!(answer.elapsed < 2 * config.max_time, "{answer:?}");
     assert!(answer.outcome.hint().unwrap().contains("stuck"));
 
-    let asking = tokio::spawn(async move { survey::ask(&unix, &Config::default()).await });
+    let asking =
+        tokio::spawn(async move { survey::ask(&unix, &GetProfile, &Config::default()).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(held);
     tokio::task::spawn_blocking(move || {
@@ -481,7 +500,7 @@ async fn child_with_few_descriptors() {
         concurrency: NonZeroUsize::new(4_000).unwrap(),
         ..Config::default()
     };
-    let answers = survey::run(&hosts, &config, |_, _| {}, pending()).await;
+    let answers = survey::run(&hosts, &GetProfile, &config, |_, _| {}, pending()).await;
     let ok = answers.iter().filter(|a| a.outcome.name() == "ok").count();
     println!("{ok} ok with {} held", held.len());
 }
@@ -499,7 +518,7 @@ async fn endpoint_listed_twice_is_asked_once() {
     })
     .await;
     let hosts = Hosts::from_iter([once.clone(), refused(), once]);
-    let answers = survey::run(&hosts, &quick(), |_, _| {}, pending()).await;
+    let answers = survey::run(&hosts, &GetProfile, &quick(), |_, _| {}, pending()).await;
     let all: Vec<_> = answers.iter().map(shown).collect();
     assert_eq!(all, ["ok", "refused", "duplicate_line same as line 1"]);
     assert_eq!(

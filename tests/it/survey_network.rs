@@ -11,6 +11,8 @@ use std::{
 
 use labrpc::{
     lab::{self, Room},
+    profile::Profile,
+    question::GetProfile,
     survey::{
         self, Config,
         endpoint::{Address, Endpoint},
@@ -48,9 +50,11 @@ fn dead_resolver_delays_no_address_and_no_name_beyond_max_time() {
         let hosts: Hosts = room.hosts().iter().chain(names).collect();
         let start = Instant::now();
         let mut decided = vec![Duration::ZERO; hosts.len()];
-        let observe =
-            |index: usize, _: &survey::outcome::EndpointResult| decided[index] = start.elapsed();
-        let answers = survey::run(&hosts, &Config::default(), observe, pending()).await;
+        let observe = |index: usize, _: &survey::outcome::EndpointResult<Profile>| {
+            decided[index] = start.elapsed()
+        };
+        let answers =
+            survey::run(&hosts, &GetProfile, &Config::default(), observe, pending()).await;
         (start, answers, decided)
     });
     assert!(start.elapsed() < Duration::from_secs(30));
@@ -111,7 +115,7 @@ fn endpoint_without_any_response_is_asked_once_more() {
             address: Address::Ip(ip.into(), 1024),
             raw: false,
         };
-        let answer = runtime.block_on(survey::ask(&endpoint, &config));
+        let answer = runtime.block_on(survey::ask(&endpoint, &GetProfile, &config));
         assert_eq!((answer.outcome.name(), answer.attempts), (expected, 2));
     }
 }

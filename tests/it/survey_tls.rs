@@ -3,6 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use labrpc::{
+    profile::Profile,
+    question::GetProfile,
     survey::{self, Config, Tls, endpoint::Endpoint, outcome::Outcome},
     tls::{self, ca},
 };
@@ -71,14 +73,14 @@ impl Authority {
     }
 }
 
-async fn asked(endpoint: &Endpoint, config: &Config) -> Outcome {
-    survey::ask(endpoint, config).await.outcome
+async fn asked(endpoint: &Endpoint, config: &Config) -> Outcome<Profile> {
+    survey::ask(endpoint, &GetProfile, config).await.outcome
 }
 
 #[tokio::test]
 async fn server_with_a_trusted_certificate_answers() {
     let lab = Authority::new("127.0.0.1");
-    let answer = survey::ask(&lab.server(None).await, &lab.client(None)).await;
+    let answer = survey::ask(&lab.server(None).await, &GetProfile, &lab.client(None)).await;
     assert_eq!(answer.outcome.name(), "ok");
     assert!(answer.phases.tls.is_some());
 }

@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf};
 
 use crate::{
     report::{
+        answer::Answer,
         category::{Category, category},
         model::{Report, Survey},
         view::View,
@@ -104,7 +105,7 @@ impl SeatMap {
 }
 
 impl Seat {
-    fn new(line: usize, address: [String; 3], outcome: &Outcome, view: &View<'_>) -> Self {
+    fn new(line: usize, address: [String; 3], outcome: &Outcome<Answer>, view: &View<'_>) -> Self {
         let (category, word) = category(outcome.kind());
         let profile = outcome.profile().map(|(profile, _)| profile);
         let shown = profile.filter(|_| view.shows_personal_data());
