@@ -27,8 +27,8 @@ pub(crate) struct HostListArgs {
     /// 10.0.0.0/26, [v6]:PORT, unix:PATH, raw://HOST:PORT; separated by commas.
     #[arg(value_name = "ENDPOINT")]
     endpoints: Vec<String>,
-    /// Read endpoints from this file: one expression a line, # for comments; or a Prometheus file_sd JSON array. - is
-    /// standard input. Repeatable.
+    /// Read endpoints from this file: one expression a line, # for comments; a Prometheus file_sd JSON array; or what
+    /// kubectl get endpointslices -o json prints. - is standard input. Repeatable.
     #[arg(long, value_name = "FILE", env = "LABRPC_HOSTS")]
     hosts: Vec<PathBuf>,
     /// Leave these endpoints out; without a port, on every port. Repeatable.

@@ -156,6 +156,105 @@ fn labels_of_file_sd_belong_to_every_endpoint_of_their_targets() {
     assert_eq!(labelled(&again), labelled(&hosts));
 }
 
+fn read_labelled(contents: &str) -> Result<Vec<String>, String> {
+    let mut builder = Builder::default();
+    builder.read("slices.json", contents.as_bytes());
+    let hosts = builder.build().map_err(|errors| errors.to_string())?;
+    Ok(labelled(&hosts))
+}
+
+/// gRPC ports where some are marked, TCP ports otherwise; a terminating pod only as long as it serves.
+#[test]
+fn endpoint_slices_are_read_with_their_labels() {
+    let slices = read_labelled(include_str!("../fixtures/endpointslices.json")).unwrap();
+    assert_eq!(
+        slices,
+        [
+            "10.244.1.7:50051 namespace=shop node=node-a pod=quotes-6d4cf56db6-9xk2p port=grpc ready=true service=quotes zone=eu-1a",
+            "10.244.2.9:50051 namespace=shop node=node-b pod=quotes-6d4cf56db6-tq4ld port=grpc ready=false service=quotes zone=eu-1b",
+            "10.244.2.8:50051 namespace=shop node=node-b pod=quotes-5c8f7d9bb4-m2wzn port=grpc ready=false service=quotes zone=eu-1b",
+            "[fd00:10:244:1::7]:50051 namespace=shop node=node-a pod=quotes-6d4cf56db6-9xk2p port=api ready=true service=quotes zone=eu-1a",
+            "legacy.example.com:443 namespace=shop ready=true service=legacy",
+            "10.244.1.2:53 namespace=kube-system node=node-a pod=coredns-7db6d8ff4d-abcde port=dns-tcp ready=true service=kube-dns zone=eu-1a",
+            "10.244.1.2:9153 namespace=kube-system node=node-a pod=coredns-7db6d8ff4d-abcde port=metrics ready=true service=kube-dns zone=eu-1a",
+        ]
+    );
+}
+
+#[test]
+fn other_forms_of_kubernetes_endpoints_are_read() {
+    for (contents, expected) in [
+        // One object.
+        (
+            r#"{"kind": "EndpointSlice", "addressType": "IPv4", "ports": [{"port": 5}],
+                "endpoints": [{"addresses": ["10.0.0.1", "10.0.0.2"]}]}"#,
+            "10.0.0.1:5 ready=true, 10.0.0.2:5 ready=true",
+        ),
+        // The items of the API itself have no kind, and a port without a number is every port.
+        (
+            r#"{"kind": "EndpointSliceList", "items": [{"metadata": {"name": "a"}, "addressType": "IPv4",
+                "ports": [{"name": "all"}, {"name": "x-grpc", "port": 6}, {"port": 7}],
+                "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"kind": "Node", "name": "n"}}]}]}"#,
+            "10.0.0.1:6 port=x-grpc ready=true",
+        ),
+        // kubectl get endpoints.
+        (
+            r#"{"kind": "List", "items": [{"kind": "Endpoints", "metadata": {"name": "web", "namespace": "shop"},
+                "subsets": [{"addresses": [{"ip": "10.0.0.1", "nodeName": "n", "targetRef": {"kind": "Pod", "name": "p"}}],
+                    "notReadyAddresses": [{"ip": "fd00::2"}], "ports": [{"port": 8, "protocol": "TCP"}]}, {}]},
+                {"kind": "Endpoints", "subsets": null}]}"#,
+            "10.0.0.1:8 namespace=shop node=n pod=p ready=true service=web, [fd00::2]:8 namespace=shop ready=false service=web",
+        ),
+        (r#"{"kind": "List", "items": []}"#, ""),
+    ] {
+        let found = read_labelled(contents).map(|lines| lines.join(", "));
+        assert_eq!(found.as_deref(), Ok(expected), "{contents}");
+    }
+}
+
+#[test]
+fn bad_kubernetes_objects_are_rejected_with_their_item_and_remedy() {
+    for (contents, expected) in [
+        (
+            r#"{"kind": "List", "items": [{"kind": "EndpointSlice", "addressType": "IPv4"},
+                {"kind": "Pod", "metadata": {"name": "web-0", "namespace": "shop"}}]}"#,
+            "slices.json: items[1] Pod shop/web-0: kind \"Pod\" has no endpoints; give the output of kubectl get endpointslices -o json",
+        ),
+        (
+            r#"{"labrpc_run": 1}"#,
+            "slices.json: kind \"\" has no endpoints; give the output of kubectl get endpointslices -o json",
+        ),
+        (
+            r#"{"kind": "EndpointSlice", "metadata": {"name": "web-x7k2p", "namespace": "shop"}, "addressType": "IPv4",
+                "ports": [{"port": 5}], "endpoints": [{"addresses": ["10.0.0.300"]}]}"#,
+            "slices.json: EndpointSlice shop/web-x7k2p: \"10.0.0.300\": not an IPv4 address: that is four numbers from 0 to 255, without leading zeros",
+        ),
+        (
+            r#"{"kind": "EndpointSlice", "addressType": "FQDN", "ports": [{"port": 5}],
+                "endpoints": [{"addresses": ["a[1-9]"]}]}"#,
+            "slices.json: EndpointSlice: \"a[1-9]\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+        ),
+        (
+            r#"{"kind": "EndpointSlice", "addressType": "\u001b[2J"}"#,
+            "slices.json: EndpointSlice: addressType is \"\\u{1b}[2J\"; it must be IPv4, IPv6 or FQDN",
+        ),
+        (
+            r#"{"kind": "EndpointSlice", "ports": [{"port": 70000}]}"#,
+            "slices.json:1:50: not what kubectl get endpointslices -o json prints: invalid value: integer `70000`, expected u16 at line 1 column 50",
+        ),
+        (
+            r#"{"kind": "#,
+            "slices.json:1:9: not what kubectl get endpointslices -o json prints: EOF while parsing a value at line 1 column 9",
+        ),
+    ] {
+        assert_eq!(
+            read_labelled(contents).as_ref().map_err(String::as_str),
+            Err(expected),
+            "{contents}"
+        );
+    }
+}
+
 #[test]
 fn bad_lists_are_rejected_with_position_and_remedy() {
     let table: &[(&[u8], &str)] = &[
@@ -457,6 +556,88 @@ fn endpoints_fold_into_short_expressions() {
     assert_eq!(folded("raw://10.0.0.1-2"), "raw://10.0.0.[1-2]");
 }
 
+/// JSON with the keys and values of discovery files, in right and wrong places.
+fn discovery_json() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    const KEYS: &[&str] = &[
+        "kind",
+        "items",
+        "metadata",
+        "name",
+        "namespace",
+        "labels",
+        "addressType",
+        "endpoints",
+        "ports",
+        "port",
+        "protocol",
+        "subsets",
+        "addresses",
+        "notReadyAddresses",
+        "ip",
+        "conditions",
+        "ready",
+        "targetRef",
+        "targets",
+        "kubernetes.io/service-name",
+        "__meta",
+    ];
+    const TEXTS: &[&str] = &[
+        "List",
+        "EndpointSlice",
+        "EndpointSliceList",
+        "Endpoints",
+        "Pod",
+        "IPv4",
+        "IPv6",
+        "FQDN",
+        "TCP",
+        "10.0.0.1",
+        "10.0.0.0/30",
+        "fd00::1",
+        "web.example",
+        "a[1-3]:9",
+        "unix:/a",
+        "grpc",
+        "",
+        "\u{1b}",
+        ":",
+        "x y",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2_i64..70_000).prop_map(Value::from),
+        prop::sample::select(TEXTS).prop_map(Value::from),
+    ];
+    let any = leaf.prop_recursive(5, 60, 4, |inner| {
+        let object = prop::collection::vec((prop::sample::select(KEYS), inner.clone()), 0..5);
+        prop_oneof![
+            prop::collection::vec(inner, 0..3).prop_map(Value::from),
+            object.prop_map(|fields| fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
+        ]
+    });
+    // A slice that is right but for some of its fields reaches further into the reader.
+    let slice = (
+        any.clone(),
+        prop::option::of(prop::sample::select(KEYS)),
+        prop::sample::select(TEXTS),
+    );
+    prop_oneof![
+        any,
+        slice.prop_map(|(wrong, key, address)| {
+            let mut slice = serde_json::json!({
+                "kind": "EndpointSlice", "addressType": "FQDN", "metadata": {"name": address},
+                "ports": [{"name": address, "port": 5}], "endpoints": [{"addresses": [address]}],
+            });
+            if let Some(key) = key {
+                slice[key] = wrong;
+            }
+            serde_json::json!({"kind": "List", "items": [slice]})
+        }),
+    ]
+}
+
 proptest! {
     /// A folded list can be parsed again and names the same endpoints.
     #[test]
@@ -507,6 +688,21 @@ proptest! {
             for endpoint in hosts.iter() {
                 let text = endpoint.to_string();
                 prop_assert_eq!(exactly_one(&text).map_err(|e| e.to_string()), Ok(endpoint), "{} from {}", text, contents);
+            }
+        }
+    }
+
+    /// No JSON makes the readers of discovery files panic: anything may stand in any place.
+    #[test]
+    fn any_json_ends_in_a_list_or_an_error(document in discovery_json()) {
+        let contents = document.to_string();
+        let mut builder = Builder::default().max_hosts(5000);
+        builder.read("any.json", contents.as_bytes());
+        if let Ok(hosts) = builder.build() {
+            for (index, endpoint) in hosts.iter().enumerate() {
+                let text = endpoint.to_string();
+                prop_assert_eq!(exactly_one(&text).map_err(|e| e.to_string()), Ok(endpoint));
+                let _ = hosts.labels(index).map(|labels| labels.get("pod"));
             }
         }
     }

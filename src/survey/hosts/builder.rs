@@ -34,7 +34,7 @@ pub fn exactly_one(text: &str) -> Result<Endpoint, Errors> {
         _ => {
             let position = Position {
                 file: ARGUMENT.to_owned(),
-                line_column: None,
+                location: None,
             };
             let problem = Problem::NotOne(builder.total);
             Err(Errors(vec![Error::new(position, text, problem)]))
@@ -79,7 +79,8 @@ impl Builder {
         self
     }
 
-    /// Adds the contents of a file: lines of expressions, or a Prometheus `file_sd` JSON array.
+    /// Adds the contents of a file: lines of expressions, a Prometheus `file_sd` JSON array, or the EndpointSlices
+    /// that `kubectl get endpointslices -o json` prints.
     ///
     /// UTF-8 with or without a byte order mark and UTF-16 with one are accepted. Errors are kept for
     /// [`Self::build`].

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use crate::{
     survey::hosts::{
+        kubernetes,
         labels::LabelInterner,
-        problem::{Error, Position, Problem},
+        problem::{Error, Location, Position, Problem},
         token::Token,
     },
     untrusted::Untrusted,
@@ -19,9 +20,9 @@ pub(super) fn tokens(
     contents: &[u8],
     interner: &mut LabelInterner,
 ) -> Vec<Result<Token, Error>> {
-    let at = |line_column| Position {
+    let at = |location: Option<(usize, usize)>| Position {
         file: name.to_owned(),
-        line_column,
+        location: location.map(|(line, column)| Location::Line(line, column)),
     };
     let text = match decode(contents) {
         Ok(text) => text,
@@ -35,6 +36,10 @@ pub(super) fn tokens(
     };
     if is_file_sd(&text) {
         return file_sd(&text, at, interner);
+    }
+    // No host begins with a brace.
+    if text.trim_start().starts_with('{') {
+        return kubernetes::tokens(name, &text, interner);
     }
     let mut tokens = Vec::new();
     for (number, line) in text.lines().enumerate() {

@@ -19,6 +19,7 @@ mod exclusions;
 mod expression;
 mod fold;
 mod input;
+mod kubernetes;
 mod labels;
 mod list;
 mod parse;
@@ -31,5 +32,5 @@ pub use self::{
     fold::fold,
     labels::{LabelInterner, Labels},
     list::Hosts,
-    problem::{Error, Errors, Position, Problem},
+    problem::{Error, Errors, Location, Position, Problem},
 };

@@ -1,6 +1,6 @@
 //! What can be wrong with a host list, and what to do about it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -21,6 +21,15 @@ pub enum Problem {
     /// A JSON array that is not a service discovery file; the parser's reason.
     #[error("not a file_sd array, [{{\"targets\": [\"host:port\"]}}]: {0}")]
     FileSd(Untrusted),
+    /// A JSON object that does not have the fields of a Kubernetes object; the parser's reason.
+    #[error("not what kubectl get endpointslices -o json prints: {0}")]
+    Kubernetes(Untrusted),
+    /// A JSON object of another kind.
+    #[error("kind \"{0}\" has no endpoints; give the output of kubectl get endpointslices -o json")]
+    Kind(Untrusted),
+    /// An EndpointSlice with addresses of an unknown type.
+    #[error("addressType is \"{0}\"; it must be IPv4, IPv6 or FQDN")]
+    AddressType(Untrusted),
     /// White space inside an expression.
     #[error("a space inside; separate endpoints by commas or lines")]
     Space,
@@ -92,24 +101,34 @@ pub enum Problem {
     },
 }
 
-/// The place of an expression. Lines and columns count from 1, columns in characters.
+/// The file of an expression, and where it is in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The file's name, `-`, `argument`, or empty for the list as a whole.
     pub file: String,
-    /// `None` for the list as a whole.
-    pub line_column: Option<(usize, usize)>,
+    /// `None` for the file, or the list, as a whole.
+    pub location: Option<Location>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A line and a column. Both count from 1, columns in characters.
+    Line(usize, usize),
+    /// An object of a Kubernetes list, printable.
+    Item(Arc<str>),
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line_column } = self;
-        match line_column {
+        let Self { file, location } = self;
+        match location {
             // A single argument needs no coordinates, and neither does an error about the whole list.
             _ if file.is_empty() => f.write_str("host list"),
-            Some((line, column)) if file != "argument" && file != "--exclude" => {
+            Some(Location::Line(line, column)) if file != "argument" && file != "--exclude" => {
                 write!(f, "{file}:{line}:{column}")
             }
+            Some(Location::Item(item)) => write!(f, "{file}: {item}"),
             _ => f.write_str(file),
         }
     }
