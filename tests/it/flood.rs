@@ -154,9 +154,13 @@ fn measure(shape: Shape, flood: &[u8]) -> String {
     let start = Instant::now();
     let before = server.cpu();
     thread::scope(|scope| {
-        for address in 0..shape.addresses {
+        // The attackers share the cores with the server. More threads of theirs than cores would measure how the
+        // kernel divides the time, which other machines' attacks do not take.
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        for first in 0..threads.min(shape.addresses) {
+            let addresses: Vec<_> = (first..shape.addresses).step_by(threads).collect();
             let (sent, burst) = (&sent, &burst);
-            scope.spawn(move || attack(to, address, shape, burst, sent));
+            scope.spawn(move || attack(to, &addresses, shape, burst, sent));
         }
         caller(to, &mut kept, &mut new);
         sent.stop.store(true, Relaxed);
@@ -181,17 +185,18 @@ fn connect(from: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Keeps one address's share of the connections full of frames, and takes what is answered.
-fn attack(to: SocketAddr, address: usize, shape: Shape, burst: &[u8], sent: &Sent) {
-    let from = format!("127.0.1.{}", address + 1);
-    let open = || -> Option<(TcpStream, usize)> {
+/// Keeps these addresses' share of the connections full of frames, and takes what is answered.
+fn attack(to: SocketAddr, addresses: &[usize], shape: Shape, burst: &[u8], sent: &Sent) {
+    let mut from = addresses.iter().cycle();
+    let mut open = || -> Option<(TcpStream, usize)> {
+        let from = format!("127.0.1.{}", from.next()? + 1);
         let mut stream = connect(&from, to).ok()?;
         stream.write_all(PREFACE).ok()?;
         stream.write_all(&frame(SETTINGS, 0, 0, &[])).ok()?;
         stream.set_nonblocking(true).ok()?;
         Some((stream, 0))
     };
-    let count = shape.connections / shape.addresses;
+    let count = shape.connections / shape.addresses * addresses.len();
     let mut connections: Vec<_> = (0..count).filter_map(|_| open()).collect();
     let mut scratch = vec![0; 65_536];
     while !sent.stop.load(Relaxed) {
