@@ -13,7 +13,7 @@ use crate::serve::{
     deadline_body::DeadlineBody,
     limiter::Resource,
     limits::YEAR,
-    metrics::{Method, RejectReason},
+    metrics::{RejectReason, ServedMethod},
     slot::Slot,
 };
 
@@ -21,7 +21,7 @@ use crate::serve::{
 pub(crate) struct CallRecord {
     pub(crate) context: Arc<ConnectionContext>,
     activity: Arc<Activity>,
-    method: Method,
+    method: ServedMethod,
     started: Instant,
     /// When the response must begin.
     pub(crate) response_deadline: Instant,
@@ -36,7 +36,7 @@ impl CallRecord {
     pub(crate) fn begin(
         context: &Arc<ConnectionContext>,
         activity: &Arc<Activity>,
-        method: Method,
+        method: ServedMethod,
     ) -> Self {
         activity.begin_call();
         context.server.metrics.count_started(method);
@@ -80,7 +80,7 @@ impl CallRecord {
         self.response_deadline = self.started + timeout.map_or(limit, |timeout| timeout.min(limit));
         self.end_deadline = match self.method {
             // The server's limit is for the request only.
-            Method::HealthWatch => timeout.map(|timeout| self.started + timeout.min(YEAR)),
+            ServedMethod::HealthWatch => timeout.map(|timeout| self.started + timeout.min(YEAR)),
             _ => Some(self.response_deadline),
         };
     }

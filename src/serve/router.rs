@@ -20,7 +20,7 @@ use crate::{
         call_record::CallRecord,
         context::ConnectionContext,
         http as http1,
-        metrics::Method,
+        metrics::ServedMethod,
         services::{MAX_MESSAGE, Reply},
     },
 };
@@ -71,7 +71,7 @@ impl hyper::service::Service<Request<Incoming>> for Router {
             let answer = answer_non_grpc(Arc::clone(&self.context), request);
             return Call::Http(Box::pin(answer));
         }
-        let method = Method::of(request.uri().path());
+        let method = ServedMethod::of(request.uri().path());
         let mut record = CallRecord::begin(&self.context, &self.activity, method);
         let timeout = match timeout(request.headers()) {
             Ok(timeout) => timeout,
@@ -83,12 +83,14 @@ impl hyper::service::Service<Request<Incoming>> for Router {
         record.set_timeout(timeout);
         let services = &self.context.server.services;
         let reply: Reply = match (method, &services.reflection) {
-            (Method::GetProfile, _) => self.profile.clone().call(request),
-            (Method::HealthCheck | Method::HealthWatch, _) => services.health.clone().call(request),
-            (Method::Reflection, Some(reflection)) => {
+            (ServedMethod::GetProfile, _) => self.profile.clone().call(request),
+            (ServedMethod::HealthCheck | ServedMethod::HealthWatch, _) => {
+                services.health.clone().call(request)
+            }
+            (ServedMethod::Reflection, Some(reflection)) => {
                 (reflection.v1)(record.limit_request(request))
             }
-            (Method::ReflectionAlpha, Some(reflection)) => {
+            (ServedMethod::ReflectionAlpha, Some(reflection)) => {
                 (reflection.v1alpha)(record.limit_request(request))
             }
             _ => return Call::reject(record, Status::unimplemented(UNKNOWN_METHOD)),

@@ -13,7 +13,7 @@ use std::{
 
 use tonic::Code;
 
-use crate::serve::metrics::labels::{CloseReason, Method, RejectReason, ServedProtocol};
+use crate::serve::metrics::labels::{CloseReason, RejectReason, ServedMethod, ServedProtocol};
 
 /// Status codes are numbered from 0 to 16.
 const CODES: usize = 17;
@@ -39,7 +39,7 @@ const SHARDS: usize = 16;
 /// One thread's counts, on cache lines of its own (128 bytes, because processors fetch lines in pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard([CallCounts; Method::COUNT]);
+struct Shard([CallCounts; ServedMethod::COUNT]);
 
 /// The shard of the current thread.
 fn shard() -> usize {
@@ -73,12 +73,12 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn count_started(&self, method: Method) {
+    pub(crate) fn count_started(&self, method: ServedMethod) {
         let calls = &self.calls[shard()].0[method as usize];
         calls.started.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn count_handled(&self, method: Method, code: Code, took: Duration) {
+    pub(crate) fn count_handled(&self, method: ServedMethod, code: Code, took: Duration) {
         let calls = &self.calls[shard()].0[method as usize];
         calls.handled[code as usize].fetch_add(1, Relaxed);
         let micros = took.as_micros();
@@ -113,7 +113,7 @@ impl Metrics {
     }
 
     /// The counts of one method, added up over the threads.
-    pub(super) fn calls(&self, method: Method) -> CallCounts<u64> {
+    pub(super) fn calls(&self, method: ServedMethod) -> CallCounts<u64> {
         let mut sum = CallCounts::<u64>::default();
         for shard in &self.calls {
             let calls = &shard.0[method as usize];

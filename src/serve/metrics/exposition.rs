@@ -10,7 +10,7 @@ use tonic::Code;
 
 use crate::serve::metrics::{
     counters::{BOUNDS_US, CallCounts, Metrics},
-    labels::{CloseReason, Method, RejectReason, ServedProtocol},
+    labels::{CloseReason, RejectReason, ServedMethod, ServedProtocol},
 };
 
 /// The name of a status code, as grpc-go has it in its metrics.
@@ -73,7 +73,7 @@ impl Exposition {
     }
 
     fn calls(&mut self, metrics: &Metrics) {
-        let calls = Method::ALL
+        let calls = ServedMethod::ALL
             .iter()
             .map(|method| (method.labels(), metrics.calls(*method)));
         let calls: Vec<_> = calls.collect();
@@ -165,10 +165,18 @@ mod tests {
     fn counts_appear_under_the_names_that_dashboards_expect() {
         let metrics = Metrics::default();
         for _ in 0..3 {
-            metrics.count_started(Method::GetProfile);
+            metrics.count_started(ServedMethod::GetProfile);
         }
-        metrics.count_handled(Method::GetProfile, Code::Ok, Duration::from_micros(30));
-        metrics.count_handled(Method::GetProfile, Code::Internal, Duration::from_secs(60));
+        metrics.count_handled(
+            ServedMethod::GetProfile,
+            Code::Ok,
+            Duration::from_micros(30),
+        );
+        metrics.count_handled(
+            ServedMethod::GetProfile,
+            Code::Internal,
+            Duration::from_secs(60),
+        );
         metrics.count_connection(ServedProtocol::Grpc, true);
         metrics.count_rejection(RejectReason::UnrecognizedProtocol);
         let text = metrics.render(3);

@@ -54,7 +54,7 @@ named! {
 
 named! {
     /// The methods that are served. `Unknown` stands for every other path.
-    pub(crate) enum Method {
+    pub(crate) enum ServedMethod {
         GetProfile => "/lab.Profile/GetProfile",
         HealthCheck => "/grpc.health.v1.Health/Check",
         HealthWatch => "/grpc.health.v1.Health/Watch",
@@ -64,7 +64,7 @@ named! {
     }
 }
 
-impl Method {
+impl ServedMethod {
     /// The method with this path.
     pub(crate) fn of(path: &str) -> Self {
         Self::from_name(path).unwrap_or(Self::Unknown)

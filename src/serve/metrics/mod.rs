@@ -9,5 +9,5 @@ mod labels;
 
 pub(crate) use self::{
     counters::Metrics,
-    labels::{CloseReason, Method, RejectReason, ServedProtocol},
+    labels::{CloseReason, RejectReason, ServedMethod, ServedProtocol},
 };
