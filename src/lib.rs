@@ -15,7 +15,7 @@
 //! lab
 //! question
 //! serve  survey  compare  similarity
-//! tls
+//! schema  tls
 //! path  profile
 //! file  http1  named  pb  untrusted
 //! ```
@@ -32,6 +32,7 @@ pub mod pb;
 pub mod profile;
 pub mod question;
 pub mod report;
+pub mod schema;
 pub mod serve;
 pub mod similarity;
 pub mod survey;

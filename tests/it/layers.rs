@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["lab"],
     &["question"],
     &["serve", "survey", "compare", "similarity"],
-    &["tls"],
+    &["schema", "tls"],
     &["path", "profile"],
     &["file", "http1", "named", "pb", "untrusted"],
 ];

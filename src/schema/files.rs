@@ -1,0 +1,219 @@
+//! The files of a schema, collected from one source, within bounds.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use prost_reflect::DescriptorPool;
+
+use crate::{
+    schema::{
+        descriptor::{FileProto, FileSet, count_definitions},
+        error::Error,
+        link::link,
+    },
+    untrusted::Untrusted,
+};
+
+/// Most files of a schema. The largest public API of which one service is known to need many files has about 900.
+pub(super) const MAX_FILES: usize = 2_000;
+
+/// Most bytes of a schema.
+pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most definitions (messages, fields, values, methods, imports). Linked, each costs up to a kilobyte of memory.
+const MAX_DEFINITIONS: usize = 200_000;
+
+/// The files, by name.
+#[derive(Default)]
+pub(super) struct Files {
+    by_name: BTreeMap<String, FileProto>,
+    bytes: usize,
+    definitions: usize,
+}
+
+impl Files {
+    /// Adds an encoded file. One that is there already is kept, unless it was a placeholder.
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes += bytes.len();
+        limit(self.bytes, MAX_BYTES, "bytes")?;
+        let definitions = count_definitions(bytes);
+        limit(definitions, MAX_DEFINITIONS, "definitions")?;
+        let file = FileProto::decode(bytes)
+            .map_err(|error| Error::Descriptor(Untrusted::new(&error.to_string())))?;
+        let known = self.by_name.get(&file.name);
+        if known.is_none_or(is_placeholder) {
+            self.definitions += definitions;
+            limit(self.definitions, MAX_DEFINITIONS, "definitions")?;
+            self.by_name.insert(file.name.clone(), file);
+            limit(self.by_name.len(), MAX_FILES, "files")?;
+        }
+        Ok(())
+    }
+
+    /// Adds the files of an encoded `FileDescriptorSet`.
+    pub(super) fn add_set(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        limit(bytes.len(), MAX_BYTES, "bytes")?;
+        let set = FileSet::decode(bytes)
+            .map_err(|error| Error::Descriptor(Untrusted::new(&error.to_string())))?;
+        set.files.iter().try_for_each(|file| self.add(file))
+    }
+
+    /// The imports without a file, and the files without content.
+    #[cfg_attr(not(test), expect(dead_code, reason = "reflection needs it"))]
+    pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
+        let imports = self.by_name.values().flat_map(|file| &file.dependencies);
+        let missing = imports.filter(|name| self.by_name.get(*name).is_none_or(is_placeholder));
+        missing.map(|name| &**name)
+    }
+
+    /// Whether a file defines this service.
+    #[cfg_attr(not(test), expect(dead_code, reason = "reflection needs it"))]
+    pub(super) fn define_service(&self, name: &str) -> bool {
+        self.by_name.values().any(|file| {
+            let local = match name.strip_prefix(&*file.package) {
+                Some(rest) if !file.package.is_empty() => rest.strip_prefix('.'),
+                rest => rest,
+            };
+            file.services
+                .iter()
+                .any(|service| Some(&*service.name) == local)
+        })
+    }
+
+    pub(super) fn link(self) -> Result<DescriptorPool, Error> {
+        link(self.by_name.into_values())
+    }
+}
+
+/// Whether a file has nothing but a name. Some servers send such a file for an import that they do not have.
+fn is_placeholder(file: &FileProto) -> bool {
+    let empty = FileProto {
+        name: file.name.clone(),
+        syntax: file.syntax.clone(),
+        package: file.package.clone(),
+        ..FileProto::default()
+    };
+    *file == empty
+}
+
+fn limit(value: usize, limit: usize, what: &'static str) -> Result<(), Error> {
+    if value > limit {
+        return Err(Error::TooLarge { limit, what });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::descriptor::{EnumProto, EnumValueProto, MessageProto};
+
+    fn file(name: &str, dependencies: &[&str], messages: &[&str]) -> Vec<u8> {
+        let file = FileProto {
+            name: name.to_owned(),
+            dependencies: dependencies.iter().map(|&name| name.to_owned()).collect(),
+            messages: messages
+                .iter()
+                .map(|&name| MessageProto {
+                    name: name.to_owned(),
+                    ..MessageProto::default()
+                })
+                .collect(),
+            ..FileProto::default()
+        };
+        file.encode_to_vec()
+    }
+
+    #[test]
+    fn placeholders_are_missing_until_the_file_comes() {
+        let mut files = Files::default();
+        files.add(&file("a", &["b", "c"], &[])).unwrap();
+        files.add(&file("b", &[], &[])).unwrap();
+        assert_eq!(files.missing().collect::<Vec<_>>(), ["b", "c"]);
+        files.add(&file("b", &[], &["B"])).unwrap();
+        files.add(&file("b", &[], &["Other"])).unwrap();
+        files.add(&file("c", &[], &["C"])).unwrap();
+        assert_eq!(files.missing().count(), 0);
+        let pool = files.link().unwrap();
+        assert!(pool.get_message_by_name("B").is_some());
+        assert!(pool.get_message_by_name("Other").is_none());
+    }
+
+    #[test]
+    fn files_bytes_and_definitions_are_limited() {
+        let message = |result: Result<(), Error>| result.unwrap_err().to_string();
+        let mut files = Files::default();
+        let added =
+            (0..10_000).try_for_each(|index| files.add(&file(&index.to_string(), &[], &["M"])));
+        assert_eq!(
+            message(added),
+            "the schema is too large: it has more than 2000 files"
+        );
+        assert!(files.by_name.len() <= MAX_FILES + 1);
+
+        let long = file("a", &[], &["x".repeat(1024 * 1024).as_str()]);
+        let mut files = Files::default();
+        let added = (0..100).try_for_each(|_| files.add(&long));
+        assert_eq!(
+            message(added),
+            "the schema is too large: it has more than 16777216 bytes"
+        );
+
+        // Two bytes each, and hundreds when decoded.
+        let many = FileProto {
+            enums: vec![EnumProto {
+                name: "E".to_owned(),
+                values: vec![EnumValueProto::default(); 1_000_000],
+                options: None,
+            }],
+            ..FileProto::default()
+        };
+        let added = Files::default().add(&many.encode_to_vec());
+        assert_eq!(
+            message(added),
+            "the schema is too large: it has more than 200000 definitions"
+        );
+        let names = vec![""; 1_000_000];
+        for many in [file("a", &names, &[]), file("a", &[], &names)] {
+            let added = Files::default().add(&many);
+            assert_eq!(
+                message(added),
+                "the schema is too large: it has more than 200000 definitions"
+            );
+        }
+    }
+
+    /// Each level costs three bytes; decoders and counters that recurse would run out of stack.
+    #[test]
+    fn definitions_nested_without_end_are_an_error() {
+        let mut bytes = Vec::new();
+        for _ in 0..5_000 {
+            let mut outer = vec![3 << 3 | 2];
+            prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+            outer.extend(&bytes);
+            bytes = outer;
+        }
+        let mut file = vec![4 << 3 | 2];
+        prost::encoding::encode_varint(bytes.len() as u64, &mut file);
+        file.extend(&bytes);
+        let error = Files::default().add(&file).unwrap_err().to_string();
+        assert!(error.starts_with("not a file descriptor: "), "{error}");
+    }
+
+    #[test]
+    fn a_service_is_found_in_its_package_only() {
+        let mut files = Files::default();
+        files
+            .add_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .unwrap();
+        assert!(files.define_service("grpc.health.v1.Health"));
+        for name in [
+            "Health",
+            "grpc.health.v1.",
+            "grpc.health.v1.Health.",
+            "grpc.health.v1Health",
+        ] {
+            assert!(!files.define_service(name), "{name}");
+        }
+    }
+}
