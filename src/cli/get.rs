@@ -60,7 +60,7 @@ fn code(outcome: &Outcome<Profile>) -> Code {
         | Outcome::Reset
         | Outcome::Tls(_)
         | Outcome::NotGrpc(..) => Code::Unavailable,
-        Outcome::TooLarge => Code::ResourceExhausted,
+        Outcome::TooLarge(_) => Code::ResourceExhausted,
         Outcome::Invalid(_) => Code::DataLoss,
         Outcome::Cancelled => Code::Cancelled,
         Outcome::LocalError { .. } => Code::Internal,

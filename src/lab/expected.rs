@@ -37,7 +37,7 @@ impl ExpectedOutcome {
             Outcome::Refused => self == Self::Refused,
             Outcome::Timeout(phase) => self == Self::Timeout(*phase),
             Outcome::Reset => self == Self::ConnectionReset,
-            Outcome::TooLarge => self == Self::TooLarge,
+            Outcome::TooLarge(_) => self == Self::TooLarge,
             Outcome::NotGrpc(protocol, _) => self == Self::NotGrpc(*protocol),
             Outcome::Invalid(Invalid::Message(_)) => self == Self::InvalidMessage,
             Outcome::Invalid(Invalid::Field(_)) => self == Self::InvalidField,

@@ -9,8 +9,8 @@ use crate::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
     profile::{self, JsonDraft, Profile},
     survey::{
-        outcome::{Invalid, Outcome},
-        question::Question,
+        outcome::{AttemptPhase, Invalid, Outcome},
+        question::{InvalidAnswer, Question},
         transport::CallTransport,
     },
     untrusted::Untrusted,
@@ -31,14 +31,27 @@ impl Question for GetProfile {
         transport: CallTransport,
         origin: Uri,
         timeout: Duration,
-    ) -> Result<Result<Profile, Invalid>, Status> {
+    ) -> Result<Result<Profile, InvalidAnswer>, Status> {
         let mut request = tonic::Request::new(GetProfileRequest {});
         request.set_timeout(timeout);
         let mut client = ProfileClient::with_origin(transport, origin)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         let response = client.get_profile(request).await?.into_inner();
-        Ok(Profile::try_from(response).map_err(invalid_field))
+        let profile = Profile::try_from(response).map_err(invalid_field);
+        Ok(profile.map_err(InvalidAnswer::Invalid))
+    }
+
+    fn max_message(&self) -> usize {
+        MAX_MESSAGE
+    }
+
+    fn is_idempotent(&self) -> bool {
+        true
+    }
+
+    fn has_raw(&self) -> bool {
+        true
     }
 
     fn parse_raw(&self, object: &[u8]) -> Option<Result<Profile, Invalid>> {
@@ -61,11 +74,19 @@ fn invalid_field(error: profile::Error) -> Invalid {
 pub fn profile_hint<A>(outcome: &Outcome<A>) -> Option<Cow<'static, str>> {
     let hint = match outcome {
         Outcome::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
-        Outcome::Status {
-            code: Code::Unimplemented,
-            ..
-        } => "a gRPC server, but it has no lab.Profile/GetProfile",
-        Outcome::TooLarge => "the answer is larger than any profile can be",
+        Outcome::Timeout(AttemptPhase::Headers) => {
+            "connected, then silence; is the server stopped, or another program on this port?"
+        }
+        Outcome::Status { code, .. } => match code {
+            Code::Unimplemented => "a gRPC server, but it has no lab.Profile/GetProfile",
+            Code::Unavailable | Code::ResourceExhausted => return outcome.hint(),
+            Code::PermissionDenied | Code::Unauthenticated => {
+                "the server does not let this client ask; is a certificate needed?"
+            }
+            _ => "the server's own code failed; its log knows more",
+        },
+        Outcome::Invalid(_) => "the server answers, but its data must be put right there",
+        Outcome::TooLarge(_) => "the answer is larger than any profile can be",
         other => return other.hint(),
     };
     Some(Cow::Borrowed(hint))

@@ -12,12 +12,13 @@ use crate::{
     survey::{
         attempt_state::AttemptState,
         call,
-        classify::{Conclusion, failed_call},
+        classify::{self, Conclusion, failed_call},
         config::{Config, Tls},
         connect::{self, encrypt},
         detect::Detected,
         endpoint::{Address, Endpoint},
-        outcome::{AttemptPhase, Outcome, PhaseTimes, Protocol},
+        message_memory::MessageMemory,
+        outcome::{AttemptPhase, OtherProtocol, Outcome, PhaseTimes, Protocol},
         question::Question,
         raw::read_raw,
         sniffed_stream::{SniffedStream, Stream},
@@ -30,6 +31,7 @@ pub(crate) struct Client {
     connect_timeout: Duration,
     max_time: Duration,
     tls: Option<Tls>,
+    memory: Arc<MessageMemory>,
 }
 
 /// The permission to look up one name. It is returned to the schedule when the resolver has returned.
@@ -70,6 +72,7 @@ impl Client {
             connect_timeout: config.connect_timeout,
             max_time: config.max_time,
             tls: config.tls.clone(),
+            memory: Arc::new(MessageMemory::new()),
         }
     }
 
@@ -80,7 +83,7 @@ impl Client {
         endpoint: &Endpoint,
         permit: Option<LookupPermit>,
     ) -> Attempt<Q::Answer> {
-        let state = Arc::new(AttemptState::new());
+        let state = Arc::new(AttemptState::new(Arc::clone(&self.memory)));
         let start = Instant::now();
         let deadline = start + self.max_time;
         let conclusion = match self.resolve(endpoint, permit).await {
@@ -94,7 +97,7 @@ impl Client {
                     self.ask(question, endpoint, &resolved, deadline, &state),
                 )
                 .await
-                .unwrap_or_else(|_| Outcome::Timeout(state.lock().phase).into())
+                .unwrap_or_else(|_| late(question, &state))
             }
         };
         let phases = state.lock().phases;
@@ -124,7 +127,7 @@ impl Client {
         state: &Arc<AttemptState>,
     ) -> Conclusion<Q::Answer> {
         let stream = match self.connect(endpoint, resolved, state).await {
-            Ok(stream) => SniffedStream::new(stream),
+            Ok(stream) => SniffedStream::new(stream, max_read(question)),
             Err(conclusion) => return conclusion,
         };
         let start = Instant::now();
@@ -140,7 +143,7 @@ impl Client {
         {
             state.lock().phases.call = Some(start.elapsed());
         }
-        conclusion
+        within_rule(question, conclusion)
     }
 
     /// Connects, with TLS if that is configured and the endpoint is not raw.
@@ -169,7 +172,7 @@ impl Client {
         &self,
         endpoint: &Endpoint,
     ) -> Result<(Stream, Uri), Outcome<A>> {
-        let state = AttemptState::new();
+        let state = AttemptState::new(Arc::clone(&self.memory));
         let connecting = async {
             let resolved = self.resolve(endpoint, ()).await?;
             let connected = self.connect(endpoint, &resolved, &state).await;
@@ -181,6 +184,32 @@ impl Client {
         };
         Ok((stream, origin(&endpoint.address, self.tls.as_ref())))
     }
+}
+
+/// The conclusion of an attempt whose deadline has passed.
+fn late<Q: Question>(question: &Q, state: &AttemptState) -> Conclusion<Q::Answer> {
+    let observed = state.lock();
+    let conclusion = classify::timeout(&observed);
+    match observed.phase {
+        AttemptPhase::Connect | AttemptPhase::Tls => conclusion,
+        AttemptPhase::Headers | AttemptPhase::Body => within_rule(question, conclusion),
+    }
+}
+
+/// Applies the question's rule for retries to the conclusion of a call.
+fn within_rule<Q: Question>(
+    question: &Q,
+    conclusion: Conclusion<Q::Answer>,
+) -> Conclusion<Q::Answer> {
+    match question.is_idempotent() {
+        true => conclusion,
+        false => conclusion.not_idempotent(),
+    }
+}
+
+/// Most bytes read from a peer in one attempt. Small frames may double a message; the rest is for settings and headers.
+fn max_read<Q: Question>(question: &Q) -> usize {
+    24 * 1024 + 2 * question.max_message()
 }
 
 /// The scheme and authority of the call's URI.
@@ -212,12 +241,13 @@ async fn call_or_read_raw<Q: Question>(
             let protocol = Protocol::Grpc;
             return Outcome::Ok { protocol, answer }.into();
         }
-        Ok(Err(invalid)) => return Outcome::Invalid(invalid).into(),
+        Ok(Err(invalid)) => return Outcome::from(invalid).into(),
         Err(status) => status,
     };
     let summary = stream.summary();
     match summary.detected {
-        Some(Detected::Json) => read_raw(question, stream, state).await,
+        Some(Detected::Json) if question.has_raw() => read_raw(question, stream, state).await,
+        Some(Detected::Json) => Outcome::NotGrpc(OtherProtocol::Text, summary.excerpt).into(),
         Some(Detected::Other(protocol)) => Outcome::NotGrpc(protocol, summary.excerpt).into(),
         Some(Detected::Http2) | None => {
             let time_left = deadline.saturating_duration_since(Instant::now());
@@ -283,11 +313,12 @@ mod tests {
     }
 
     async fn outcome_of(sent: Vec<u8>) -> Outcome<Profile> {
-        let stream = SniffedStream::new(Box::new(ClosedPeer {
+        let peer = ClosedPeer {
             sent,
             waited: false,
-        }));
-        let state = Arc::new(AttemptState::new());
+        };
+        let stream = SniffedStream::new(Box::new(peer), max_read(&GetProfile));
+        let state = Arc::new(AttemptState::new(Arc::new(MessageMemory::new())));
         let deadline = Instant::now() + Duration::from_secs(3600);
         let uri = Uri::from_static("http://localhost/");
         let conclusion = call_or_read_raw(&GetProfile, &stream, uri, deadline, &state).await;

@@ -14,7 +14,8 @@
 //!                                                           ACK_DELAY, the connection closes without them
 //! ```
 //!
-//! A server may wait for the acknowledgements before it answers; it gets them after `ACK_DELAY`.
+//! A server may wait for the acknowledgements before it answers; it gets them after `ACK_DELAY`. With a large message
+//! it needs them at once.
 
 use std::{
     future::poll_fn,
@@ -32,8 +33,11 @@ use tokio::{
 use tonic::{Code, Status};
 
 use crate::survey::{
-    attempt_state::AttemptState, outcome::Invalid, question::Question,
-    sniffed_stream::SniffedStream, transport::CallTransport,
+    attempt_state::AttemptState,
+    message_memory::WINDOW,
+    question::{InvalidAnswer, Question},
+    sniffed_stream::SniffedStream,
+    transport::CallTransport,
 };
 
 /// Largest header list, as HTTP/2 counts it.
@@ -54,9 +58,9 @@ pub(crate) async fn call<Q: Question>(
     origin: Uri,
     deadline: Instant,
     state: &Arc<AttemptState>,
-) -> Result<Result<Q::Answer, Invalid>, Status> {
+) -> Result<Result<Q::Answer, InvalidAnswer>, Status> {
     let mut h2 = h2::client::Builder::new();
-    h2.initial_window_size(64 * 1024)
+    h2.initial_window_size(WINDOW as u32)
         .max_header_list_size(MAX_HEADERS)
         .enable_push(false);
     let failed_handshake = |error: h2::Error| {
@@ -64,10 +68,7 @@ pub(crate) async fn call<Q: Question>(
         Status::new(Code::Unknown, "")
     };
     let (streams, connection) = h2.handshake(stream).await.map_err(failed_handshake)?;
-    let transport = CallTransport {
-        streams,
-        state: Arc::clone(state),
-    };
+    let transport = CallTransport::new(streams, Arc::clone(state), question.max_message());
 
     let timeout = deadline.saturating_duration_since(Instant::now());
     let mut connection = pin!(connection);
@@ -94,11 +95,16 @@ pub(crate) async fn call<Q: Question>(
         }
     }));
 
-    corked(stream, drive).await
+    corked(stream, state, drive).await
 }
 
-/// Drives a call to its end: sends the request at once, and holds back what follows for [`ACK_DELAY`].
-async fn corked<T>(stream: &SniffedStream, mut call: Pin<&mut impl Future<Output = T>>) -> T {
+/// Drives a call to its end: sends the request at once, and holds back what follows for [`ACK_DELAY`], or until the peer
+/// needs it.
+async fn corked<T>(
+    stream: &SniffedStream,
+    state: &AttemptState,
+    mut call: Pin<&mut impl Future<Output = T>>,
+) -> T {
     // Until here everything was kept: the first poll writes the rest of the request and sends it all.
     stream.uncork();
     let result = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
@@ -106,7 +112,12 @@ async fn corked<T>(stream: &SniffedStream, mut call: Pin<&mut impl Future<Output
         return result;
     }
     stream.cork();
-    if let Ok(result) = timeout(ACK_DELAY, call.as_mut()).await {
+    let held_back = poll_fn(|cx| match call.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if state.needs_flush() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    if let Ok(Some(result)) = timeout(ACK_DELAY, held_back).await {
         return result;
     }
     stream.uncork();

@@ -24,7 +24,7 @@ const PUSHBACK_HEADER: &str = "grpc-retry-pushback-ms";
 /// A CANCELLED this close to our deadline is counted as our timeout.
 const DEADLINE_SLACK: Duration = Duration::from_millis(100);
 
-/// More bytes than any answer with a profile has, with all its headers.
+/// More bytes than the headers of an ordinary response have, with the frames around its message.
 const OVERSIZED_HEADERS: usize = 4 * 1024;
 
 /// Whether an endpoint is asked again.
@@ -32,13 +32,15 @@ const OVERSIZED_HEADERS: usize = 4 * 1024;
 pub(crate) enum Retry {
     /// No: it answered, or another attempt would not change the outcome.
     No,
-    /// The attempt had no effect, and the peer may recover soon; after this time if it gave one.
+    /// The peer stated that it did not begin with the call. The only retry of a call that is not idempotent.
+    Unprocessed,
+    /// The attempt had no effect as far as is known, and the peer may recover soon; after this time if it gave one.
     Soon(Option<Duration>),
     /// No server is listening yet.
     WhenUp,
     /// Nothing came back: packets were lost, or the machine is off.
     AfterLoss,
-    /// This machine was short of resources, and sent nothing.
+    /// This machine was short of resources.
     WhenFree,
 }
 
@@ -62,12 +64,20 @@ impl<A> From<Outcome<A>> for Conclusion<A> {
 }
 
 impl<A> Conclusion<A> {
-    /// The connection ended before the peer can have acted on the call.
-    fn reset_without_effect() -> Self {
+    fn reset(retry: Retry) -> Self {
         Self {
             outcome: Outcome::Reset,
-            retry: Retry::Soon(None),
+            retry,
         }
+    }
+
+    /// The same for a call that is not idempotent and may have been sent: a connection that ended, and even a server
+    /// that is unavailable, can have executed it.
+    pub(crate) fn not_idempotent(mut self) -> Self {
+        if self.retry != Retry::Unprocessed {
+            self.retry = Retry::No;
+        }
+        self
     }
 }
 
@@ -132,12 +142,12 @@ pub(crate) fn io_error<A>(error: &io::Error, phase: AttemptPhase) -> Outcome<A> 
 /// A connection that ended before the answer did.
 pub(crate) fn early_end<A>(summary: &ReadSummary, phase: AttemptPhase) -> Conclusion<A> {
     let outcome = match &summary.end {
-        Some(ReadEnd::LimitReached) => Outcome::TooLarge,
+        Some(ReadEnd::LimitReached) => Outcome::TooLarge(None),
         Some(ReadEnd::Failed(error)) => io_error(error, phase),
         Some(ReadEnd::Closed) | None => Outcome::Reset,
     };
     match outcome {
-        Outcome::Reset if summary.received == 0 => Conclusion::reset_without_effect(),
+        Outcome::Reset if summary.received == 0 => Conclusion::reset(Retry::Soon(None)),
         outcome => outcome.into(),
     }
 }
@@ -152,6 +162,12 @@ pub(crate) fn failed_call<A>(
 ) -> Conclusion<A> {
     // A server's timer for the deadline that it was sent may expire before ours.
     let near_deadline = time_left < DEADLINE_SLACK;
+    if near_deadline && observed.waits_for_memory {
+        return memory_timeout();
+    }
+    if observed.paused {
+        return Outcome::Timeout(observed.phase).into();
+    }
     if let Some(response) = observed.not_grpc.take() {
         return Outcome::NotGrpc(OtherProtocol::Other, response).into();
     }
@@ -163,7 +179,7 @@ pub(crate) fn failed_call<A>(
         };
     }
     if let Some(ReadEnd::LimitReached) = summary.end {
-        return Outcome::TooLarge.into();
+        return Outcome::TooLarge(None).into();
     }
     match observed.transport_error.take() {
         Some(error)
@@ -171,10 +187,30 @@ pub(crate) fn failed_call<A>(
         {
             Outcome::Timeout(observed.phase).into()
         }
-        Some(error) => h2_error(&error, summary, observed.phase),
+        Some(error) => h2_error(&error, observed, summary),
         // tonic's code for a message above the limit.
-        None if status.code() == Code::OutOfRange => Outcome::TooLarge.into(),
+        None if status.code() == Code::OutOfRange => Outcome::TooLarge(None).into(),
         None => Outcome::Invalid(Invalid::Message(Untrusted::new(status.message()))).into(),
+    }
+}
+
+/// An attempt whose deadline has passed.
+pub(crate) fn timeout<A>(observed: &Observations) -> Conclusion<A> {
+    match observed.waits_for_memory {
+        true => memory_timeout(),
+        false => Outcome::Timeout(observed.phase).into(),
+    }
+}
+
+/// The peer began with a large message, and this machine did not take it in time.
+fn memory_timeout<A>() -> Conclusion<A> {
+    let reason = "the large answers under way fill the memory that they may take";
+    Conclusion {
+        outcome: Outcome::LocalError {
+            reason: Untrusted::new(reason),
+            exhausted: true,
+        },
+        retry: Retry::WhenFree,
     }
 }
 
@@ -199,25 +235,29 @@ fn grpc_status<A>(status: &Status) -> Conclusion<A> {
 }
 
 /// An HTTP/2 stream or connection that failed.
-fn h2_error<A>(error: &h2::Error, summary: &ReadSummary, phase: AttemptPhase) -> Conclusion<A> {
+fn h2_error<A>(error: &h2::Error, observed: &Observations, summary: &ReadSummary) -> Conclusion<A> {
     let Some(reason) = error.reason() else {
-        return early_end(summary, phase);
+        return early_end(summary, observed.phase);
     };
     let remote = error.is_remote();
     let outcome = match reason {
         // With these the server states that it did not begin with the call.
-        Reason::REFUSED_STREAM if remote => return Conclusion::reset_without_effect(),
+        Reason::REFUSED_STREAM if remote && observed.phase != AttemptPhase::Body => {
+            return Conclusion::reset(Retry::Unprocessed);
+        }
         Reason::NO_ERROR if remote && error.is_go_away() => {
-            return Conclusion::reset_without_effect();
+            return Conclusion::reset(Retry::Unprocessed);
         }
         _ if remote => Outcome::Reset,
         // h2's codes for a header list, or a flood, above its limits.
         Reason::REFUSED_STREAM | Reason::ENHANCE_YOUR_CALM if error.is_library() => {
-            Outcome::TooLarge
+            Outcome::TooLarge(None)
         }
         // h2 uses one code for a header list above the limit and for a malformed one; the size decides.
-        Reason::PROTOCOL_ERROR if error.is_reset() && summary.received > OVERSIZED_HEADERS => {
-            Outcome::TooLarge
+        Reason::PROTOCOL_ERROR
+            if error.is_reset() && summary.received - observed.message > OVERSIZED_HEADERS =>
+        {
+            Outcome::TooLarge(None)
         }
         reason => {
             let reason = Untrusted::new(&format!("HTTP/2 with {reason}"));
@@ -229,8 +269,10 @@ fn h2_error<A>(error: &h2::Error, summary: &ReadSummary, phase: AttemptPhase) ->
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::survey::attempt_state::AttemptState;
+    use crate::survey::{attempt_state::AttemptState, message_memory::MessageMemory};
     use Retry::{AfterLoss, No, Soon, WhenFree, WhenUp};
 
     fn assert_concludes(conclusion: &Conclusion<()>, outcome: &str, retry: Retry) {
@@ -318,7 +360,7 @@ mod tests {
             (None, None, 999, "invalid", No),
         ];
         for (status, reason, left, outcome, retry) in cases {
-            let state = AttemptState::new();
+            let state = AttemptState::new(Arc::new(MessageMemory::new()));
             let mut observed = state.lock();
             observed.has_status = status.is_some();
             observed.transport_error = reason.map(h2::Error::from);

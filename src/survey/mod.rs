@@ -22,10 +22,12 @@ mod connect;
 mod detect;
 pub mod endpoint;
 pub mod hosts;
+mod message_memory;
 pub mod outcome;
 mod pacing;
 pub mod question;
 mod raw;
+mod response_body;
 mod schedule;
 pub(crate) mod sniffed_stream;
 pub mod transport;
@@ -39,13 +41,16 @@ use tokio::{
 };
 
 pub use self::config::{Config, Tls};
-use crate::survey::{
-    attempt::{Attempt, Client, LookupPermit},
-    endpoint::Endpoint,
-    hosts::Hosts,
-    outcome::{EndpointResult, Outcome},
-    question::Question,
-    schedule::{NextStep, Schedule},
+use crate::{
+    survey::{
+        attempt::{Attempt, Client, LookupPermit},
+        endpoint::Endpoint,
+        hosts::Hosts,
+        outcome::{EndpointResult, Outcome},
+        question::Question,
+        schedule::{NextStep, Schedule},
+    },
+    untrusted::Untrusted,
 };
 
 /// Asks every endpoint of `hosts` the `question` and returns exactly one result for each, in input order.
@@ -92,6 +97,13 @@ pub async fn run<Q: Question>(
         match hosts.duplicate_of(index as usize) {
             Some(first) => {
                 let outcome = Outcome::DuplicateLine { first: first + 1 };
+                decide(index, EndpointResult::without_attempt(outcome));
+            }
+            None if !question.has_raw() && hosts.get(index as usize).raw => {
+                let outcome = Outcome::LocalError {
+                    reason: Untrusted::new("the raw protocol has GetProfile alone"),
+                    exhausted: false,
+                };
                 decide(index, EndpointResult::without_attempt(outcome));
             }
             None => unasked.push(index),

@@ -136,8 +136,8 @@ pub enum Outcome<A> {
         /// Its message, from the peer.
         message: Untrusted,
     },
-    /// The answer was larger than the question allows.
-    TooLarge,
+    /// The answer was larger than the question allows, or exceeds the limit that is named.
+    TooLarge(Option<&'static str>),
     /// An answer came in time and is not valid.
     Invalid(Invalid),
     /// The same endpoint stands on an earlier line and is asked there.
@@ -201,7 +201,7 @@ impl<A> Outcome<A> {
             Self::Tls(_) => OutcomeKind::Tls,
             Self::NotGrpc(..) => OutcomeKind::NotGrpc,
             Self::Status { .. } => OutcomeKind::Status,
-            Self::TooLarge => OutcomeKind::TooLarge,
+            Self::TooLarge(_) => OutcomeKind::TooLarge,
             Self::Invalid(_) => OutcomeKind::Invalid,
             Self::DuplicateLine { .. } => OutcomeKind::DuplicateLine,
             Self::DuplicateId { .. } => OutcomeKind::DuplicateId,
@@ -253,7 +253,7 @@ impl<A> Outcome<A> {
             Self::Tls(text) => Outcome::Tls(text),
             Self::NotGrpc(protocol, excerpt) => Outcome::NotGrpc(protocol, excerpt),
             Self::Status { code, message } => Outcome::Status { code, message },
-            Self::TooLarge => Outcome::TooLarge,
+            Self::TooLarge(limit) => Outcome::TooLarge(limit),
             Self::Invalid(invalid) => Outcome::Invalid(invalid),
             Self::DuplicateLine { first } => Outcome::DuplicateLine { first },
             Self::LocalError { reason, exhausted } => Outcome::LocalError { reason, exhausted },
@@ -266,6 +266,7 @@ impl<A> Outcome<A> {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Timeout(phase) => Some(phase.to_string()),
+            Self::TooLarge(limit) => limit.map(str::to_owned),
             Self::Dns(text) | Self::Tls(text) | Self::LocalError { reason: text, .. } => {
                 Some(text.to_string())
             }
@@ -296,7 +297,7 @@ impl<A> Outcome<A> {
                 "the TLS handshake stalled; does this port speak TLS?"
             }
             Self::Timeout(AttemptPhase::Headers) => {
-                "connected, then silence; is the server stopped, or another program on this port?"
+                "connected, then no answer; is the method slow (see --max-time), or the server stuck?"
             }
             Self::Timeout(AttemptPhase::Body) => {
                 "the answer began and did not end; is the server stuck?"
@@ -320,12 +321,29 @@ impl<A> Outcome<A> {
                 tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
                 tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
                 tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
-                    "the server does not let this client ask; is a certificate needed?"
+                    "the server does not let this client ask; does it need credentials (--cert, -H)?"
                 }
-                _ => "the server's own code failed; its log knows more",
+                tonic::Code::NotFound => "the server does not have what was asked for",
+                tonic::Code::InvalidArgument
+                | tonic::Code::FailedPrecondition
+                | tonic::Code::AlreadyExists
+                | tonic::Code::OutOfRange => {
+                    "the server rejects this request; its message says why"
+                }
+                tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
+                    "the server gave up; does the method need a longer --max-time?"
+                }
+                _ => "the server failed to execute the call; see its log",
             },
-            Self::TooLarge => "the answer, or its headers, is larger than this survey accepts",
-            Self::Invalid(_) => "the server answers, but its data must be put right there",
+            Self::TooLarge(None) => {
+                "the answer, or its headers, is larger than is accepted; see --max-msg-size"
+            }
+            Self::TooLarge(Some(_)) => {
+                "a limit of this program; ask for less, or fewer endpoints in one run"
+            }
+            Self::Invalid(_) => {
+                "the answer does not fit the schema; does this server have another version of it?"
+            }
             Self::DuplicateLine { .. } => "the endpoint is listed twice and was asked once",
             Self::DuplicateId { .. } => "two machines claim this id; neither is ranked",
             Self::LocalError {

@@ -12,9 +12,6 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// Largest object that is read.
-const MAX_OBJECT: usize = 4 * 1024;
-
 /// Reads the object that the peer sends, and ignores what follows it. The peer need not close.
 pub(crate) async fn read_raw<Q: Question>(
     question: &Q,
@@ -33,8 +30,8 @@ pub(crate) async fn read_raw<Q: Question>(
         if !more {
             return early_end(&stream.summary(), AttemptPhase::Body);
         }
-        if bytes.len() > MAX_OBJECT {
-            return Outcome::TooLarge.into();
+        if bytes.len() > question.max_message() {
+            return Outcome::TooLarge(None).into();
         }
     }
 }

@@ -244,7 +244,9 @@ impl<A> Schedule<A> {
             Some(delay) => {
                 let queue = match retry {
                     Retry::WhenUp | Retry::AfterLoss => &mut self.unreachable,
-                    Retry::No | Retry::Soon(_) | Retry::WhenFree => &mut self.retry_at,
+                    Retry::No | Retry::Unprocessed | Retry::Soon(_) | Retry::WhenFree => {
+                        &mut self.retry_at
+                    }
                 };
                 queue.push(now + delay, index);
                 self.in_progress.insert(index, endpoint);
@@ -266,11 +268,11 @@ impl<A> Schedule<A> {
         };
         match retry {
             Retry::No => None,
-            Retry::Soon(after) => {
-                let delay = match after {
-                    Some(after) if after > MAX_PUSHBACK => return None,
-                    Some(after) => after,
-                    None => doubled((RETRY_BACKOFF, MAX_PUSHBACK), endpoint.retries),
+            Retry::Unprocessed | Retry::Soon(_) => {
+                let delay = match retry {
+                    Retry::Soon(Some(after)) if after > MAX_PUSHBACK => return None,
+                    Retry::Soon(Some(after)) => after,
+                    _ => doubled((RETRY_BACKOFF, MAX_PUSHBACK), endpoint.retries),
                 };
                 self.take_retry(endpoint).then(|| self.jittered(delay))
             }
@@ -447,7 +449,7 @@ mod tests {
 
     #[test]
     fn final_failures_are_not_retried() {
-        let no = |_, _| attempt(Outcome::TooLarge, Retry::No);
+        let no = |_, _| attempt(Outcome::TooLarge(None), Retry::No);
         let up = |_, _| attempt(Outcome::Refused, Retry::WhenUp);
         assert_eq!(attempts(&simulate(100, &config(), MANY_FILES, no).0), 100);
         assert_eq!(attempts(&simulate(100, &config(), MANY_FILES, up).0), 100);
@@ -581,7 +583,7 @@ mod tests {
             match (index, asked[index as usize]) {
                 (7, _) => lost(index, 0),
                 (8, 1) => attempt(Outcome::Unreachable, Retry::AfterLoss),
-                _ => attempt(Outcome::TooLarge, Retry::No),
+                _ => attempt(Outcome::TooLarge(None), Retry::No),
             }
         });
         assert_eq!(results[7].outcome.name(), "timeout");
@@ -601,9 +603,9 @@ mod tests {
                 full += 1;
                 return exhausted();
             }
-            attempt(Outcome::TooLarge, Retry::No)
+            attempt(Outcome::TooLarge(None), Retry::No)
         });
-        assert!(results.iter().all(|a| a.outcome == Outcome::TooLarge));
+        assert!(results.iter().all(|a| a.outcome == Outcome::TooLarge(None)));
         assert_eq!(attempts(&results), 1000);
         assert!((1..500).contains(&full), "{full}");
     }
@@ -623,7 +625,7 @@ mod tests {
         let mut most = 0;
         simulate(1000, &config, 128, |_, running| {
             most = most.max(running);
-            attempt(Outcome::TooLarge, Retry::No)
+            attempt(Outcome::TooLarge(None), Retry::No)
         });
         assert_eq!(most, 128 - SPARE_FILES);
     }
@@ -634,7 +636,7 @@ mod tests {
             rate: NonZeroU32::new(100),
             ..config()
         };
-        let no = |_, _| attempt(Outcome::TooLarge, Retry::No);
+        let no = |_, _| attempt(Outcome::TooLarge(None), Retry::No);
         let (_, took) = simulate(1000, &paced, MANY_FILES, no);
         assert!(took >= Duration::from_millis(9_900) && took < Duration::from_secs(11));
     }
@@ -668,7 +670,7 @@ mod tests {
             let mut order = Vec::new();
             simulate(100, &config, MANY_FILES, |index, _| {
                 order.push(index);
-                attempt(Outcome::TooLarge, Retry::No)
+                attempt(Outcome::TooLarge(None), Retry::No)
             });
             order
         };

@@ -25,9 +25,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// A connected peer of any kind. The one allocation costs less than a copy of the call's code for each kind.
 pub(crate) type Stream = Box<dyn Duplex>;
 
-/// Most bytes read from a peer in one attempt. An answer with a profile has about 200, with all headers.
-const MAX_READ: usize = 32 * 1024;
-
 /// One attempt's connection.
 pub(crate) struct SniffedStream(Mutex<Inner>);
 
@@ -41,6 +38,8 @@ struct Inner {
     first_bytes: Vec<u8>,
     detected: Option<Detected>,
     received: usize,
+    /// Most bytes that are read.
+    max_read: usize,
     end: Option<ReadEnd>,
 }
 
@@ -49,7 +48,7 @@ struct Inner {
 pub(crate) enum ReadEnd {
     /// The peer closed.
     Closed,
-    /// The peer sent more than any profile needs.
+    /// The peer sent more than any answer needs.
     LimitReached,
     /// The connection failed.
     Failed(io::Error),
@@ -69,7 +68,8 @@ pub(crate) struct ReadSummary {
 }
 
 impl SniffedStream {
-    pub(crate) fn new(stream: Stream) -> Self {
+    /// `max_read` limits what is read from the peer.
+    pub(crate) fn new(stream: Stream, max_read: usize) -> Self {
         Self(Mutex::new(Inner {
             stream,
             write_buffer: Vec::with_capacity(512),
@@ -77,6 +77,7 @@ impl SniffedStream {
             first_bytes: Vec::new(),
             detected: None,
             received: 0,
+            max_read,
             end: None,
         }))
     }
@@ -138,7 +139,7 @@ impl Inner {
                 0 => ReadEnd::Closed,
                 read => {
                     self.received += read;
-                    if self.received <= MAX_READ {
+                    if self.received <= self.max_read {
                         return Poll::Ready(true);
                     }
                     ReadEnd::LimitReached

@@ -1,4 +1,4 @@
-//! One HTTP/2 connection as the transport of a gRPC client: what is observed of the response, and its limits.
+//! One HTTP/2 connection as the transport of a gRPC client.
 
 use std::{
     pin::Pin,
@@ -7,20 +7,42 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response, header};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame};
 use tonic::{Status, client::GrpcService};
 
 use crate::{
-    survey::{attempt_state::AttemptState, outcome::AttemptPhase},
+    survey::{
+        attempt_state::AttemptState,
+        outcome::AttemptPhase,
+        response_body::{ResponseBody, TransportError, take_status, transport_error},
+    },
     untrusted::Untrusted,
 };
 
+/// Largest request that every server takes without a WINDOW_UPDATE, which it may send only after an acknowledgement.
+const LARGE_REQUEST: usize = 16 * 1024;
+
 /// The transport of a gRPC client for one call: an HTTP/2 connection that the engine polls beside the call.
 pub struct CallTransport {
-    pub(crate) streams: h2::client::SendRequest<Bytes>,
-    pub(crate) state: Arc<AttemptState>,
+    streams: h2::client::SendRequest<Bytes>,
+    state: Arc<AttemptState>,
+    max_message: usize,
+}
+
+impl CallTransport {
+    /// `max_message` is the longest message that the client of the call accepts.
+    pub(crate) fn new(
+        streams: h2::client::SendRequest<Bytes>,
+        state: Arc<AttemptState>,
+        max_message: usize,
+    ) -> Self {
+        Self {
+            streams,
+            state,
+            max_message,
+        }
+    }
 }
 
 impl GrpcService<tonic::body::Body> for CallTransport {
@@ -37,9 +59,13 @@ impl GrpcService<tonic::body::Body> for CallTransport {
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
         let mut streams = self.streams.clone();
         let state = Arc::clone(&self.state);
+        let max_message = self.max_message;
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.map_err(|_| TransportError)?.to_bytes();
+            if body.len() > LARGE_REQUEST {
+                state.set_needs_flush();
+            }
             let (response, mut sending) = streams
                 .send_request(Request::from_parts(head, ()), false)
                 .map_err(|error| transport_error(&state, error))?;
@@ -63,11 +89,7 @@ impl GrpcService<tonic::body::Body> for CallTransport {
                 response.headers_mut().remove(Status::GRPC_STATUS);
             }
             drop(observed);
-            Ok(response.map(|stream| ResponseBody {
-                stream,
-                data: true,
-                state,
-            }))
+            Ok(response.map(|stream| ResponseBody::new(stream, max_message, state)))
         })
     }
 }
@@ -85,63 +107,4 @@ fn not_grpc<B>(response: &Response<B>) -> Option<Untrusted> {
         let kind = String::from_utf8_lossy(kind);
         Untrusted::new(&format!("HTTP/2 {}, {kind}", status.as_u16()))
     })
-}
-
-/// Whether headers or trailers have a status of the peer's other than OK.
-fn take_status(headers: &mut HeaderMap) -> bool {
-    // tonic panics if this is not base64; it is not used here.
-    headers.remove(Status::GRPC_STATUS_DETAILS);
-    headers
-        .get(Status::GRPC_STATUS)
-        .is_some_and(|status| status != "0")
-}
-
-/// A transport error; the cause is recorded in [`AttemptState`].
-#[derive(Debug, thiserror::Error)]
-#[error("the transport failed")]
-pub struct TransportError;
-
-fn transport_error(state: &AttemptState, error: h2::Error) -> TransportError {
-    state.lock().transport_error.get_or_insert(error);
-    TransportError
-}
-
-/// A response's body, as an HTTP body for tonic.
-pub struct ResponseBody {
-    stream: h2::RecvStream,
-    /// Whether DATA may follow; then come the trailers.
-    data: bool,
-    state: Arc<AttemptState>,
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = TransportError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
-        if self.data {
-            match ready!(self.stream.poll_data(cx)) {
-                Some(Ok(bytes)) => {
-                    // An error means that the stream has ended, which the next poll returns.
-                    let _ = self.stream.flow_control().release_capacity(bytes.len());
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
-                Some(Err(error)) => {
-                    return Poll::Ready(Some(Err(transport_error(&self.state, error))));
-                }
-                None => self.data = false,
-            }
-        }
-        Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-            Ok(Some(mut trailers)) => {
-                self.state.lock().has_status |= take_status(&mut trailers);
-                Some(Ok(Frame::trailers(trailers)))
-            }
-            Ok(None) => None,
-            Err(error) => Some(Err(transport_error(&self.state, error))),
-        })
-    }
 }
