@@ -9,6 +9,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::serve::{
     config::Config,
+    deadline_body::DeadlineBody,
     limiter::{Limiter, Permit},
     metrics::Metrics,
     services::Services,
@@ -32,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) metrics: Metrics,
-    pub(crate) services: Services,
+    pub(crate) services: Services<DeadlineBody>,
     /// Every connection holds a receiver until its end: the sender is closed when the last one is gone.
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) host_name: String,

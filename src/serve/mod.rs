@@ -43,7 +43,7 @@ mod raw;
 pub mod reload;
 mod router;
 mod server;
-mod services;
+pub(crate) mod services;
 mod slot;
 pub mod systemd;
 

@@ -12,6 +12,7 @@ use tonic_health::ServingStatus;
 
 use crate::{
     http1,
+    pb::{FILE_DESCRIPTOR_SET, profile_server},
     serve::{
         config::Config,
         connection,
@@ -44,7 +45,8 @@ impl Server {
         for net in &mut config.allow {
             *net = canonical(*net);
         }
-        let services = Services::new(config.reflection);
+        let descriptors = config.reflection.then_some(FILE_DESCRIPTOR_SET);
+        let services = Services::new(profile_server::SERVICE_NAME, descriptors);
         services.report(ServingStatus::Serving).await;
         Self {
             shared: Arc::new(Shared {
