@@ -1,4 +1,4 @@
-//! The code generated from `proto/profile.proto`, shared by server, client and tests.
+//! The code generated from the files in `proto/`, shared by server, client and tests.
 
 use std::marker::PhantomData;
 
@@ -11,6 +11,18 @@ tonic::include_proto!("lab");
 /// The compiled `proto/profile.proto` as an encoded `google.protobuf.FileDescriptorSet`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/profile_descriptor.bin"));
+
+/// The service of the simulated fleet, from `proto/fleet/v1/machine.proto`.
+pub mod fleet {
+    tonic::include_proto!("fleet.v1");
+
+    /// The name of the service.
+    pub const SERVICE_NAME: &str = "fleet.v1.MachineService";
+
+    /// The compiled file and those that it imports, as an encoded `google.protobuf.FileDescriptorSet`.
+    pub const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/fleet_descriptor.bin"));
+}
 
 /// The codec of the generated code: tonic-prost's, with smaller buffers.
 ///
