@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::lab::fault_list::FaultList;
+use crate::lab::{fault_list::FaultList, service_kind::ServiceKind};
 
 /// How to open a room.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What every seat serves.
+    pub service: ServiceKind,
     /// Number of seats.
     pub seats: usize,
-    /// Decides the people, and which seats have which fault.
+    /// Decides the people or machines, and which seats have which fault.
     pub seed: u64,
     /// Faults and how many seats have each; none by default.
     pub faults: FaultList,
@@ -25,6 +27,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            service: ServiceKind::default(),
             seats: 40,
             seed: 7,
             faults: FaultList::default(),

@@ -3,13 +3,16 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    lab::faults::{FAULTS, Fault, HEALTHY},
+    lab::{
+        faults::{FAULTS, Fault, HEALTHY},
+        service_kind::ServiceKind,
+    },
     untrusted::Untrusted,
 };
 
 /// Faults and how many seats have each, as in `refuse=2,hang=1,all=10%`.
 ///
-/// `all` takes every fault in turn.
+/// `all` takes every fault in turn that the service of the seats can have.
 ///
 /// ```
 /// use labrpc::lab::FaultList;
@@ -42,6 +45,13 @@ pub enum FaultListError {
     Name(Untrusted),
     /// Not a number of seats, nor a percentage up to 100.
     Count(Untrusted),
+    /// The name of a fault that only another service can have.
+    Service {
+        /// Its name.
+        fault: &'static str,
+        /// That service.
+        only: ServiceKind,
+    },
     /// More faults than seats.
     Many {
         /// Faults in the list.
@@ -82,9 +92,11 @@ impl FaultList {
     /// Decides the fault of each seat.
     ///
     /// # Errors
-    /// [`FaultListError::Many`] when there are fewer seats than faults.
+    /// [`FaultListError::Many`] when there are fewer seats than faults, [`FaultListError::Service`] for a fault that
+    /// does not fit the service.
     pub(crate) fn assign(
         &self,
+        service: ServiceKind,
         seats: usize,
         seed: u64,
     ) -> Result<Vec<&'static Fault>, FaultListError> {
@@ -99,8 +111,17 @@ impl FaultList {
                 return Err(FaultListError::Many { faults, seats });
             }
             match which {
-                Which::One(fault) => assigned.resize(faults, *fault),
-                Which::All => assigned.extend(FAULTS.iter().cycle().take(count)),
+                Which::One(fault) => {
+                    if let Some(only) = fault.service().filter(|only| *only != service) {
+                        let fault = fault.name;
+                        return Err(FaultListError::Service { fault, only });
+                    }
+                    assigned.resize(faults, *fault);
+                }
+                Which::All => {
+                    let fitting = FAULTS.iter().filter(|fault| fault.fits(service));
+                    assigned.extend(fitting.cycle().take(count));
+                }
             }
         }
         assigned.resize(seats, &HEALTHY);
@@ -175,6 +196,9 @@ impl fmt::Display for FaultListError {
                 f,
                 "\"{count}\" is neither a number of seats nor a percentage, such as 2 or 10%"
             ),
+            Self::Service { fault, only } => {
+                write!(f, "the fault {fault} needs the service {only}")
+            }
             Self::Many { faults, seats } => {
                 write!(f, "{faults} faults do not fit into {seats} seats")
             }
@@ -189,8 +213,12 @@ mod tests {
     use super::*;
 
     fn assigned(faults: &str, seats: usize) -> Vec<&'static str> {
+        assigned_to(ServiceKind::Profile, faults, seats)
+    }
+
+    fn assigned_to(service: ServiceKind, faults: &str, seats: usize) -> Vec<&'static str> {
         let faults: FaultList = faults.parse().unwrap();
-        let assigned = faults.assign(seats, 3).unwrap();
+        let assigned = faults.assign(service, seats, 3).unwrap();
         let mut names: Vec<_> = assigned.into_iter().map(|fault| fault.name).collect();
         names.sort_unstable();
         names
@@ -206,8 +234,17 @@ mod tests {
             assigned("hang=50%,", 4),
             ["hang", "hang", "healthy", "healthy"]
         );
-        let all = assigned("all=100%", FAULTS.len());
-        assert!(FAULTS.iter().all(|fault| all.contains(&fault.name)));
+        for service in ServiceKind::ALL {
+            let all = assigned_to(service, "all=100%", FAULTS.len());
+            for fault in FAULTS {
+                assert_eq!(
+                    all.contains(&fault.name),
+                    fault.fits(service),
+                    "{}",
+                    fault.name
+                );
+            }
+        }
     }
 
     #[test]
@@ -242,8 +279,11 @@ mod tests {
             assert!(error.starts_with(expected), "{text}: {error}");
         }
         let faults: FaultList = "hang=3".parse().unwrap();
-        let error = faults.assign(2, 0).unwrap_err().to_string();
-        assert_eq!(error, "3 faults do not fit into 2 seats");
+        let error = faults.assign(ServiceKind::Profile, 2, 0).unwrap_err();
+        assert_eq!(error.to_string(), "3 faults do not fit into 2 seats");
+        let faults: FaultList = "drift=1".parse().unwrap();
+        let error = faults.assign(ServiceKind::Profile, 2, 0).unwrap_err();
+        assert_eq!(error.to_string(), "the fault drift needs the service fleet");
     }
 
     #[test]

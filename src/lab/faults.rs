@@ -9,11 +9,14 @@ use crate::{
     lab::{
         expected::ExpectedOutcome::{self, *},
         frames::{
-            END_STREAM, block, data, frame, go_away, headers, kind, message_frame,
-            message_of_length, response, response_headers, rst_stream, settings, trailers,
-            trailers_only, whole_response, window_update,
+            END_STREAM, block, data, frame, go_away, headers, hpack_bomb, kind, message_frame,
+            message_of_length, ok_trailers, prefixed, response, response_headers, response_start,
+            rst_stream, settings, trailers, trailers_only, truncated, whole_response,
+            window_update,
         },
+        machines::MachineFault,
         script::Step::{self, *},
+        service_kind::ServiceKind,
     },
     pb::GetProfileResponse,
     profile::Profile,
@@ -48,8 +51,12 @@ pub(crate) enum FaultKind {
     Status(Code),
     /// A response with a message that violates the contract.
     BadField(fn(&mut GetProfileResponse)),
-    /// The steps of a script.
-    Script(fn(&Profile) -> Vec<Step>),
+    /// A real server of the fleet whose machine differs from the others.
+    Machine(MachineFault),
+    /// The steps of a script, given the message of a healthy seat.
+    Script(fn(&[u8]) -> Vec<Step>),
+    /// The steps of a script that only a profile can be sent in.
+    ProfileScript(fn(&Profile) -> Vec<Step>),
 }
 
 /// The behaviour of seats without a fault.
@@ -63,6 +70,14 @@ pub static HEALTHY: Fault = fault(
 /// All faults, in the order in which `all` takes them. A table, so each stands on one line or two.
 #[rustfmt::skip]
 pub static FAULTS: &[Fault] = &[
+    // Machines that differ from the others of their fleet.
+    machine("drift", MachineFault::Drift, "another version and other limits"),
+    machine("old-schema", MachineFault::OldSchema, "built before the latest fields"),
+    machine("unknown-field", MachineFault::UnknownField, "sends a field that its schema lacks"),
+    machine("not-serving", MachineFault::NotServing, "health is NOT_SERVING"),
+    machine("escape-label", MachineFault::EscapeLabel, "terminal escapes in a label"),
+    machine("large", MachineFault::Large, "answers with 1 MiB"),
+    // Seats of any service, or of profiles.
     fault("slow", FaultKind::Slow(Duration::from_millis(300)), Valid(Protocol::Grpc), "answers after 300 ms"),
     fault("duplicate", FaultKind::DuplicateId, DuplicateId, "has the id of another seat"),
     fault("raw-endpoint", FaultKind::RawEndpoint, Valid(Protocol::Raw), "healthy, listed as raw://"),
@@ -80,8 +95,8 @@ pub static FAULTS: &[Fault] = &[
     scripted("slow-bytes-headers", Timeout(AttemptPhase::Headers), "headers, one byte a second",
         |_| vec![Read, Write(settings()), Trickle(response_headers(), BYTE_PAUSE), Hang]),
     scripted("slow-bytes-body", Timeout(AttemptPhase::Body), "message, one byte a second",
-        |p| vec![Read, Write(truncated(p, 0)), Trickle(message_frame(&encoded(p)), BYTE_PAUSE), Hang]),
-    scripted("chunked", Valid(Protocol::Grpc), "answers in pieces of 11 bytes", |p| vec![Read, Chunks(whole_response(&p.into()), 11)]),
+        |p| vec![Read, Write(truncated(p, 0)), Trickle(message_frame(p), BYTE_PAUSE), Hang]),
+    scripted("chunked", Valid(Protocol::Grpc), "answers in pieces of 11 bytes", |p| vec![Read, Chunks(whole_response(p), 11)]),
     // An answer that ends early: FIN, RST, RST_STREAM or GOAWAY after each part.
     scripted("close", ConnectionReset, "closes without a byte", |_| vec![]),
     scripted("close-settings", ConnectionReset, "closes after SETTINGS", |_| vec![Write(settings())]),
@@ -101,10 +116,10 @@ pub static FAULTS: &[Fault] = &[
     // More of something than a client should take.
     scripted("huge-length-prefix", TooLarge, "length prefix of 4 GiB",
         |_| vec![Read, Write(response_start()), Write(message_of_length(u32::MAX, b"\x0a")), Hang]),
-    scripted("big-message", TooLarge, "message of 4 MiB",
-        |_| vec![Read, Write(response_start()), Write(message_of_length(4 << 20, &[0; 1024])), Flood(data(&[0; 1024], 0))]),
-    scripted("endless-messages", TooLarge, "messages without end", |p| vec![Read, Write(response_start()), Flood(message_frame(&encoded(p)))]),
-    scripted("big-id", TooLarge, "id of 16,000 characters",
+    scripted("big-message", TooLarge, "message above 4 MiB",
+        |_| vec![Read, Write(response_start()), Write(message_of_length((4 << 20) + 1, &[0; 1024])), Flood(data(&[0; 1024], 0))]),
+    scripted("endless-messages", TooLarge, "messages without end", |p| vec![Read, Write(response_start()), Flood(message_frame(p))]),
+    profile_script("big-id", TooLarge, "id of 16,000 characters",
         |p| vec![Read, Write(response_start()), Write(message_frame(&encoded_with(p, |m| m.id = "7".repeat(16_000)))), Hang]),
     scripted("many-trailers", TooLarge, "100,000 trailers", |p| vec![Read, Write(truncated(p, END)), Write(trailers(&vec![("x", "y"); 100_000])), Hang]),
     scripted("big-header", TooLarge, "header of 20,000 bytes",
@@ -127,11 +142,11 @@ pub static FAULTS: &[Fault] = &[
         |_| vec![Read, Write(settings()), Write(frame(kind::PUSH_PROMISE, 4, 1, &[0, 0, 0, 2])), Hang]),
     scripted("frame-too-long", NotGrpc(OtherProtocol::Other), "frame above the size limit", |_| vec![Read, Write(settings()), Write(data(&[0; 20_000], 0)), Hang]),
     scripted("zero-window", Valid(Protocol::Grpc), "answers with a window of 0",
-        |p| vec![Write(frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])), Read, Write(response(&p.into()))]),
+        |p| vec![Write(frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])), Read, Write(response(p))]),
     scripted("early-hints", Valid(Protocol::Grpc), "answers after a status 103",
-        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "103")], 0)), Write(response(&p.into()))]),
+        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "103")], 0)), Write(response(p))]),
     scripted("unknown-frame", Valid(Protocol::Grpc), "answers after an unknown frame",
-        |p| vec![Read, Write(settings()), Write(frame(kind::UNKNOWN, 0xff, 9, b"?")), Write(response(&p.into()))]),
+        |p| vec![Read, Write(settings()), Write(frame(kind::UNKNOWN, 0xff, 9, b"?")), Write(response(p))]),
     // Other protocols.
     scripted("http1", NotGrpc(OtherProtocol::Http1), "HTTP/1.1 400", |_| vec![Read, Write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec())]),
     scripted("tls", NotGrpc(OtherProtocol::Tls), "TLS alert", |_| vec![Read, Write(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]),
@@ -141,20 +156,20 @@ pub static FAULTS: &[Fault] = &[
     scripted("http2-page", NotGrpc(OtherProtocol::Other), "HTTP/2 404 with text/html",
         |_| vec![Read, Write(settings()), Write(headers(&[(":status", "404"), ("content-type", "text/html")], END_STREAM))]),
     scripted("grpc-web", NotGrpc(OtherProtocol::Other), "content type of gRPC-Web",
-        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "200"), ("content-type", "application/grpc-web+proto")], 0)), Write(message_frame(&encoded(p))), Hang]),
+        |p| vec![Read, Write(settings()), Write(headers(&[(":status", "200"), ("content-type", "application/grpc-web+proto")], 0)), Write(message_frame(p)), Hang]),
     scripted("garbage", NotGrpc(OtherProtocol::Other), "binary bytes without end", |_| vec![Flood(b"\xb7\x00\xfe\x01\x93\xff".to_vec())]),
     scripted("whitespace", NotGrpc(OtherProtocol::Text), "white space without end", |_| vec![Flood(b" \n".to_vec())]),
     // Violations of gRPC.
     scripted("junk-message", InvalidMessage, "message is not protobuf",
         |_| vec![Read, Write(response_start()), Write(message_frame(b"\xff\xff\xff\xff")), Write(ok_trailers())]),
     scripted("compressed", InvalidMessage, "unrequested compression",
-        |p| vec![Read, Write(response_start()), Write(data(&[&[1, 0, 0, 0, 40][..], &encoded(p)].concat(), 0)), Write(ok_trailers())]),
+        |p| vec![Read, Write(response_start()), Write(data(&[&[1, 0, 0, 0, 40][..], p].concat(), 0)), Write(ok_trailers())]),
     scripted("short-message", InvalidMessage, "message ends early", |_| vec![Read, Write(response_start()), Write(data(&[0, 0, 0, 0, 40, 1, 2], END_STREAM))]),
     scripted("no-message", InvalidMessage, "OK without a message", |_| vec![Read, Write(response_start()), Write(ok_trailers())]),
     scripted("no-trailers", InvalidMessage, "no trailers",
-        |p| vec![Read, Write(response_start()), Write(data(&[&[0, 0, 0, 0, encoded(p).len() as u8][..], &encoded(p)].concat(), END_STREAM))]),
+        |p| vec![Read, Write(response_start()), Write(data(&prefixed(p.len() as u32, p), END_STREAM))]),
     // Violations of the contract of the data.
-    scripted("bad-utf8", InvalidMessage, "id is not UTF-8",
+    scripted("bad-utf8", InvalidMessage, "first field is not UTF-8",
         |_| vec![Read, Write(response_start()), Write(message_frame(b"\x0a\x02\xc3\x28")), Write(ok_trailers())]),
     bad_field("no-height", "no height", |m| m.height_cm = None),
     bad_field("nan", "height is NaN", |m| m.height_cm = Some(f64::NAN)),
@@ -192,14 +207,14 @@ pub static FAULTS: &[Fault] = &[
     scripted("status-late", Status(Code::Internal), "INTERNAL after a message",
         |p| vec![Read, Write(truncated(p, END)), Write(trailers(&[("grpc-status", "13")]))]),
     // Servers of the original exercise, with and without faults.
-    scripted("raw", Valid(Protocol::Raw), "JSON, as in the exercise", |p| vec![Write(json(p))]),
-    scripted("raw-open", Valid(Protocol::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
-    scripted("raw-chunked", Valid(Protocol::Raw), "JSON in pieces of 7 bytes", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
-    scripted("raw-truncated", ConnectionReset, "closes within the JSON", |p| vec![Write(json(p)[..20].to_vec())]),
-    scripted("raw-hang", Timeout(AttemptPhase::Body), "hangs within the JSON", |p| vec![Write(json(p)[..20].to_vec()), Hang]),
-    scripted("raw-endless", TooLarge, "JSON without end", |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())]),
-    scripted("raw-junk", InvalidMessage, "malformed JSON", |_| vec![Write(b"{'id': 1}".to_vec())]),
-    scripted("raw-metres", InvalidField, "JSON with a height in metres", |_| vec![Write(br#"{"id":"1","height":1.78,"weight":60,"size":"M"}"#.to_vec())]),
+    profile_script("raw", Valid(Protocol::Raw), "JSON, as in the exercise", |p| vec![Write(json(p))]),
+    profile_script("raw-open", Valid(Protocol::Raw), "JSON, stays connected", |p| vec![Write(json(p)), Hang]),
+    profile_script("raw-chunked", Valid(Protocol::Raw), "JSON in pieces of 7 bytes", |p| vec![Write(b"\r\n ".to_vec()), Chunks(json(p), 7)]),
+    profile_script("raw-truncated", ConnectionReset, "closes within the JSON", |p| vec![Write(json(p)[..20].to_vec())]),
+    profile_script("raw-hang", Timeout(AttemptPhase::Body), "hangs within the JSON", |p| vec![Write(json(p)[..20].to_vec()), Hang]),
+    profile_script("raw-endless", TooLarge, "JSON without end", |_| vec![Write(b"{\"id\":\"".to_vec()), Flood(b"7777".to_vec())]),
+    profile_script("raw-junk", InvalidMessage, "malformed JSON", |_| vec![Write(b"{'id': 1}".to_vec())]),
+    profile_script("raw-metres", InvalidField, "JSON with a height in metres", |_| vec![Write(br#"{"id":"1","height":1.78,"weight":60,"size":"M"}"#.to_vec())]),
 ];
 
 /// Before a reset, which would otherwise overtake the bytes that were just sent.
@@ -229,9 +244,32 @@ const fn scripted(
     name: &'static str,
     expected: ExpectedOutcome,
     description: &'static str,
-    script: fn(&Profile) -> Vec<Step>,
+    script: fn(&[u8]) -> Vec<Step>,
 ) -> Fault {
     fault(name, FaultKind::Script(script), expected, description)
+}
+
+const fn profile_script(
+    name: &'static str,
+    expected: ExpectedOutcome,
+    description: &'static str,
+    script: fn(&Profile) -> Vec<Step>,
+) -> Fault {
+    fault(
+        name,
+        FaultKind::ProfileScript(script),
+        expected,
+        description,
+    )
+}
+
+const fn machine(name: &'static str, kind: MachineFault, description: &'static str) -> Fault {
+    fault(
+        name,
+        FaultKind::Machine(kind),
+        Valid(Protocol::Grpc),
+        description,
+    )
 }
 
 const fn status(name: &'static str, code: Code) -> Fault {
@@ -257,56 +295,72 @@ impl Fault {
     pub fn outcome(&self) -> String {
         self.expected.to_string()
     }
+
+    /// The only service that can have the fault; `None` if all can.
+    #[must_use]
+    pub fn service(&self) -> Option<ServiceKind> {
+        match self.kind {
+            FaultKind::DuplicateId
+            | FaultKind::RawEndpoint
+            | FaultKind::BadField(_)
+            | FaultKind::ProfileScript(_) => Some(ServiceKind::Profile),
+            FaultKind::Machine(_) => Some(ServiceKind::Fleet),
+            FaultKind::Healthy
+            | FaultKind::Slow(_)
+            | FaultKind::Refuse
+            | FaultKind::Status(_)
+            | FaultKind::Script(_) => None,
+        }
+    }
+
+    /// Whether the seats of a service can have the fault.
+    #[must_use]
+    pub fn fits(&self, service: ServiceKind) -> bool {
+        self.service().is_none_or(|only| only == service)
+    }
 }
 
 impl FaultKind {
-    /// The steps of a fault that is not simulated by a real server.
-    pub(crate) fn script(self, profile: &Profile) -> Option<Vec<Step>> {
+    /// The steps of a fault that is not simulated by a real server. `message` is what the seat would send without it,
+    /// `person` whose profile that is, if it is one.
+    pub(crate) fn script(
+        self,
+        message: impl FnOnce() -> Vec<u8>,
+        person: Option<&Profile>,
+    ) -> Option<Vec<Step>> {
         match self {
             Self::Status(code) => {
                 let code = (code as i32).to_string();
                 Some(vec![Read, Write(status_text(&code))])
             }
             Self::BadField(change) => {
-                let mut message = GetProfileResponse::from(profile);
-                change(&mut message);
+                let message = encoded_with(person?, change);
                 Some(vec![Read, Write(whole_response(&message))])
             }
-            Self::Script(steps) => Some(steps(profile)),
+            Self::Script(steps) => Some(steps(&message())),
+            Self::ProfileScript(steps) => person.map(steps),
             Self::Healthy
             | Self::Slow(_)
             | Self::DuplicateId
             | Self::RawEndpoint
-            | Self::Refuse => None,
+            | Self::Refuse
+            | Self::Machine(_) => None,
         }
     }
-}
 
-fn encoded(profile: &Profile) -> Vec<u8> {
-    GetProfileResponse::from(profile).encode_to_vec()
+    /// The fault of a machine whose server is real.
+    pub(crate) fn of_machine(self) -> Option<MachineFault> {
+        match self {
+            Self::Machine(fault) => Some(fault),
+            _ => None,
+        }
+    }
 }
 
 fn encoded_with(profile: &Profile, change: fn(&mut GetProfileResponse)) -> Vec<u8> {
     let mut message = GetProfileResponse::from(profile);
     change(&mut message);
     message.encode_to_vec()
-}
-
-/// A response up to this number of bytes of the frame with the message.
-fn truncated(profile: &Profile, end: usize) -> Vec<u8> {
-    let mut data = message_frame(&encoded(profile));
-    data.truncate(end);
-    [response_start(), data].concat()
-}
-
-/// A response up to the message.
-fn response_start() -> Vec<u8> {
-    [settings(), response_headers()].concat()
-}
-
-/// The trailers of a call that succeeded.
-fn ok_trailers() -> Vec<u8> {
-    trailers(&[("grpc-status", "0")])
 }
 
 fn status_text(code: &str) -> Vec<u8> {
@@ -318,14 +372,6 @@ fn status_text(code: &str) -> Vec<u8> {
 fn unavailable_for_good() -> Vec<u8> {
     let fields = [("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")];
     [settings(), trailers_only(&fields)].concat()
-}
-
-/// A header of 4,000 bytes that enters the table, and a thousand references to it of one byte each.
-fn hpack_bomb() -> Vec<u8> {
-    let mut bytes = vec![0x40];
-    bytes.extend(&block(&[("x", &"y".repeat(4_000))])[1..]);
-    bytes.resize(bytes.len() + 1_000, 0xbe);
-    frame(kind::HEADERS, 4, 1, &bytes)
 }
 
 fn json(profile: &Profile) -> Vec<u8> {

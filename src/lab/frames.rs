@@ -3,10 +3,6 @@
 //! Frames follow RFC 9113, header blocks RFC 7541 without dynamic table and Huffman code, messages the gRPC wire
 //! format.
 
-use prost::Message as _;
-
-use crate::pb::GetProfileResponse;
-
 /// Frame types (RFC 9113, section 6).
 pub(crate) mod kind {
     pub(crate) const DATA: u8 = 0;
@@ -130,10 +126,12 @@ pub(crate) fn message_frame(message: &[u8]) -> Vec<u8> {
 
 /// DATA with a message and any number as its length.
 pub(crate) fn message_of_length(length: u32, message: &[u8]) -> Vec<u8> {
-    let mut payload = vec![0];
-    payload.extend(length.to_be_bytes());
-    payload.extend(message);
-    data(&payload, 0)
+    data(&prefixed(length, message), 0)
+}
+
+/// A message behind its prefix, with any number as its length.
+pub(crate) fn prefixed(length: u32, message: &[u8]) -> Vec<u8> {
+    [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
 /// DATA with any payload.
@@ -142,16 +140,36 @@ pub(crate) fn data(payload: &[u8], flags: u8) -> Vec<u8> {
 }
 
 /// A correct response to a call, from headers to trailers.
-pub(crate) fn response(message: &GetProfileResponse) -> Vec<u8> {
-    [
-        response_headers(),
-        message_frame(&message.encode_to_vec()),
-        trailers(&[("grpc-status", "0")]),
-    ]
-    .concat()
+pub(crate) fn response(message: &[u8]) -> Vec<u8> {
+    [response_headers(), message_frame(message), ok_trailers()].concat()
 }
 
 /// All that a server sends on a connection with one call.
-pub(crate) fn whole_response(message: &GetProfileResponse) -> Vec<u8> {
+pub(crate) fn whole_response(message: &[u8]) -> Vec<u8> {
     [settings(), response(message)].concat()
+}
+
+/// A response up to this number of bytes of the frame with the message.
+pub(crate) fn truncated(message: &[u8], end: usize) -> Vec<u8> {
+    let mut data = message_frame(message);
+    data.truncate(end);
+    [response_start(), data].concat()
+}
+
+/// A response up to the message.
+pub(crate) fn response_start() -> Vec<u8> {
+    [settings(), response_headers()].concat()
+}
+
+/// The trailers of a call that succeeded.
+pub(crate) fn ok_trailers() -> Vec<u8> {
+    trailers(&[("grpc-status", "0")])
+}
+
+/// A header of 4,000 bytes that enters the table, and a thousand references to it of one byte each.
+pub(crate) fn hpack_bomb() -> Vec<u8> {
+    let mut bytes = vec![0x40];
+    bytes.extend(&block(&[("x", &"y".repeat(4_000))])[1..]);
+    bytes.resize(bytes.len() + 1_000, 0xbe);
+    frame(kind::HEADERS, 4, 1, &bytes)
 }

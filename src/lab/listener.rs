@@ -17,6 +17,7 @@ use crate::{
         config::Config,
         error::Error,
         faults::{Fault, FaultKind},
+        fleet::Fleet,
         script,
         seats::{FIRST_ADDRESS, SeatAddresses, Seats, seat_ip},
     },
@@ -116,8 +117,22 @@ impl SeatSocket {
 /// What a connection needs to be served.
 pub(super) struct Context {
     pub(super) seats: Arc<Seats>,
-    /// Serves the seats that answer correctly.
-    pub(super) server: Server,
+    pub(super) server: SeatServer,
+}
+
+/// Serves the seats that answer.
+pub(super) enum SeatServer {
+    Profile(Server),
+    Fleet(Arc<Fleet>),
+}
+
+impl SeatServer {
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr, seat: usize) {
+        match self {
+            Self::Profile(server) => server.connection(stream, peer).await,
+            Self::Fleet(fleet) => Arc::clone(fleet).connection(stream, seat).await,
+        }
+    }
 }
 
 /// Accepts connections until it is dropped, which ends them as well.
@@ -141,18 +156,15 @@ async fn serve(stream: TcpStream, peer: SocketAddr, context: Arc<Context>) {
         return;
     };
     match seats.fault(seat).kind {
-        FaultKind::Healthy | FaultKind::DuplicateId | FaultKind::RawEndpoint => {
-            server.connection(stream, peer).await;
-        }
+        // It is listed with the port that is not listened on.
+        FaultKind::Refuse => {}
         FaultKind::Slow(delay) => {
             sleep(delay).await;
-            server.connection(stream, peer).await;
+            server.connection(stream, peer, seat).await;
         }
-        kind => {
-            // A seat that refuses has no script, and no connections either.
-            if let Some(steps) = kind.script(&seats.people[seat]) {
-                script::run(stream, steps).await;
-            }
-        }
+        _ => match seats.script(seat) {
+            Some(steps) => script::run(stream, steps).await,
+            None => server.connection(stream, peer, seat).await,
+        },
     }
 }

@@ -10,12 +10,15 @@ mod error;
 mod expected;
 mod fault_list;
 mod faults;
+mod fleet;
 mod frames;
 mod listener;
+mod machines;
 mod people;
 mod room;
 mod script;
 mod seats;
+mod service_kind;
 
 pub use crate::lab::{
     config::Config,
@@ -24,4 +27,5 @@ pub use crate::lab::{
     faults::{FAULTS, Fault, HEALTHY},
     room::Room,
     seats::Expected,
+    service_kind::ServiceKind,
 };

@@ -12,8 +12,10 @@ use crate::{
     lab::{
         config::Config,
         error::Error,
-        listener::{Context, SeatSocket, Sockets, accept},
+        fleet::Fleet,
+        listener::{Context, SeatServer, SeatSocket, Sockets, accept},
         seats::{Expected, MAX_SEATS, Seats},
+        service_kind::ServiceKind,
     },
     profile::Profile,
     serve::{self, Server, limits::Limits},
@@ -40,7 +42,9 @@ impl Room {
         if config.seats > MAX_SEATS {
             return Err(Error::Seats(config.seats));
         }
-        let faults = config.faults.assign(config.seats, config.seed);
+        let faults = config
+            .faults
+            .assign(config.service, config.seats, config.seed);
         let faults = faults.map_err(Error::FaultList)?;
         // Each client costs a descriptor. If the limit cannot be raised, connections wait in the backlog.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -52,14 +56,11 @@ impl Room {
             true => Sockets::per_seat(&config, &faults)?,
             false => Sockets::shared(config.port)?,
         };
-        let seats = Arc::new(Seats::new(config.seed, faults, addresses));
-        let server = Server::new(serve::Config {
-            limits: Limits::unbounded(),
-            ..serve::Config::new(Arc::clone(&seats))
-        });
+        let seats = Seats::new(config.service, config.seed, faults, addresses);
+        let seats = Arc::new(seats);
         let context = Arc::new(Context {
             seats: Arc::clone(&seats),
-            server: server.await,
+            server: server(config.service, &seats).await,
         });
         let mut accepting = JoinSet::new();
         let mut joining = Vec::new();
@@ -95,7 +96,7 @@ impl Room {
         self.seats.hosts()
     }
 
-    /// The people, in the order of the seats. One with the fault `duplicate` has the id of another.
+    /// The people, in the order of the seats; none in a fleet. One with the fault `duplicate` has the id of another.
     #[must_use]
     pub fn people(&self) -> &[Profile] {
         &self.seats.people
@@ -107,7 +108,7 @@ impl Room {
     pub fn expected(&self, seat: usize) -> Expected<'_> {
         Expected {
             fault: self.seats.fault(seat),
-            profile: &self.seats.people[seat],
+            profile: self.seats.people.get(seat),
         }
     }
 
@@ -116,6 +117,20 @@ impl Room {
         drop(self.open);
         // An error is a panic of the task, which has ended then as well.
         let _ = self.listening.await;
+    }
+}
+
+/// The server of the seats that answer.
+async fn server(service: ServiceKind, seats: &Arc<Seats>) -> SeatServer {
+    match service {
+        ServiceKind::Profile => {
+            let config = serve::Config {
+                limits: Limits::unbounded(),
+                ..serve::Config::new(Arc::clone(seats))
+            };
+            SeatServer::Profile(Server::new(config).await)
+        }
+        ServiceKind::Fleet => SeatServer::Fleet(Arc::new(Fleet::new(Arc::clone(seats)).await)),
     }
 }
 

@@ -2,11 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use prost::Message as _;
+
 use crate::{
     lab::{
         faults::{Fault, FaultKind},
-        people,
+        machines, people,
+        script::Step,
+        service_kind::ServiceKind,
     },
+    pb::{GetProfileResponse, fleet::StatusView},
     profile::Profile,
     serve::profile_source::ProfileSource,
     survey::{
@@ -25,7 +30,9 @@ pub(super) const MAX_SEATS: usize = 0x00ff_fffe;
 /// Person, fault and address of each seat, by its index.
 #[derive(Debug)]
 pub(super) struct Seats {
+    /// Empty in a fleet: what a machine reports follows from its seat and the seed.
     pub(super) people: Vec<Profile>,
+    seed: u64,
     faults: Vec<&'static Fault>,
     addresses: SeatAddresses,
 }
@@ -40,18 +47,46 @@ pub(super) enum SeatAddresses {
 }
 
 impl Seats {
-    pub(super) fn new(seed: u64, faults: Vec<&'static Fault>, addresses: SeatAddresses) -> Self {
-        let mut people = people::people(faults.len(), seed);
+    pub(super) fn new(
+        service: ServiceKind,
+        seed: u64,
+        faults: Vec<&'static Fault>,
+        addresses: SeatAddresses,
+    ) -> Self {
+        let mut people = match service {
+            ServiceKind::Profile => people::people(faults.len(), seed),
+            ServiceKind::Fleet => Vec::new(),
+        };
         assign_duplicate_ids(&mut people, &faults);
         Self {
             people,
+            seed,
             faults,
             addresses,
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.faults.len()
+    }
+
     pub(super) fn fault(&self, seat: usize) -> &'static Fault {
         self.faults[seat]
+    }
+
+    /// What a seat that has a script does on a connection.
+    pub(super) fn script(&self, seat: usize) -> Option<Vec<Step>> {
+        let person = self.people.get(seat);
+        let message = || match person {
+            Some(person) => GetProfileResponse::from(person).encode_to_vec(),
+            None => self.status(seat, StatusView::Full),
+        };
+        self.faults[seat].kind.script(message, person)
+    }
+
+    /// The encoded status of a machine.
+    pub(super) fn status(&self, seat: usize, view: StatusView) -> Vec<u8> {
+        machines::status(self.seed, seat, self.faults[seat].kind.of_machine(), view)
     }
 
     /// The endpoints, in the order of the seats.
@@ -77,7 +112,7 @@ impl Seats {
             }
             _ => return None,
         };
-        (seat < self.people.len()).then_some(seat)
+        (seat < self.faults.len()).then_some(seat)
     }
 }
 
@@ -117,8 +152,7 @@ fn assign_duplicate_ids(people: &mut [Profile], faults: &[&Fault]) {
 /// Serves the profile of the seat that a connection was made to.
 impl ProfileSource for Seats {
     fn profile(&self, local: Option<SocketAddr>) -> Option<Profile> {
-        let seat = self.at(local?)?;
-        Some(self.people[seat].clone())
+        self.people.get(self.at(local?)?).cloned()
     }
 }
 
@@ -128,8 +162,8 @@ impl ProfileSource for Seats {
 pub struct Expected<'a> {
     /// The seat's fault.
     pub fault: &'static Fault,
-    /// The profile of a seat that answers.
-    pub profile: &'a Profile,
+    /// The profile of a seat that answers; none in a fleet.
+    pub profile: Option<&'a Profile>,
 }
 
 impl Expected<'_> {
@@ -138,6 +172,6 @@ impl Expected<'_> {
     pub fn matches(&self, outcome: &Outcome<Profile>) -> bool {
         let profile = outcome.answer().map(|(profile, _)| profile);
         self.fault.expected.matches(outcome)
-            && profile.is_none_or(|profile| profile == self.profile)
+            && profile.is_none_or(|profile| Some(profile) == self.profile)
     }
 }

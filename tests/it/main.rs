@@ -17,6 +17,7 @@ mod frames;
 mod hosts;
 mod html;
 mod lab;
+mod lab_fleet;
 mod layers;
 mod logging;
 mod markdown;

@@ -134,11 +134,15 @@ fn no_type_name_is_declared_twice() {
                 .push(path.clone());
         }
     }
-    // `Target`, `Output` and their like are declared by traits of the standard library and of hyper, `Answer` by the
-    // survey's.
+    // `Target`, `Output` and their like are declared by traits of the standard library, of hyper and of tonic, `Answer`
+    // by the survey's.
     let associated = [
         "Answer",
         "Data",
+        "Decode",
+        "Decoder",
+        "Encode",
+        "Encoder",
         "Err",
         "Error",
         "Future",
