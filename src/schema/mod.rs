@@ -13,9 +13,13 @@ mod method;
 mod paths;
 mod source;
 mod value;
+mod value_error;
+mod well_known;
+mod wire;
 
 pub use self::{
     error::{Error, Names},
     method::{Method, MethodName},
     source::Schema,
+    value_error::ValueError,
 };
