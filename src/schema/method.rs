@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     path::PathPattern,
-    schema::{error::Error, paths, value::value},
+    schema::{error::Error, paths, value::value, value_error::ValueError},
     untrusted::Untrusted,
 };
 
@@ -154,20 +154,12 @@ impl Method {
         }
     }
 
-    /// Decodes an answer.
-    ///
-    /// # Errors
-    /// The bytes are not a message of the output's type.
-    pub fn decode(&self, bytes: &[u8]) -> Result<DynamicMessage, prost::DecodeError> {
-        DynamicMessage::decode(self.output(), bytes)
-    }
-
     /// The canonical value of an answer: equal messages have equal values, and no others.
     ///
     /// # Errors
-    /// The bytes are not a message of the output's type.
-    pub fn value(&self, bytes: &[u8]) -> Result<Value, prost::DecodeError> {
-        self.decode(bytes).map(|message| value(&message))
+    /// The bytes are not a message of the output's type, or it is too large or too deep.
+    pub fn value(&self, bytes: &[u8]) -> Result<Value, ValueError> {
+        value(&self.output(), bytes)
     }
 }
 
@@ -253,9 +245,9 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_fit_is_an_error() {
         let get = sample("Get");
-        assert!(get.decode(b"\x0a\x01a").is_ok());
+        assert!(get.value(b"\x0a\x01a").is_ok());
         for bytes in [&b"\x0a\x05a"[..], b"\x08\x01", b"\x0a\x01\xff", b"\x0b"] {
-            assert!(get.decode(bytes).is_err(), "{bytes:?}");
+            assert!(get.value(bytes).is_err(), "{bytes:?}");
         }
         // A message nested 200 deep in its field 11.
         let mut bytes = Vec::new();
@@ -265,6 +257,6 @@ mod tests {
             outer.extend(&bytes);
             bytes = outer;
         }
-        assert!(get.decode(&bytes).is_err());
+        assert!(get.value(&bytes).is_err());
     }
 }

@@ -4,7 +4,10 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use crate::{
     path::{PathPattern, Segment},
-    schema::error::{Error, Names},
+    schema::{
+        error::{Error, Names},
+        value::field_key,
+    },
     untrusted::Untrusted,
 };
 
@@ -61,7 +64,7 @@ fn step(place: &Cursor, segment: &Segment) -> Result<(Segment, Cursor), StepErro
                 .get_field_by_json_name(name)
                 .or_else(|| message.get_field_by_name(name))
                 .ok_or_else(|| StepError::NoField(message.clone(), name.clone()))?;
-            let segment = Segment::Key(field.json_name().to_owned());
+            let segment = Segment::Key(field_key(&field));
             let inside = match field.is_list() || field.is_map() {
                 true => Cursor::Elements(field),
                 false => of_kind(field.kind()),
