@@ -4,6 +4,9 @@
 //! serves all of them and identifies the seat by the address that the client connected to, so a room of 100,000
 //! costs one descriptor. Elsewhere each seat has a port of its own. The seed decides the people and the faults
 //! of the seats, so what a survey must report is known beforehand.
+//!
+//! A room can simulate a fleet instead: machines whose status should be the same everywhere. Seats, listeners and most
+//! faults are the same.
 
 mod config;
 mod error;
