@@ -1,5 +1,191 @@
-//! The distinct answers of a run.
+//! The distinct answers of a run: each is kept once, however many endpoints gave it.
 
-/// One of the distinct answers of a run. Two endpoints with the same bytes as their answer have the same id.
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    schema::{Method, ValueError},
+    survey::{outcome::Invalid, question::InvalidAnswer},
+    untrusted::Untrusted,
+};
+
+/// What the distinct answers of a run may take.
+const MAX_DISTINCT: usize = 128 * 1024 * 1024;
+const DISTINCT_LIMIT: &str = "the distinct answers of this run take more than 128 MiB";
+
+/// The schema limits what the value of one answer takes.
+const VALUE_LIMIT: &str = "its values take too much memory";
+
+/// What an answer takes beside its bytes.
+const ENTRY: usize = 128;
+
+/// One of the distinct answers of a run. Endpoints that sent the same bytes have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AnswerId(pub u32);
+
+/// The distinct answers of a run, in the order in which they first came.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// The method whose answers they are.
+    pub method: Arc<Method>,
+    /// The bytes of each, by its id.
+    pub distinct: Vec<Bytes>,
+}
+
+impl Answers {
+    /// The canonical value of an answer; null for an id of another run.
+    #[must_use]
+    pub fn value(&self, AnswerId(id): AnswerId) -> Value {
+        let bytes = self.distinct.get(id as usize);
+        // It was decoded when it came.
+        let value = bytes.and_then(|bytes| self.method.value(bytes).ok());
+        value.unwrap_or_default()
+    }
+}
+
+/// Collects the answers of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Interner(Mutex<Interned>);
+
+#[derive(Debug, Default)]
+struct Interned {
+    ids: HashMap<Bytes, u32>,
+    distinct: Vec<Bytes>,
+    size: usize,
+}
+
+impl Interner {
+    /// The id of an answer. One that is new is decoded, to learn whether it is valid.
+    pub(crate) fn intern(&self, method: &Method, answer: &[u8]) -> Result<AnswerId, InvalidAnswer> {
+        // Held while decoding: the value of one answer at a time takes memory.
+        let mut interned = self.lock();
+        if let Some(id) = interned.ids.get(answer) {
+            return Ok(AnswerId(*id));
+        }
+        if interned.size + answer.len() + ENTRY > MAX_DISTINCT {
+            return Err(InvalidAnswer::TooLarge(DISTINCT_LIMIT));
+        }
+        match method.value(answer) {
+            // The buffer that it came in is larger.
+            Ok(_) => Ok(interned.insert(Bytes::copy_from_slice(answer))),
+            Err(ValueError::TooLarge) => Err(InvalidAnswer::TooLarge(VALUE_LIMIT)),
+            Err(error) => {
+                let error = Untrusted::new(&error.to_string());
+                Err(InvalidAnswer::Invalid(Invalid::Message(error)))
+            }
+        }
+    }
+
+    /// All answers so far.
+    pub(crate) fn distinct(&self) -> Vec<Bytes> {
+        self.lock().distinct.clone()
+    }
+
+    /// An interner with the `kept` answers of this one alone, whose ids are changed accordingly.
+    pub(crate) fn renew<'a>(&self, kept: impl Iterator<Item = &'a mut AnswerId>) -> Self {
+        let old = self.lock();
+        let mut new = Interned::default();
+        for id in kept {
+            if let Some(answer) = old.distinct.get(id.0 as usize) {
+                *id = match new.ids.get(answer) {
+                    Some(known) => AnswerId(*known),
+                    None => new.insert(answer.clone()),
+                };
+            }
+        }
+        Self(Mutex::new(new))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Interned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Interned {
+    fn insert(&mut self, answer: Bytes) -> AnswerId {
+        let id = self.distinct.len() as u32;
+        self.size += answer.len() + ENTRY;
+        self.ids.insert(answer.clone(), id);
+        self.distinct.push(answer);
+        AnswerId(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    fn method() -> Arc<Method> {
+        let name = "lab.Profile/GetProfile".parse().unwrap();
+        Schema::built_in().method(&name).unwrap()
+    }
+
+    /// A response with an id of so many bytes.
+    fn response(letter: u8, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0x0a];
+        prost::encoding::encode_varint(length as u64, &mut bytes);
+        bytes.resize(bytes.len() + length, letter);
+        bytes
+    }
+
+    #[test]
+    fn equal_bytes_have_one_id_and_are_kept_once() {
+        let (interner, method) = (Interner::default(), method());
+        let ids = [b'a', b'b', b'a'].map(|letter| interner.intern(&method, &response(letter, 3)));
+        let [a, b, c] = ids.map(Result::unwrap);
+        assert_eq!((a, b, c), (AnswerId(0), AnswerId(1), AnswerId(0)));
+        let distinct = interner.distinct();
+        assert_eq!(distinct.len(), 2);
+        let answers = Answers { method, distinct };
+        assert_eq!(answers.value(b)["id"], "bbb");
+        assert_eq!(answers.value(AnswerId(2)), Value::Null);
+    }
+
+    #[test]
+    fn bytes_that_do_not_fit_the_schema_are_invalid_and_not_kept() {
+        let (interner, method) = (Interner::default(), method());
+        for bytes in [&b"\x0a\x05a"[..], b"\x08\x01", b"\x0a\x01\xff"] {
+            let result = interner.intern(&method, bytes);
+            let Err(InvalidAnswer::Invalid(Invalid::Message(_))) = result else {
+                panic!("{result:?}");
+            };
+        }
+        assert!(interner.distinct().is_empty());
+    }
+
+    #[test]
+    fn distinct_answers_beyond_the_limit_are_too_large_and_known_ones_are_not() {
+        const LENGTH: usize = 8 * 1024 * 1024;
+        let (interner, method) = (Interner::default(), method());
+        for letter in 0..15 {
+            interner
+                .intern(&method, &response(b'a' + letter, LENGTH))
+                .unwrap();
+        }
+        let too_large = InvalidAnswer::TooLarge(DISTINCT_LIMIT);
+        let result = interner.intern(&method, &response(b'z', LENGTH));
+        assert_eq!(result, Err(too_large));
+        let result = interner.intern(&method, &response(b'c', LENGTH));
+        assert_eq!(result, Ok(AnswerId(2)));
+        assert!(interner.intern(&method, &response(b'z', 9)).is_ok());
+    }
+
+    #[test]
+    fn renewed_interner_keeps_what_is_in_use() {
+        let (interner, method) = (Interner::default(), method());
+        let intern =
+            |interner: &Interner, letter| interner.intern(&method, &response(letter, 3)).unwrap();
+        let mut kept = [b'a', b'b', b'c', b'b'].map(|letter| intern(&interner, letter));
+        let new = interner.renew(kept[1..].iter_mut());
+        assert_eq!(kept.map(|AnswerId(id)| id), [0, 0, 1, 0]);
+        assert_eq!(new.distinct().len(), 2);
+        assert_eq!(intern(&new, b'c'), AnswerId(1));
+        assert_eq!(intern(&new, b'a'), AnswerId(2));
+    }
+}

@@ -1,9 +1,11 @@
 //! The questions that a survey can ask: `lab.Profile/GetProfile`, and any unary method.
 
 mod answers;
+mod any_method;
 mod get_profile;
 
 pub use self::{
-    answers::AnswerId,
+    answers::{AnswerId, Answers},
+    any_method::{AnyMethod, DEFAULT_MAX_MESSAGE},
     get_profile::{GetProfile, profile_hint},
 };

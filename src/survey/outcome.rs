@@ -316,25 +316,7 @@ impl<A> Outcome<A> {
             Self::NotGrpc(OtherProtocol::Other, _) => {
                 "something other than a gRPC server answers on this port"
             }
-            Self::Status { code, .. } => match code {
-                tonic::Code::Unimplemented => "a gRPC server, but it does not have this method",
-                tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
-                tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
-                tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
-                    "the server does not let this client ask; does it need credentials (--cert, -H)?"
-                }
-                tonic::Code::NotFound => "the server does not have what was asked for",
-                tonic::Code::InvalidArgument
-                | tonic::Code::FailedPrecondition
-                | tonic::Code::AlreadyExists
-                | tonic::Code::OutOfRange => {
-                    "the server rejects this request; its message says why"
-                }
-                tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
-                    "the server gave up; does the method need a longer --max-time?"
-                }
-                _ => "the server failed to execute the call; see its log",
-            },
+            Self::Status { code, .. } => status_hint(*code),
             Self::TooLarge(None) => {
                 "the answer, or its headers, is larger than is accepted; see --max-msg-size"
             }
@@ -355,6 +337,27 @@ impl<A> Outcome<A> {
             Self::Cancelled => "the run ended before this endpoint had answered",
         };
         Some(Cow::Borrowed(hint))
+    }
+}
+
+/// One line on what to do about a status.
+fn status_hint(code: tonic::Code) -> &'static str {
+    match code {
+        tonic::Code::Unimplemented => "a gRPC server, but it does not have this method",
+        tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
+        tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
+        tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
+            "the server does not let this client ask; does it need credentials (--cert, -H)?"
+        }
+        tonic::Code::NotFound => "the server does not have what was asked for",
+        tonic::Code::InvalidArgument
+        | tonic::Code::FailedPrecondition
+        | tonic::Code::AlreadyExists
+        | tonic::Code::OutOfRange => "the server rejects this request; its message says why",
+        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
+            "the server gave up; does the method need a longer --max-time?"
+        }
+        _ => "the server failed to execute the call; see its log",
     }
 }
 
