@@ -5,6 +5,7 @@
 )]
 
 mod abuse;
+mod any_method;
 mod board;
 mod browser;
 mod check;
