@@ -4,7 +4,6 @@
 //! Connection, protocol and data are judged as a survey judges them. The other checks cover what a survey never
 //! tries: health, reflection, deadlines, many clients and broken connections.
 
-mod caller;
 mod contract;
 mod load;
 mod result;

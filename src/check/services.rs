@@ -1,9 +1,16 @@
 //! Checks of the gRPC services: the profile, health, reflection, unknown methods and deadlines.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body, Frame};
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
 use tokio::time::{Instant, timeout};
@@ -18,10 +25,9 @@ use tonic_reflection::pb::v1::{
 
 use crate::{
     check::{
-        caller::{self, MAX_MESSAGE},
         contract,
         result::{CheckResult, Verdict, describe_status, fail},
-        target::{SERVICE, Target},
+        target::{MAX_MESSAGE, SERVICE, Target},
     },
     pb::{GetProfileRequest, GetProfileResponse},
     survey::outcome::{Outcome, Protocol, code_name},
@@ -160,7 +166,7 @@ pub(super) async fn deadline(target: &mut Target) -> Verdict {
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("grpc-timeout", format!("{}m", DEADLINE.as_millis()))
-        .body(caller::pending_body());
+        .body(pending_body());
     let Ok(request) = request else {
         return Err(CheckResult::Skip("this endpoint has no URI"));
     };
@@ -210,4 +216,21 @@ fn judge_end(code: Option<Code>, elapsed: Duration) -> Verdict {
             "stop working on a call when its grpc-timeout is over",
         ),
     }
+}
+
+/// The body of a request that neither sends anything nor ends.
+fn pending_body() -> tonic::body::Body {
+    struct Pending;
+    impl Body for Pending {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+    tonic::body::Body::new(Pending)
 }

@@ -5,12 +5,13 @@ use tokio::time::timeout;
 use tonic::Status;
 
 use crate::{
-    check::{caller::Caller, result::CheckResult},
+    check::result::CheckResult,
     profile::Profile,
     question::GetProfile,
     survey::{
         self, Config,
         attempt::Client,
+        caller::Caller,
         endpoint::Endpoint,
         outcome::{EndpointResult, Outcome},
         sniffed_stream::Stream,
@@ -19,6 +20,9 @@ use crate::{
 
 /// The service that is examined.
 pub(super) const SERVICE: &str = "lab.Profile";
+
+/// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
+pub(super) const MAX_MESSAGE: usize = 256 * 1024;
 
 /// The server under examination.
 ///
@@ -59,7 +63,7 @@ impl Target {
 
     /// A new HTTP/2 connection.
     pub(super) async fn caller(&mut self) -> Result<Caller, CheckResult> {
-        Caller::connect(&self.client, &self.endpoint)
+        Caller::connect(&self.client, &self.endpoint, MAX_MESSAGE)
             .await
             .map_err(CheckResult::from)
     }

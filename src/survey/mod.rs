@@ -16,6 +16,7 @@
 pub(crate) mod attempt;
 mod attempt_state;
 mod call;
+pub(crate) mod caller;
 mod classify;
 mod config;
 mod connect;

@@ -1,39 +1,31 @@
 //! An HTTP/2 connection for any gRPC call, valid or not.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use http::{Request, Response, Uri, uri::PathAndQuery};
 use http_body_util::BodyExt as _;
-use hyper::{
-    body::{Body, Frame, Incoming},
-    client::conn::http2,
-};
+use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use tokio::task::JoinSet;
-use tonic::{Status, client::Grpc};
+use tokio_stream::Stream;
+use tonic::{Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::{
-    profile::Profile,
-    survey::{attempt::Client, endpoint::Endpoint, outcome::Outcome},
-};
-
-/// Largest message that is decoded. A description of a service with all its comments has some ten kilobytes.
-pub(super) const MAX_MESSAGE: usize = 256 * 1024;
+use crate::survey::{attempt::Client, endpoint::Endpoint, outcome::Outcome};
 
 /// One HTTP/2 connection. Dropping the last clone closes it.
 #[derive(Clone)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     streams: http2::SendRequest<tonic::body::Body>,
     /// Scheme and authority for the URIs of calls.
     origin: Uri,
+    /// Largest message that is decoded.
+    max_message: usize,
     /// Drives the connection.
     _driver: Arc<JoinSet<()>>,
 }
@@ -43,10 +35,11 @@ impl Caller {
     ///
     /// # Errors
     /// The outcome that a survey would have had.
-    pub(super) async fn connect(
+    pub(crate) async fn connect<A>(
         client: &Client,
         endpoint: &Endpoint,
-    ) -> Result<Self, Outcome<Profile>> {
+        max_message: usize,
+    ) -> Result<Self, Outcome<A>> {
         let (stream, origin) = client.connect_only(endpoint).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(64 * 1024)
@@ -61,19 +54,20 @@ impl Caller {
         Ok(Self {
             streams,
             origin,
+            max_message,
             _driver: Arc::new(driver),
         })
     }
 
     /// The URI of a path at this server.
-    pub(super) fn uri(&self, path: &'static str) -> Uri {
+    pub(crate) fn uri(&self, path: &'static str) -> Uri {
         let mut parts = self.origin.clone().into_parts();
         parts.path_and_query = Some(PathAndQuery::from_static(path));
         Uri::from_parts(parts).unwrap_or_default()
     }
 
     /// Sends a request unchanged.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &mut self,
         request: Request<tonic::body::Body>,
     ) -> hyper::Result<Response<tonic::body::Body>> {
@@ -83,7 +77,7 @@ impl Caller {
     }
 
     /// Calls a unary method.
-    pub(super) async fn unary<Q, R>(self, path: &'static str, request: Q) -> Result<R, Status>
+    pub(crate) async fn unary<Q, R>(self, path: &'static str, request: Q) -> Result<R, Status>
     where
         Q: Message + 'static,
         R: Message + Default + 'static,
@@ -96,7 +90,7 @@ impl Caller {
     }
 
     /// Calls a streaming method with one message, and returns the first one of the response.
-    pub(super) async fn first_response<Q, R>(
+    pub(crate) async fn first_response<Q, R>(
         self,
         path: &'static str,
         request: Q,
@@ -105,18 +99,30 @@ impl Caller {
         Q: Message + 'static,
         R: Message + Default + 'static,
     {
+        let requests = tonic::Request::new(tokio_stream::once(request));
+        self.stream(path, requests).await?.message().await
+    }
+
+    /// Calls a streaming method.
+    pub(crate) async fn stream<Q, R>(
+        self,
+        path: &'static str,
+        requests: tonic::Request<impl Stream<Item = Q> + Send + 'static>,
+    ) -> Result<Streaming<R>, Status>
+    where
+        Q: Message + 'static,
+        R: Message + Default + 'static,
+    {
         let path = PathAndQuery::from_static(path);
         let mut client = self.into_client().await?;
-        let requests = tonic::Request::new(tokio_stream::once(request));
-        let responses = client
-            .streaming(requests, path, ProstCodec::default())
-            .await?;
-        responses.into_inner().message().await
+        let responses = client.streaming(requests, path, ProstCodec::default());
+        Ok(responses.await?.into_inner())
     }
 
     async fn into_client(self) -> Result<Grpc<Self>, Status> {
         let origin = self.origin.clone();
-        let mut client = Grpc::with_origin(self, origin).max_decoding_message_size(MAX_MESSAGE);
+        let max_message = self.max_message;
+        let mut client = Grpc::with_origin(self, origin).max_decoding_message_size(max_message);
         let ready = client.ready().await;
         ready.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(client)
@@ -149,21 +155,4 @@ fn without_status_details(mut response: Response<Incoming>) -> Response<tonic::b
             frame
         }))
     })
-}
-
-/// The body of a request that neither sends anything nor ends.
-pub(super) fn pending_body() -> tonic::body::Body {
-    struct Pending;
-    impl Body for Pending {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Pending
-        }
-    }
-    tonic::body::Body::new(Pending)
 }
