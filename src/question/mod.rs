@@ -3,9 +3,11 @@
 mod answers;
 mod any_method;
 mod get_profile;
+mod reflect;
 
 pub use self::{
     answers::{AnswerId, Answers},
     any_method::{AnyMethod, DEFAULT_MAX_MESSAGE},
     get_profile::{GetProfile, profile_hint},
+    reflect::{NoSchema, find_method},
 };

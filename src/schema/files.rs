@@ -1,13 +1,13 @@
 //! The files of a schema, collected from one source, within bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 
 use crate::{
     schema::{
-        descriptor::{FileProto, FileSet, count_definitions},
+        descriptor::{FileProto, FileSet, MessageProto, count_definitions},
         error::Error,
         link::link,
     },
@@ -59,7 +59,6 @@ impl Files {
     }
 
     /// The imports without a file, and the files without content.
-    #[cfg_attr(not(test), expect(dead_code, reason = "reflection needs it"))]
     pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
         let imports = self.by_name.values().flat_map(|file| &file.dependencies);
         let missing = imports.filter(|name| self.by_name.get(*name).is_none_or(is_placeholder));
@@ -67,7 +66,6 @@ impl Files {
     }
 
     /// Whether a file defines this service.
-    #[cfg_attr(not(test), expect(dead_code, reason = "reflection needs it"))]
     pub(super) fn define_service(&self, name: &str) -> bool {
         self.by_name.values().any(|file| {
             let local = match name.strip_prefix(&*file.package) {
@@ -80,20 +78,59 @@ impl Files {
         })
     }
 
+    /// The types that are used and that no file defines. Those without a leading point are left out: what they stand
+    /// for depends on what is defined.
+    pub(super) fn undefined_types(&self) -> BTreeSet<String> {
+        let (mut defined, mut used) = (HashSet::new(), BTreeSet::new());
+        for file in self.by_name.values() {
+            let package = match &*file.package {
+                "" => String::new(),
+                package => format!(".{package}"),
+            };
+            for message in &file.messages {
+                collect_types(message, &package, &mut defined, &mut used);
+            }
+            defined.extend(file.enums.iter().map(|e| format!("{package}.{}", e.name)));
+            let methods = file.services.iter().flat_map(|service| &service.methods);
+            used.extend(methods.flat_map(|method| [method.input.clone(), method.output.clone()]));
+        }
+        used.into_iter()
+            .filter(|name| !defined.contains(name) && !name.starts_with(".google.protobuf."))
+            .filter_map(|name| name.strip_prefix('.').map(str::to_owned))
+            .collect()
+    }
+
     pub(super) fn link(self) -> Result<DescriptorPool, Error> {
         link(self.by_name.into_values())
     }
 }
 
+fn collect_types(
+    message: &MessageProto,
+    scope: &str,
+    defined: &mut HashSet<String>,
+    used: &mut BTreeSet<String>,
+) {
+    let name = format!("{scope}.{}", message.name);
+    used.extend(
+        message
+            .fields
+            .iter()
+            .filter_map(|field| field.type_name.clone()),
+    );
+    defined.extend(message.enums.iter().map(|e| format!("{name}.{}", e.name)));
+    for nested in &message.messages {
+        collect_types(nested, &name, defined, used);
+    }
+    defined.insert(name);
+}
+
 /// Whether a file has nothing but a name. Some servers send such a file for an import that they do not have.
 fn is_placeholder(file: &FileProto) -> bool {
-    let empty = FileProto {
-        name: file.name.clone(),
-        syntax: file.syntax.clone(),
-        package: file.package.clone(),
-        ..FileProto::default()
-    };
-    *file == empty
+    file.dependencies.is_empty()
+        && file.messages.is_empty()
+        && file.enums.is_empty()
+        && file.services.is_empty()
 }
 
 fn limit(value: usize, limit: usize, what: &'static str) -> Result<(), Error> {
@@ -106,7 +143,7 @@ fn limit(value: usize, limit: usize, what: &'static str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::descriptor::{EnumProto, EnumValueProto, MessageProto};
+    use crate::schema::descriptor::{EnumProto, EnumValueProto};
 
     fn file(name: &str, dependencies: &[&str], messages: &[&str]) -> Vec<u8> {
         let file = FileProto {

@@ -11,6 +11,7 @@ mod files;
 mod link;
 mod method;
 mod paths;
+pub mod reflection;
 mod source;
 mod value;
 mod value_error;

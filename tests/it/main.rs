@@ -30,6 +30,7 @@ mod profile;
 mod read;
 mod reload_restart;
 mod schema;
+mod schema_reflection;
 mod serve;
 mod similarity;
 mod soak;
