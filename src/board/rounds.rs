@@ -1,6 +1,7 @@
 //! One survey after another, and their results so far as snapshots.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
     future::pending,
     sync::{Arc, Mutex, PoisonError},
@@ -24,6 +25,7 @@ use crate::{
     },
     survey::{
         self,
+        hosts::Hosts,
         outcome::{EndpointResult, Outcome},
     },
 };
@@ -54,7 +56,7 @@ pub(crate) struct Board {
 impl Board {
     /// The snapshot before the first survey.
     pub(crate) fn first(&self) -> Snapshot {
-        self.snapshot(SystemTime::now(), self.unasked())
+        self.snapshot(SystemTime::now(), unasked(&self.config.hosts))
     }
 
     /// The Content-Security-Policy of the page.
@@ -69,29 +71,10 @@ impl Board {
         }
     }
 
-    fn unasked(&self) -> Vec<EndpointResult<Answer>> {
-        let hosts = &self.config.hosts;
-        (0..hosts.len())
-            .map(|index| {
-                EndpointResult::without_attempt(match hosts.duplicate_of(index) {
-                    Some(first) => Outcome::DuplicateLine { first: first + 1 },
-                    None => Outcome::Cancelled,
-                })
-            })
-            .collect()
-    }
-
-    fn snapshot(&self, started: SystemTime, answers: Vec<EndpointResult<Answer>>) -> Snapshot {
+    fn snapshot(&self, started: SystemTime, survey: Survey) -> Snapshot {
         let Config {
-            hosts,
-            options,
-            arguments,
-            ..
+            options, arguments, ..
         } = &self.config;
-        let survey = Survey {
-            hosts: hosts.clone(),
-            answers,
-        };
         let report = Report::survey(started, arguments.clone(), survey, options.clone());
         let pseudonym = self.pseudonyms.as_ref();
         let pseudonym = pseudonym.map(|names| |id: &Id| names.name(id));
@@ -111,6 +94,37 @@ impl Board {
             event: event(&main),
         }
     }
+}
+
+/// A survey before its first answer.
+fn unasked(hosts: &Hosts) -> Survey {
+    let answers = (0..hosts.len()).map(|index| {
+        let outcome = survey::without_attempt(hosts, index);
+        EndpointResult::without_attempt(outcome.unwrap_or(Outcome::Cancelled))
+    });
+    Survey {
+        hosts: hosts.clone(),
+        answers: answers.collect(),
+    }
+}
+
+/// The survey of a new round before its first answer: each endpoint keeps the one of the round before.
+fn next_round(last: Survey, hosts: &Hosts) -> Survey {
+    if hosts.is(&last.hosts) {
+        return last;
+    }
+    let results = last.hosts.iter().zip(last.answers).enumerate();
+    let unique = results.filter(|(index, _)| last.hosts.duplicate_of(*index).is_none());
+    let mut known: HashMap<_, _> = unique.map(|(_, result)| result).collect();
+    let mut next = unasked(hosts);
+    for (endpoint, answer) in hosts.iter().zip(&mut next.answers) {
+        if matches!(answer.outcome, Outcome::Cancelled)
+            && let Some(last) = known.remove(&endpoint)
+        {
+            *answer = last;
+        }
+    }
+    next
 }
 
 /// A server-sent event (HTML standard, 9.2): each line of the text with a `data:` in front.
@@ -135,18 +149,21 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
         every,
         ..
     } = &board.config;
-    // The last answer of each endpoint; a new round replaces them one by one.
-    let known = Mutex::new(board.unasked());
+    let mut last = unasked(hosts);
     let changed = Notify::new();
     loop {
         let (begun, started) = (Instant::now(), SystemTime::now());
+        let hosts = survey::resolve(hosts, survey.max_time).await;
+        // The last answer of each endpoint; this round replaces them one by one.
+        let known = Mutex::new(next_round(last, &hosts));
         let surveying = survey::run(
-            hosts,
+            &hosts,
             &GetProfile,
             survey,
             |index, answer| {
                 let answer = answer.clone().map(Answer::from);
-                known.lock().unwrap_or_else(PoisonError::into_inner)[index] = answer;
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.answers[index] = answer;
                 changed.notify_one();
             },
             pending(),
@@ -165,6 +182,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
             () = showing => {}
         }
         show(board, snapshots, started, &known).await;
+        last = known.into_inner().unwrap_or_else(PoisonError::into_inner);
         sleep_until((begun + *every).max(Instant::now() + MIN_PAUSE)).await;
     }
 }
@@ -174,11 +192,11 @@ async fn show(
     board: &Arc<Board>,
     snapshots: &watch::Sender<Snapshot>,
     started: SystemTime,
-    known: &Mutex<Vec<EndpointResult<Answer>>>,
+    known: &Mutex<Survey>,
 ) {
-    let answers = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let survey = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let drawer = Arc::clone(board);
-    let drawn = tokio::task::spawn_blocking(move || drawer.snapshot(started, answers)).await;
+    let drawn = tokio::task::spawn_blocking(move || drawer.snapshot(started, survey)).await;
     if let Ok(snapshot) = drawn {
         snapshots.send_replace(snapshot);
     }
@@ -187,6 +205,37 @@ async fn show(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::hosts::Builder;
+
+    #[test]
+    fn endpoint_keeps_its_answer_in_a_round_with_another_list() {
+        let hosts = |text: &str| {
+            let mut builder = Builder::default();
+            builder.argument(text);
+            builder.build().unwrap()
+        };
+        let mut last = unasked(&hosts("a,b,a,c"));
+        for (answer, outcome) in last
+            .answers
+            .iter_mut()
+            .zip([Outcome::Reset, Outcome::Refused])
+        {
+            answer.outcome = outcome;
+        }
+        let next = next_round(last.clone(), &hosts("d,b,c,d,a"));
+        let names: Vec<_> = next.answers.iter().map(|a| a.outcome.name()).collect();
+        let expected = [
+            "cancelled",
+            "refused",
+            "cancelled",
+            "duplicate_line",
+            "reset",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(next.hosts.len(), 5);
+        let same = next_round(next.clone(), &next.hosts);
+        assert_eq!(same.answers[1].outcome.name(), "refused");
+    }
 
     #[test]
     fn every_line_of_an_event_is_data() {

@@ -1,7 +1,7 @@
 //! `labrpc survey`: expands the host list, asks all endpoints, ranks the answers and writes the reports.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
     io,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -17,7 +17,7 @@ use labrpc::{
     report::{Answer, Input, Report, Summary, Survey, saved, table},
     survey::{
         self,
-        endpoint::DEFAULT_PORT,
+        endpoint::{DEFAULT_PORT, Endpoint},
         hosts::{Hosts, fold},
         outcome::EndpointResult,
     },
@@ -155,8 +155,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 async fn survey(args: &Args) -> Result<Exit, Failure> {
     // Dropping the room would close it.
     let (targets, _room) = targets(args).await?;
-    let hosts = targets.to_ask();
+    let lookup_limit = args.requests.timeouts.max_time;
     if args.list {
+        let hosts = targets.resolve(lookup_limit).await.to_ask();
         return output::print_hosts(&hosts).map(|_| Exit::Success);
     }
     let config = args.config()?;
@@ -164,14 +165,18 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let mut interruption = Interruption::new()?;
     let mut present_before = None;
     loop {
+        let round = tokio::select! {
+            round = targets.resolve(lookup_limit) => round,
+            end = interruption.wait() => return Ok(end),
+        };
         // Opened before the survey: afterwards a wrong name would cost all answers.
         let outputs = plan.open()?;
         let started = SystemTime::now();
-        let (answers, end) = ask(&hosts, &config, &mut interruption).await;
+        let (answers, end) = ask(&round.to_ask(), &config, &mut interruption).await;
         let report = Report::survey(
             started,
             arguments(),
-            targets.clone().merge(answers),
+            round.merge(answers),
             args.ranking.options(plan.has(ReportFormat::Html)),
         );
         let written = outputs.write(&report);
@@ -208,6 +213,14 @@ enum Targets {
 }
 
 impl Targets {
+    /// The same with the addresses that the names of `dns+` have now.
+    async fn resolve(&self, limit: Duration) -> Self {
+        match self {
+            Self::Fresh(hosts) => Self::Fresh(survey::resolve(hosts, limit).await),
+            Self::Resume(saved) => Self::Resume(saved.resolve(limit).await),
+        }
+    }
+
     fn to_ask(&self) -> Hosts {
         match self {
             Self::Fresh(hosts) => hosts.clone(),
@@ -269,24 +282,31 @@ fn exit_status(min_ok: MinOk, summary: &Summary) -> Exit {
 }
 
 /// Prints which endpoints answer that did not in the last round, and the other way round.
-fn print_changes(report: &Report, before: &mut Option<BTreeSet<usize>>) {
+fn print_changes(report: &Report, before: &mut Option<Vec<Endpoint>>) {
     let Input::Survey(Survey { hosts, answers }) = &report.input else {
         return;
     };
-    let present: BTreeSet<usize> = answers
-        .iter()
-        .enumerate()
-        .filter_map(|(index, answer)| answer.outcome.profile().map(|_| index))
+    let results = hosts.iter().zip(answers);
+    let present: Vec<Endpoint> = results
+        .filter_map(|(endpoint, answer)| answer.outcome.profile().map(|_| endpoint))
         .collect();
     if let Some(before) = before.as_ref() {
-        for (word, indices) in [("came", &present - before), ("went", before - &present)] {
-            if !indices.is_empty() {
-                let endpoints = fold(indices.iter().map(|&index| hosts.get(index)));
-                errln!("{word}: {endpoints} ({})", indices.len());
+        let (came, went) = (missing_in(before, &present), missing_in(&present, before));
+        for (word, endpoints) in [("came", came), ("went", went)] {
+            if !endpoints.is_empty() {
+                let count = endpoints.len();
+                errln!("{word}: {} ({count})", fold(endpoints));
             }
         }
     }
     *before = Some(present);
+}
+
+/// The endpoints that are not in `list`. The lists of two rounds may differ: names have other addresses.
+fn missing_in(list: &[Endpoint], endpoints: &[Endpoint]) -> Vec<Endpoint> {
+    let list: HashSet<&Endpoint> = list.iter().collect();
+    let missing = endpoints.iter().filter(|e| !list.contains(e));
+    missing.cloned().collect()
 }
 
 /// Opens a simulated room on the port of the exercise or, where that is taken, on a free one.

@@ -24,7 +24,8 @@ use crate::cli::{exit::Failure, values};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HostListArgs {
     /// Endpoints to ask, on port 1024 unless another is given: HOST, HOST:PORT, 192.168.1.1-40, lab[01-40],
-    /// 10.0.0.0/26, [v6]:PORT, unix:PATH, raw://HOST:PORT; separated by commas.
+    /// 10.0.0.0/26, [v6]:PORT, dns+NAME:PORT for all addresses of a name, unix:PATH, raw://HOST:PORT; separated by
+    /// commas.
     #[arg(value_name = "ENDPOINT")]
     endpoints: Vec<String>,
     /// Read endpoints from this file: one expression a line, # for comments; a Prometheus file_sd JSON array; or what

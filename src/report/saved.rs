@@ -1,6 +1,6 @@
 //! Reads a saved run back, to ask again those that failed.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::{
     profile::{JsonDraft, Text},
@@ -16,9 +16,11 @@ use crate::{
         run_format,
     },
     survey::{
+        self,
         endpoint::Endpoint,
-        hosts::{self, Hosts},
+        hosts::{self, Hosts, LabelInterner},
         outcome::{EndpointResult, Outcome, OutcomeKind, Protocol},
+        resolve::look_up,
     },
 };
 
@@ -40,6 +42,30 @@ impl Saved {
             .filter(|(_, answer)| answer.is_none())
             .map(|(endpoint, _)| endpoint)
             .collect()
+    }
+
+    /// The run with an endpoint for every address of each name that did not resolve before; see [`survey::resolve()`].
+    pub async fn resolve(&self, limit: Duration) -> Self {
+        let addresses = look_up(&self.hosts, limit).await;
+        if addresses.is_empty() {
+            return self.clone();
+        }
+        let hosts = self.hosts.resolved(&addresses);
+        let old = self.hosts.iter().zip(&self.answered);
+        let answered = old.flat_map(|(endpoint, answer)| {
+            let count = hosts::resolved_len(&endpoint, &addresses);
+            std::iter::repeat_n(answer.clone(), count)
+        });
+        Self::new(hosts, answered.collect())
+    }
+
+    fn new(hosts: Hosts, mut answered: Vec<Option<EndpointResult<Answer>>>) -> Self {
+        for (index, answer) in answered.iter_mut().enumerate() {
+            if let Some(outcome) = survey::without_attempt(&hosts, index) {
+                *answer = Some(EndpointResult::without_attempt(outcome));
+            }
+        }
+        Self { hosts, answered }
     }
 
     /// Fills in the answers of [`Self::unanswered`], in the same order.
@@ -67,7 +93,7 @@ impl Saved {
 pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
     let mut lines = Lines::new(read::open(file)?, |_| ());
     let (mut endpoints, mut answered) = (Vec::new(), Vec::new());
-    let mut begun = false;
+    let (mut begun, mut interner) = (false, LabelInterner::default());
     loop {
         let next = lines.next(false).map_err(|error| Error::Io {
             file: file.to_owned(),
@@ -103,7 +129,8 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
             }
             RunLine::Endpoint { outcome, profile } => {
                 let details: EndpointDetails<'_> = run::json(line.bytes).map_err(rejected)?;
-                endpoints.push(endpoint(&details).map_err(rejected)?);
+                let labels = interner.labels(details.labels.iter().flatten());
+                endpoints.push((endpoint(&details).map_err(rejected)?, labels));
                 answered.push(answer(&outcome, profile, &details).map_err(rejected)?);
             }
         }
@@ -111,22 +138,16 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
     if !begun {
         return Err(Error::NotARun(file.to_owned()));
     }
-    let hosts: Hosts = endpoints.into_iter().collect();
-    for (index, answer) in answered.iter_mut().enumerate() {
-        if let Some(first) = hosts.duplicate_of(index) {
-            *answer = Some(EndpointResult::without_attempt(Outcome::DuplicateLine {
-                first: first + 1,
-            }));
-        }
-    }
-    Ok(Saved { hosts, answered })
+    Ok(Saved::new(endpoints.into_iter().collect(), answered))
 }
 
 fn endpoint(details: &EndpointDetails<'_>) -> Result<Endpoint, Reason> {
     let Some(Text(endpoint)) = &details.endpoint else {
         return Err(Reason::Endpoint("endpoint is missing".to_owned()));
     };
-    hosts::exactly_one(endpoint).map_err(|error| Reason::Endpoint(error.to_string()))
+    // A name that did not resolve is one endpoint of a run, and several of a list.
+    let parsed = endpoint.parse().or_else(|_| hosts::exactly_one(endpoint));
+    parsed.map_err(|error| Reason::Endpoint(error.to_string()))
 }
 
 /// The answer of a line, if the endpoint need not be asked again.

@@ -111,10 +111,12 @@ impl Client {
         permit: impl Send + 'static,
     ) -> Result<Vec<SocketAddr>, Outcome<A>> {
         match &endpoint.address {
-            Address::Name(name, port) => connect::resolve(name, *port, self.max_time, permit)
-                .await
-                .map_err(Outcome::Dns),
-            Address::Ip(..) | Address::Unix(_) => Ok(Vec::new()),
+            Address::Name(name, port) | Address::Dns(name, port) => {
+                connect::resolve(name, *port, self.max_time, permit)
+                    .await
+                    .map_err(Outcome::Dns)
+            }
+            Address::Ip(..) | Address::Resolved(..) | Address::Unix(_) => Ok(Vec::new()),
         }
     }
 
@@ -217,6 +219,9 @@ fn origin(address: &Address, tls: Option<&Tls>) -> Uri {
     let authority = match (tls.and_then(|tls| tls.authority.clone()), address) {
         (Some(authority), _) => Some(authority),
         (None, Address::Ip(..) | Address::Name(..)) => address.to_string().parse().ok(),
+        (None, Address::Resolved(name, _, port) | Address::Dns(name, port)) => {
+            format!("{name}:{port}").parse().ok()
+        }
         (None, Address::Unix(_)) => None,
     };
     Uri::builder()
@@ -309,6 +314,19 @@ mod tests {
 
         fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
             self.poll_flush(cx)
+        }
+    }
+
+    #[test]
+    fn request_to_an_address_of_a_name_is_addressed_to_the_name() {
+        for (endpoint, expected) in [
+            ("svc.example@10.0.0.7:50051", "http://svc.example:50051/"),
+            ("svc.example@[::1]:50051", "http://svc.example:50051/"),
+            ("dns+svc.example:5", "http://svc.example:5/"),
+            ("[::1]:5", "http://[::1]:5/"),
+        ] {
+            let address = endpoint.parse().unwrap();
+            assert_eq!(origin(&address, None).to_string(), expected);
         }
     }
 

@@ -78,9 +78,11 @@ pub(crate) async fn connect<A>(
     limit: Duration,
 ) -> Result<Stream, Conclusion<A>> {
     match address {
-        Address::Ip(ip, port) => tcp(SocketAddr::new(*ip, *port), limit).await,
+        Address::Ip(ip, port) | Address::Resolved(_, ip, port) => {
+            tcp(SocketAddr::new(*ip, *port), limit).await
+        }
         Address::Unix(path) => unix(path, limit).await,
-        Address::Name(..) => {
+        Address::Name(..) | Address::Dns(..) => {
             let start = Instant::now();
             let mut best_failure = Conclusion::from(Outcome::Unreachable);
             for (address, untried) in resolved.iter().zip((1..=resolved.len() as u32).rev()) {
@@ -186,7 +188,9 @@ pub(crate) async fn encrypt<A>(
     let host = match (&tls.authority, address) {
         (Some(authority), _) => authority.host().trim_matches(['[', ']']).to_owned(),
         (None, Address::Ip(ip, _)) => ip.to_string(),
-        (None, Address::Name(name, _)) => name.to_string(),
+        (None, Address::Name(name, _) | Address::Resolved(name, _, _) | Address::Dns(name, _)) => {
+            name.to_string()
+        }
         (None, Address::Unix(_)) => "localhost".to_owned(),
     };
     let name = rustls::pki_types::ServerName::try_from(host).map_err(|_| {

@@ -1,14 +1,18 @@
 //! One address that can be asked: a host and port, or a Unix socket.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// The port of an endpoint that is written without one.
 pub const DEFAULT_PORT: u16 = 1024;
 
 /// Where to ask, and how.
 ///
-/// Displayed in the one canonical form that can be parsed again: `host:port`, `[v6]:port`, `unix:PATH`, with
-/// `raw://` before it if the protocol is raw.
+/// Displayed in the one canonical form that can be parsed again: `host:port`, `[v6]:port`, `name@ip:port`,
+/// `dns+name:port`, `unix:PATH`, with `raw://` before it if the protocol is raw.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The address to connect to.
@@ -24,6 +28,12 @@ pub enum Address {
     Ip(IpAddr, u16),
     /// A name to resolve, in lower case, and a port.
     Name(Box<str>, u16),
+    /// One address of a name, and a port. Connections go to the address; the name is what TLS verifies and what the
+    /// request is addressed to.
+    Resolved(Box<str>, IpAddr, u16),
+    /// All addresses of a name, and a port. [`crate::survey::resolve()`] puts an endpoint for each in its place; an
+    /// endpoint that is asked as it is counts as [`Self::Name`].
+    Dns(Box<str>, u16),
     /// A Unix domain socket.
     Unix(PathBuf),
 }
@@ -32,13 +42,28 @@ impl Address {
     /// Whether it has a name that the resolver must look up.
     #[must_use]
     pub fn is_name(&self) -> bool {
-        matches!(self, Self::Name(..))
+        matches!(self, Self::Name(..) | Self::Dns(..))
+    }
+
+    /// Its port; a Unix socket has none.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Ip(_, port)
+            | Self::Name(_, port)
+            | Self::Resolved(_, _, port)
+            | Self::Dns(_, port) => Some(*port),
+            Self::Unix(_) => None,
+        }
     }
 
     /// Gives the address another port; a Unix socket has none and stays as it is.
     pub fn set_port(&mut self, new: u16) {
         match self {
-            Self::Ip(_, port) | Self::Name(_, port) => *port = new,
+            Self::Ip(_, port)
+            | Self::Name(_, port)
+            | Self::Resolved(_, _, port)
+            | Self::Dns(_, port) => *port = new,
             Self::Unix(_) => {}
         }
     }
@@ -52,7 +77,11 @@ impl Endpoint {
         let (host, first_label) = match &self.address {
             Address::Ip(IpAddr::V4(ip), _) => (ip.to_string(), None),
             Address::Name(name, _) => (name.to_string(), name.find('.')),
-            Address::Ip(IpAddr::V6(_), _) | Address::Unix(_) => return None,
+            Address::Dns(name, _) => (format!("dns+{name}"), name.find('.').map(|end| end + 4)),
+            Address::Resolved(name, IpAddr::V4(ip), _) => (format!("{name}@{ip}"), None),
+            Address::Ip(IpAddr::V6(_), _)
+            | Address::Resolved(_, IpAddr::V6(_), _)
+            | Address::Unix(_) => return None,
         };
         let digit = |c: char| c.is_ascii_digit();
         let labels = first_label.map(|end| &host[..end]);
@@ -71,9 +100,10 @@ impl Endpoint {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ip(IpAddr::V4(ip), port) => write!(f, "{ip}:{port}"),
-            Self::Ip(IpAddr::V6(ip), port) => write!(f, "[{ip}]:{port}"),
+            Self::Ip(ip, port) => write!(f, "{}", SocketAddr::new(*ip, *port)),
             Self::Name(name, port) => write!(f, "{name}:{port}"),
+            Self::Resolved(name, ip, port) => write!(f, "{name}@{}", SocketAddr::new(*ip, *port)),
+            Self::Dns(name, port) => write!(f, "dns+{name}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }

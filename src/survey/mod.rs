@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! hosts ─► schedule ─► attempt ─► connect         DNS, TCP, TLS
-//!             ▲           ├─────► call            question over transport ┐ both over
+//! resolve     ▲           ├─────► call            question over transport ┐ both over
 //!             │           ├─────► raw             one JSON object         ┘ sniffed_stream, detect
 //!             └─ retry ─ classify ─► outcome
 //! ```
@@ -28,6 +28,7 @@ pub mod outcome;
 mod pacing;
 pub mod question;
 mod raw;
+pub(crate) mod resolve;
 mod response_body;
 mod schedule;
 pub(crate) mod sniffed_stream;
@@ -41,7 +42,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub use self::config::{Config, Tls};
+pub use self::{
+    config::{Config, Tls},
+    resolve::resolve,
+};
 use crate::{
     survey::{
         attempt::{Attempt, Client, LookupPermit},
@@ -95,11 +99,8 @@ pub async fn run<Q: Question>(
 
     let mut unasked = Vec::with_capacity(hosts.len());
     for index in 0..hosts.len() as u32 {
-        match hosts.duplicate_of(index as usize) {
-            Some(first) => {
-                let outcome = Outcome::DuplicateLine { first: first + 1 };
-                decide(index, EndpointResult::without_attempt(outcome));
-            }
+        match without_attempt(hosts, index as usize) {
+            Some(outcome) => decide(index, EndpointResult::without_attempt(outcome)),
             None if !question.has_raw() && hosts.get(index as usize).raw => {
                 let outcome = Outcome::LocalError {
                     reason: Untrusted::new("the raw protocol has GetProfile alone"),
@@ -132,6 +133,15 @@ pub async fn run<Q: Question>(
         decide(index, result);
     }
     results.into_iter().flatten().collect()
+}
+
+/// The outcome of an endpoint that is decided before it is asked.
+pub(crate) fn without_attempt<A>(hosts: &Hosts, index: usize) -> Option<Outcome<A>> {
+    match (hosts.duplicate_of(index), hosts.unresolved(index)) {
+        (Some(first), _) => Some(Outcome::DuplicateLine { first: first + 1 }),
+        (None, Some(reason)) => Some(Outcome::Dns(reason.clone())),
+        (None, None) => None,
+    }
 }
 
 /// Runs attempts until every endpoint is decided.

@@ -1,6 +1,9 @@
 //! The host grammar: what it accepts, its error messages, and folding endpoints back into expressions.
 
-use labrpc::survey::hosts::{Builder, Hosts, LabelInterner, exactly_one, fold};
+use labrpc::survey::{
+    endpoint::{Address, Endpoint},
+    hosts::{Builder, Hosts, LabelInterner, exactly_one, fold},
+};
 use proptest::prelude::*;
 
 fn expand(contents: &[u8]) -> Result<Vec<String>, String> {
@@ -36,6 +39,17 @@ fn good_lists_are_expanded() {
         (b"::1", "[::1]:1024"),
         (b"[::1]:7,[2001:db8::A]", "[::1]:7 [2001:db8::a]:1024"),
         (b"unix:/run/lab#1.sock # a comment", "unix:/run/lab#1.sock"),
+        (b"dns+Svc.example", "dns+svc.example:1024"),
+        (
+            b"raw://dns+svc[1-2].example:5",
+            "raw://dns+svc1.example:5 raw://dns+svc2.example:5",
+        ),
+        (b"svc.example@10.0.0.7:5", "svc.example@10.0.0.7:5"),
+        (
+            b"raw://svc@10.0.0.[7-8]",
+            "raw://svc@10.0.0.7:1024 raw://svc@10.0.0.8:1024",
+        ),
+        (b"svc@[::1]:[5-6]", "svc@[::1]:5 svc@[::1]:6"),
         (b"raw://127.0.0.1", "raw://127.0.0.1:1024"),
         (b"RAW://lab[1-2]:9", "raw://lab1:9 raw://lab2:9"),
         (
@@ -340,7 +354,7 @@ fn bad_lists_are_rejected_with_position_and_remedy() {
         ),
         (
             b"http://lab01/",
-            "hosts.txt:1:1: \"http://lab01/\": only raw:// may stand before a host; leave the scheme out",
+            "hosts.txt:1:1: \"http://lab01/\": only raw:// may stand before a host; leave the scheme out (all addresses of a name: dns+name:port)",
         ),
         (
             b"unix:",
@@ -349,6 +363,22 @@ fn bad_lists_are_rejected_with_position_and_remedy() {
         (
             b"raw://unix:/a",
             "hosts.txt:1:1: \"raw://unix:/a\": raw:// needs host:port; a socket is written unix:PATH",
+        ),
+        (
+            b"dns+10.0.0.7:5, dns+[::1]:5, dns+dns+a",
+            "hosts.txt:1:1: \"dns+10.0.0.7:5\": dns+ stands before a name, as in dns+service.example:50051\n\
+             hosts.txt:1:17: \"dns+[::1]:5\": dns+ stands before a name, as in dns+service.example:50051\n\
+             hosts.txt:1:30: \"dns+dns+a\": dns+ stands before a name, as in dns+service.example:50051",
+        ),
+        (
+            b"a@b, a@dns+bcd, a@b@10.0.0.7",
+            "hosts.txt:1:1: \"a@b\": after a name and @ stands one of its IP addresses, as in service.example@10.0.0.7:50051\n\
+             hosts.txt:1:6: \"a@dns+bcd\": after a name and @ stands one of its IP addresses, as in service.example@10.0.0.7:50051\n\
+             hosts.txt:1:17: \"a@b@10.0.0.7\": after a name and @ stands one of its IP addresses, as in service.example@10.0.0.7:50051",
+        ),
+        (
+            b"@10.0.0.7",
+            "hosts.txt:1:1: \"@10.0.0.7\": there is no host before the port",
         ),
         (
             b"fe80::1%eth0",
@@ -471,6 +501,10 @@ fn exactly_one_rejects_several_endpoints_with_their_count() {
             "argument: \"0.0.0.0/0\": 4294967296 endpoints where one is meant",
         ),
         (
+            "dns+svc.example:5",
+            "argument: \"dns+svc.example:5\": all addresses of a name where one endpoint is meant; leave dns+ out",
+        ),
+        (
             "a b",
             "argument: \"a b\": a space inside; separate endpoints by commas or lines",
         ),
@@ -554,6 +588,14 @@ fn endpoints_fold_into_short_expressions() {
     assert_eq!(folded("lab[08-11].example:99"), "lab[08-11].example:99");
     assert_eq!(folded("[::1],unix:/a1,lab"), "[::1], unix:/a1, lab");
     assert_eq!(folded("raw://10.0.0.1-2"), "raw://10.0.0.[1-2]");
+    assert_eq!(
+        folded("svc.x@10.0.0.9:5,svc.x@10.0.0.10:5,other.x@10.0.0.11:5"),
+        "other.x@10.0.0.11:5, svc.x@10.0.0.[9-10]:5"
+    );
+    assert_eq!(
+        folded("svc@[::1],dns+svc,dns+lab[1-2].example"),
+        "dns+lab[1-2].example, svc@[::1], dns+svc"
+    );
 }
 
 /// JSON with the keys and values of discovery files, in right and wrong places.
@@ -642,7 +684,7 @@ proptest! {
     /// A folded list can be parsed again and names the same endpoints.
     #[test]
     fn folding_is_reversible(texts in prop::collection::vec(
-        "(raw://)?((10\\.0\\.[0-3]\\.[1-9][0-9]?)|(lab[0-9]{1,3}(\\.x[0-9])?)|(\\[::[1-9]\\]))(:[1-9][0-9]{0,3})?", 1..60)
+        "(raw://)?((lab[0-9]\\.x@)?(10\\.0\\.[0-3]\\.[1-9][0-9]?)|(dns\\+)?(lab[0-9]{1,3}(\\.x[0-9])?)|(lab@)?(\\[::[1-9]\\]))(:[1-9][0-9]{0,3})?", 1..60)
     ) {
         let endpoints = |text: &str| {
             let mut builder = Builder::default();
@@ -667,9 +709,9 @@ proptest! {
         texts in prop::collection::vec(
             prop_oneof![
                 // Names, addresses and patterns that are nearly something else.
-                "(raw://|RAW://)?(unix|UNIX|a|b-|-|\\.|0|3|12|255|1-2|0\\[8-9\\]|\\[01-02\\]|\\[3,7-8\\]){1,7}(:[1-9][0-9]{0,3}|:\\[7-8\\])?",
+                "(raw://|RAW://)?(dns\\+|a@|12@|\\[1-2\\]@)?(unix|UNIX|a|b-|-|\\.|0|3|12|255|1-2|0\\[8-9\\]|\\[01-02\\]|\\[3,7-8\\]){1,7}(:[1-9][0-9]{0,3}|:\\[7-8\\])?",
                 "(10|10-11)\\.0\\.(0|0-1)\\.(1|1-3|\\[4,6\\])(:9)?",
-                "\\[(::|fe80::)[1-9a-f]{1,4}\\](:[1-9])?",
+                "(dns\\+|a@)?\\[(::|fe80::)[1-9a-f]{1,4}\\](:[1-9])?",
                 "10\\.0\\.0\\.0/(30|31|32)(:5)?",
                 "unix:[-/a#:.,=@%\\[\\]\\\\\"0-9]{1,12}",
             ],
@@ -687,7 +729,9 @@ proptest! {
         if let Ok(hosts) = builder.build() {
             for endpoint in hosts.iter() {
                 let text = endpoint.to_string();
-                prop_assert_eq!(exactly_one(&text).map_err(|e| e.to_string()), Ok(endpoint), "{} from {}", text, contents);
+                prop_assert_eq!(text.parse::<Endpoint>(), Ok(endpoint.clone()), "{} from {}", text, contents);
+                let is_one = !matches!(endpoint.address, Address::Dns(..));
+                prop_assert_eq!(exactly_one(&text).ok(), is_one.then_some(endpoint), "{} from {}", text, contents);
             }
         }
     }
@@ -714,7 +758,7 @@ proptest! {
     }
 
     #[test]
-    fn any_near_miss_ends_in_a_list_or_an_error(text in "[-0-9a-c\\[\\]:./,# ]{0,24}") {
+    fn any_near_miss_ends_in_a_list_or_an_error(text in "[-0-9a-c\\[\\]:./,# @]{0,24}") {
         let mut builder = Builder::default().max_hosts(5000);
         builder.argument(&text);
         if let Ok(hosts) = builder.build() {

@@ -39,6 +39,7 @@ mod spreadsheet;
 mod style;
 mod support;
 mod survey;
+mod survey_dns;
 mod survey_network;
 mod survey_room;
 mod survey_tls;

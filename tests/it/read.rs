@@ -494,6 +494,20 @@ fn saved_run_has_at_most_max_hosts_endpoints() {
     assert_eq!(allowed("1"), (2, expected));
 }
 
+#[test]
+fn labels_of_a_saved_run_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let labelled = answered("a:1").replace("\"outcome\"", r#""labels":{"zone":"b"},"outcome""#);
+    let without = answered("b:1").replace("\"outcome\"", r#""labels":null,"outcome""#);
+    let run = [HEADER, &labelled, &without, &answered("dns+c:1")].join("\n");
+    let run = support::file(folder.path(), "run.jsonl", run);
+    let hosts = labrpc::report::saved::read(&run, 10).unwrap().hosts;
+    let labels: Vec<_> = (0..3).map(|index| hosts.labels(index)).collect();
+    assert_eq!(labels[0].unwrap().get("zone"), Some("b"));
+    assert_eq!(labels[1..], [None, None]);
+    assert_eq!(hosts.get(2).to_string(), "dns+c:1");
+}
+
 /// `rank` and `--only-failed` take the same files, and refuse the same ones with the same words.
 #[test]
 fn saved_runs_are_read_alike_by_rank_and_only_failed() {

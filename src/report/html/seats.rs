@@ -170,10 +170,13 @@ impl From<Endpoint> for Place {
     fn from(endpoint: Endpoint) -> Self {
         match endpoint.address {
             Address::Ip(ip, port) => Self::Ip(ip, port, endpoint.raw),
-            Address::Name(name, port) => {
-                Self::Name(natural(&name), name.into(), port, endpoint.raw)
-            }
             Address::Unix(path) => Self::Unix(path),
+            address => {
+                let text = address.to_string();
+                let port = address.port().unwrap_or_default();
+                let name = text.strip_suffix(&format!(":{port}")).unwrap_or(&text);
+                Self::Name(natural(name), name.to_owned(), port, endpoint.raw)
+            }
         }
     }
 }
@@ -204,12 +207,12 @@ impl Place {
         let scheme = if *raw { "raw://" } else { "" };
         // The number nearest to the end of a name's first label, or of an IPv4 address.
         let end = match self {
-            Self::Name(..) => host.find('.').unwrap_or(host.len()),
+            Self::Name(..) if !host.contains('@') => host.find('.').unwrap_or(host.len()),
             _ => host.len(),
         };
         let digits = host[..end].trim_end_matches(|c: char| !c.is_ascii_digit());
         let start = digits.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let v6 = host.starts_with('[');
+        let v6 = host.ends_with(']');
         if v6 || start == digits.len() {
             return [scheme.to_owned(), host, port];
         }
@@ -277,6 +280,15 @@ mod tests {
                 "lab|9|.example",
                 "lab|10|.example",
                 "unix:|/run/a.sock|",
+            ]
+        );
+        assert_eq!(
+            labels("svc1.x@10.0.0.10,svc1.x@10.0.0.9,svc1.x@[::1],dns+svc2.x"),
+            [
+                "dns+svc|2|.x",
+                "svc1.x@10.0.0.|9|",
+                "svc1.x@10.0.0.|10|",
+                "|svc1.x@[::1]|",
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! The lines of a saved run. `rank` and `--only-failed` both parse them here, so that both accept the same files.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
@@ -37,6 +37,7 @@ pub(crate) enum RunLine<'a> {
 pub(crate) struct EndpointDetails<'a> {
     #[serde(borrow)]
     pub(crate) endpoint: Option<Text<'a>>,
+    pub(crate) labels: Option<BTreeMap<String, String>>,
     #[serde(borrow)]
     pub(crate) dialect: Option<Text<'a>>,
     #[serde(default)]

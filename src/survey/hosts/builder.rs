@@ -1,7 +1,7 @@
 //! Collects expressions from files and arguments, and checks them together.
 
 use crate::survey::{
-    endpoint::Endpoint,
+    endpoint::{Address, Endpoint},
     hosts::{
         exclusions::Exclusions,
         expression::Expression,
@@ -30,16 +30,22 @@ pub fn exactly_one(text: &str) -> Result<Endpoint, Errors> {
     builder.argument(text);
     match builder.expressions.as_slice() {
         _ if !builder.errors.is_empty() => Err(Errors(builder.errors)),
-        [expression] if builder.total == 1 => Ok(expression.get(0)),
-        _ => {
-            let position = Position {
-                file: ARGUMENT.to_owned(),
-                location: None,
-            };
-            let problem = Problem::NotOne(builder.total);
-            Err(Errors(vec![Error::new(position, text, problem)]))
-        }
+        [expression] if builder.total == 1 => match expression.get(0) {
+            endpoint if matches!(endpoint.address, Address::Dns(..)) => {
+                Err(argument_error(text, Problem::NotOneAddress))
+            }
+            endpoint => Ok(endpoint),
+        },
+        _ => Err(argument_error(text, Problem::NotOne(builder.total))),
     }
+}
+
+fn argument_error(text: &str, problem: Problem) -> Errors {
+    let position = Position {
+        file: ARGUMENT.to_owned(),
+        location: None,
+    };
+    Errors(vec![Error::new(position, text, problem)])
 }
 
 /// Collects expressions, then checks and expands them together.
@@ -133,7 +139,12 @@ impl Builder {
             });
         }
         if self.errors.is_empty() {
-            Ok(Hosts::new(self.expressions, self.labels, &self.exclusions))
+            Ok(Hosts::new(
+                self.expressions,
+                self.labels,
+                self.exclusions,
+                self.max_hosts,
+            ))
         } else {
             Err(Errors(self.errors))
         }

@@ -12,7 +12,8 @@ use crate::survey::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exclusions {
     networks: Vec<(IpNet, Option<u16>)>,
-    /// Single addresses. One that was written without a port is here with port 0, and stands for all its ports.
+    /// Single addresses. One that was written without a port is here with port 0, and stands for all its ports. A
+    /// name stands for its addresses too.
     addresses: HashSet<Address>,
 }
 
@@ -37,7 +38,10 @@ impl Exclusions {
         }
         let any_port = !has_port(text);
         for offset in (0..=u32::MAX).take(expression.len() as usize) {
-            let mut address = expression.get(offset).address;
+            let mut address = match expression.get(offset).address {
+                Address::Dns(name, port) => Address::Name(name, port),
+                address => address,
+            };
             if any_port {
                 address.set_port(0);
             }
@@ -47,24 +51,31 @@ impl Exclusions {
     }
 
     pub(super) fn contain(&self, endpoint: &Endpoint) -> bool {
-        let in_network = |ip, port| {
-            let mut networks = self.networks.iter();
-            networks.any(|(net, only)| net.contains(&ip) && only.is_none_or(|only| only == port))
+        let (ip, name, port) = match &endpoint.address {
+            Address::Ip(ip, port) => (Some(*ip), None, *port),
+            Address::Name(name, port) | Address::Dns(name, port) => (None, Some(name), *port),
+            Address::Resolved(name, ip, port) => (Some(*ip), Some(name), *port),
+            Address::Unix(_) => return self.addresses.contains(&endpoint.address),
         };
-        let listed = || {
-            let mut any_port = endpoint.address.clone();
+        let in_network = |(net, only): &(IpNet, Option<u16>)| {
+            ip.is_some_and(|ip| net.contains(&ip)) && only.is_none_or(|only| only == port)
+        };
+        let listed = |address: Address| {
+            let mut any_port = address.clone();
             any_port.set_port(0);
-            self.addresses.contains(&endpoint.address) || self.addresses.contains(&any_port)
+            self.addresses.contains(&address) || self.addresses.contains(&any_port)
         };
-        match endpoint.address {
-            Address::Ip(ip, port) if in_network(ip, port) => true,
-            _ => !self.addresses.is_empty() && listed(),
-        }
+        self.networks.iter().any(in_network)
+            || !self.addresses.is_empty()
+                && (listed(endpoint.address.clone())
+                    || ip.is_some_and(|ip| listed(Address::Ip(ip, port)))
+                    || name.is_some_and(|name| listed(Address::Name(name.clone(), port))))
     }
 }
 
 fn has_port(text: &str) -> bool {
     let host = text.rsplit_once("://").map_or(text, |(_, rest)| rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, address)| address);
     match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, rest)) if inside.contains(':') => rest.starts_with(':'),
         _ => host.matches(':').count() == 1,

@@ -56,6 +56,18 @@ impl Expression {
         }
     }
 
+    /// All endpoints.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let len = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        (0..=u32::MAX).take(len).map(|offset| self.get(offset))
+    }
+
+    /// Whether its endpoints stand for all addresses of a name each.
+    pub(super) fn is_dns(&self) -> bool {
+        // The endpoints of one expression differ in numbers only.
+        matches!(self.get(0).address, Address::Dns(..))
+    }
+
     /// The endpoint at an offset below [`Self::len`].
     pub(super) fn get(&self, offset: u32) -> Endpoint {
         let (address, raw) = match self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::survey::endpoint::{Address, DEFAULT_PORT, Endpoint};
+use crate::survey::endpoint::{DEFAULT_PORT, Endpoint};
 
 /// Writes endpoints as expressions of the host grammar, `192.168.1.[3,7,12]`, so that the text can be read by
 /// a person and given back to the program.
@@ -17,7 +17,7 @@ pub fn fold(endpoints: impl IntoIterator<Item = Endpoint>) -> String {
         // A longer number does not count machines.
         match endpoint.numbered().filter(|parts| parts.1.len() <= 18) {
             Some((before, digits, mut behind)) => {
-                if let Address::Ip(_, port) | Address::Name(_, port) = endpoint.address
+                if let Some(port) = endpoint.address.port()
                     && port != DEFAULT_PORT
                 {
                     behind += &format!(":{port}");
@@ -43,10 +43,10 @@ pub fn fold(endpoints: impl IntoIterator<Item = Endpoint>) -> String {
 fn short(endpoint: &Endpoint) -> String {
     let text = endpoint.to_string();
     match (
-        &endpoint.address,
+        endpoint.address.port(),
         text.strip_suffix(&format!(":{DEFAULT_PORT}")),
     ) {
-        (Address::Ip(..) | Address::Name(..), Some(host)) => host.to_owned(),
+        (Some(_), Some(host)) => host.to_owned(),
         _ => text,
     }
 }

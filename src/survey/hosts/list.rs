@@ -1,10 +1,17 @@
 //! The endpoints of a list, by index.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
-use crate::survey::{
-    endpoint::Endpoint,
-    hosts::{exclusions::Exclusions, expression::Expression, labels::Labels},
+use crate::{
+    survey::{
+        endpoint::{Address, Endpoint},
+        hosts::{exclusions::Exclusions, expression::Expression, labels::Labels},
+    },
+    untrusted::Untrusted,
 };
 
 /// The endpoints of a survey, in input order, numbered from 0. A clone shares them.
@@ -21,6 +28,47 @@ struct List {
     /// For each endpoint that is listed again, the index of its first listing.
     duplicates: HashMap<usize, usize>,
     excluded: usize,
+    /// What was taken out. The addresses of names are held against it when they are known.
+    exclusions: Exclusions,
+    max_hosts: usize,
+    /// Why the addresses of a name are not in the list.
+    unresolved: HashMap<Box<str>, Untrusted>,
+}
+
+/// What the names of [`Hosts::names_to_resolve`] were resolved to.
+pub(crate) type Addresses = HashMap<Box<str>, Result<Vec<IpAddr>, Untrusted>>;
+
+impl List {
+    fn new(
+        expressions: Vec<Expression>,
+        labels: Vec<Option<Labels>>,
+        exclusions: Exclusions,
+        max_hosts: usize,
+    ) -> Self {
+        let mut list = Self {
+            labels,
+            max_hosts,
+            ..Self::default()
+        };
+        let mut first_index = HashMap::new();
+        for (number, expression) in (0..).zip(&expressions) {
+            for (offset, endpoint) in (0..).zip(expression.endpoints()) {
+                if exclusions.contain(&endpoint) {
+                    list.excluded += 1;
+                    continue;
+                }
+                let index = list.offsets.len();
+                list.offsets.push((number, offset));
+                let first = *first_index.entry(endpoint).or_insert(index);
+                if first != index {
+                    list.duplicates.insert(index, first);
+                }
+            }
+        }
+        list.expressions = expressions;
+        list.exclusions = exclusions;
+        list
+    }
 }
 
 impl Hosts {
@@ -28,29 +76,74 @@ impl Hosts {
     pub(super) fn new(
         expressions: Vec<Expression>,
         labels: Vec<Option<Labels>>,
-        exclusions: &Exclusions,
+        exclusions: Exclusions,
+        max_hosts: usize,
     ) -> Self {
-        let mut hosts = List::default();
-        let mut first_index = HashMap::new();
-        for (number, expression) in (0..).zip(&expressions) {
-            let len = usize::try_from(expression.len()).unwrap_or(usize::MAX);
-            for offset in (0..=u32::MAX).take(len) {
-                let endpoint = expression.get(offset);
-                if exclusions.contain(&endpoint) {
-                    hosts.excluded += 1;
-                    continue;
+        let list = List::new(expressions, labels, exclusions, max_hosts);
+        Self(Arc::new(list))
+    }
+
+    /// The names whose addresses are endpoints of their own, each once.
+    pub(crate) fn names_to_resolve(&self) -> HashSet<Box<str>> {
+        let dns = self.0.expressions.iter().filter(|e| e.is_dns());
+        let endpoints = dns.flat_map(Expression::endpoints);
+        let kept = endpoints.filter(|endpoint| !self.0.exclusions.contain(endpoint));
+        let names = kept.filter_map(|endpoint| match endpoint.address {
+            Address::Dns(name, _) => Some(name),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// The list with an endpoint for each address of those names. A name without addresses stays one endpoint, and so
+    /// does one with more addresses than the list may have endpoints.
+    pub(crate) fn resolved(&self, addresses: &Addresses) -> Self {
+        let list = &*self.0;
+        let (mut expressions, mut labels) = (Vec::new(), Vec::new());
+        let mut unresolved = HashMap::new();
+        let mut total = self.len();
+        for (number, expression) in list.expressions.iter().enumerate() {
+            if expression.is_dns() {
+                for endpoint in expression.endpoints() {
+                    let free = list.max_hosts.saturating_sub(total) + 1;
+                    match addresses_of(&endpoint, addresses, free) {
+                        Ok(endpoints) => {
+                            total += endpoints.len() - 1;
+                            expressions.extend(endpoints.into_iter().map(Expression::Single));
+                        }
+                        Err((name, reason)) => {
+                            unresolved.insert(name, reason);
+                            expressions.push(Expression::Single(endpoint));
+                        }
+                    }
                 }
-                let index = hosts.offsets.len();
-                hosts.offsets.push((number, offset));
-                let first = *first_index.entry(endpoint).or_insert(index);
-                if first != index {
-                    hosts.duplicates.insert(index, first);
-                }
+            } else {
+                expressions.push(expression.clone());
             }
+            let label = list.labels.get(number).cloned().flatten();
+            labels.resize(expressions.len(), label);
         }
-        hosts.expressions = expressions;
-        hosts.labels = labels;
-        Self(Arc::new(hosts))
+        let exclusions = list.exclusions.clone();
+        let mut resolved = List::new(expressions, labels, exclusions, list.max_hosts);
+        resolved.unresolved = unresolved;
+        Self(Arc::new(resolved))
+    }
+
+    /// Why the endpoint at an index stands for a name and not for one of its addresses, after a failed lookup.
+    #[must_use]
+    pub fn unresolved(&self, index: usize) -> Option<&Untrusted> {
+        if self.0.unresolved.is_empty() {
+            return None;
+        }
+        match self.get(index).address {
+            Address::Dns(name, _) => self.0.unresolved.get(&name),
+            _ => None,
+        }
+    }
+
+    /// Whether both are the same list, and not only equal ones.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The number of endpoints, duplicates included.
@@ -115,7 +208,8 @@ impl FromIterator<Endpoint> for Hosts {
     /// A list of endpoints that are known already, such as the seats of a simulated room.
     fn from_iter<I: IntoIterator<Item = Endpoint>>(endpoints: I) -> Self {
         let expressions = endpoints.into_iter().map(Expression::Single).collect();
-        Self::new(expressions, Vec::new(), &Exclusions::default())
+        let exclusions = Exclusions::default();
+        Self::new(expressions, Vec::new(), exclusions, u32::MAX as usize)
     }
 }
 
@@ -124,6 +218,157 @@ impl FromIterator<(Endpoint, Option<Labels>)> for Hosts {
     fn from_iter<I: IntoIterator<Item = (Endpoint, Option<Labels>)>>(endpoints: I) -> Self {
         let (endpoints, labels): (Vec<_>, Vec<_>) = endpoints.into_iter().unzip();
         let expressions = endpoints.into_iter().map(Expression::Single).collect();
-        Self::new(expressions, labels, &Exclusions::default())
+        let exclusions = Exclusions::default();
+        Self::new(expressions, labels, exclusions, u32::MAX as usize)
+    }
+}
+
+/// How many endpoints [`Hosts::resolved`] puts in the place of one, in a list without a limit.
+pub(crate) fn resolved_len(endpoint: &Endpoint, addresses: &Addresses) -> usize {
+    addresses_of(endpoint, addresses, usize::MAX).map_or(1, |endpoints| endpoints.len())
+}
+
+/// The endpoints of a name's addresses, at least one and at most `max`; or the name and why there are none.
+fn addresses_of(
+    endpoint: &Endpoint,
+    addresses: &Addresses,
+    max: usize,
+) -> Result<Vec<Endpoint>, (Box<str>, Untrusted)> {
+    let Address::Dns(name, port) = &endpoint.address else {
+        return Ok(vec![endpoint.clone()]);
+    };
+    let reason = match addresses.get(name) {
+        Some(Ok(ips)) if ips.len() <= max => {
+            let resolved = |ip: &IpAddr| Endpoint {
+                address: Address::Resolved(name.clone(), *ip, *port),
+                raw: endpoint.raw,
+            };
+            return Ok(ips.iter().map(resolved).collect());
+        }
+        Some(Ok(ips)) => {
+            let count = ips.len();
+            Untrusted::new(&format!("with its {count} addresses the list is too long"))
+        }
+        Some(Err(reason)) => reason.clone(),
+        // It is excluded.
+        None => Untrusted::new("not looked up"),
+    };
+    Err((name.clone(), reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::survey::hosts::builder::Builder;
+
+    fn resolved(builder: Builder, addresses: &[(&str, &[&str])]) -> Hosts {
+        let found = addresses.iter().map(|(name, ips)| {
+            let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+            (Box::from(*name), Ok(ips))
+        });
+        let mut found: Addresses = found.collect();
+        found.insert("gone".into(), Err(Untrusted::new("no such name")));
+        builder.build().unwrap().resolved(&found)
+    }
+
+    fn lines(hosts: &Hosts) -> Vec<String> {
+        hosts.iter().map(|endpoint| endpoint.to_string()).collect()
+    }
+
+    #[test]
+    fn addresses_of_a_name_take_its_place_with_its_labels_and_exclusions() {
+        let mut builder = Builder::default();
+        builder.argument("first,raw://dns+svc:5,dns+gone:7,dns+svc:5,dns+out");
+        builder.read(
+            "sd.json",
+            br#"[{"targets": ["dns+svc[1-2]", "last"], "labels": {"zone": "a"}}]"#,
+        );
+        for excluded in ["10.0.0.9", "fd00::/16", "svc2@10.0.0.3", "dns+out"] {
+            builder.exclude(excluded);
+        }
+        let hosts = resolved(
+            builder,
+            &[
+                ("svc", &["10.0.0.1", "10.0.0.9", "fd00::1"]),
+                ("svc1", &["10.0.0.3"]),
+                ("svc2", &["10.0.0.3", "::2"]),
+            ],
+        );
+        assert_eq!(
+            lines(&hosts),
+            [
+                "first:1024",
+                "raw://svc@10.0.0.1:5",
+                "dns+gone:7",
+                "svc@10.0.0.1:5",
+                "svc1@10.0.0.3:1024",
+                "svc2@[::2]:1024",
+                "last:1024",
+            ]
+        );
+        let labels: Vec<_> = (0..7).map(|index| hosts.labels(index).is_some()).collect();
+        assert_eq!(labels, [false, false, false, false, true, true, true]);
+        let reasons =
+            (0..7).filter_map(|index| Some((index, hosts.unresolved(index)?.to_string())));
+        assert_eq!(
+            reasons.collect::<Vec<_>>(),
+            [(2, "no such name".to_owned())]
+        );
+        assert_eq!(hosts.excluded(), 6);
+    }
+
+    #[test]
+    fn name_excludes_its_addresses_and_one_address_is_excluded_by_name_and_port() {
+        for (excluded, left) in [
+            ("svc", ""),
+            ("dns+svc:5", ""),
+            ("svc:6", "svc@10.0.0.1:5 svc@10.0.0.2:5"),
+            ("10.0.0.1:5", "svc@10.0.0.2:5"),
+            ("svc@10.0.0.2", "svc@10.0.0.1:5"),
+            ("other@10.0.0.2", "svc@10.0.0.1:5 svc@10.0.0.2:5"),
+            ("10.0.0.0/31:5", "svc@10.0.0.2:5"),
+        ] {
+            let mut builder = Builder::default();
+            builder.argument("dns+svc:5");
+            builder.exclude(excluded);
+            let hosts = resolved(builder, &[("svc", &["10.0.0.1", "10.0.0.2"])]);
+            assert_eq!(lines(&hosts).join(" "), left, "{excluded}");
+        }
+    }
+
+    #[test]
+    fn name_with_more_addresses_than_the_list_may_have_stays_one_endpoint() {
+        let mut builder = Builder::default().max_hosts(4);
+        builder.argument("a,dns+svc,dns+more");
+        let addresses: &[(&str, &[&str])] = &[
+            ("svc", &["10.0.0.1", "10.0.0.2"]),
+            ("more", &["::1", "::2"]),
+        ];
+        let hosts = resolved(builder, addresses);
+        assert_eq!(
+            lines(&hosts),
+            [
+                "a:1024",
+                "svc@10.0.0.1:1024",
+                "svc@10.0.0.2:1024",
+                "dns+more:1024"
+            ]
+        );
+        assert_eq!(
+            hosts.unresolved(3).unwrap().to_string(),
+            "with its 2 addresses the list is too long"
+        );
+    }
+
+    #[test]
+    fn address_that_a_name_has_twice_in_a_list_is_a_duplicate() {
+        let mut builder = Builder::default();
+        builder.argument("dns+svc,10.0.0.1,svc@10.0.0.2,dns+svc,dns+gone,dns+gone");
+        let hosts = resolved(builder, &[("svc", &["10.0.0.1", "10.0.0.2"])]);
+        let duplicates = (0..hosts.len()).map(|index| hosts.duplicate_of(index));
+        assert_eq!(
+            duplicates.collect::<Vec<_>>(),
+            [None, None, None, Some(1), Some(0), Some(1), None, Some(6)]
+        );
     }
 }

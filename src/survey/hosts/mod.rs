@@ -27,6 +27,7 @@ mod pattern;
 mod problem;
 mod token;
 
+pub(crate) use self::list::{Addresses, resolved_len};
 pub use self::{
     builder::{Builder, DEFAULT_MAX_HOSTS, exactly_one},
     fold::fold,

@@ -44,6 +44,21 @@ impl FromStr for Address {
                 path => Ok(Self::Unix(PathBuf::from(path))),
             };
         }
+        if let Some(name) = text.strip_prefix("dns+") {
+            return match name.parse()? {
+                Self::Name(name, port) => Ok(Self::Dns(name, port)),
+                _ => Err(Problem::NotDns),
+            };
+        }
+        if let Some((host, address)) = text.split_once('@') {
+            if host.is_empty() {
+                return Err(Problem::NoHost);
+            }
+            return match address.parse()? {
+                Self::Ip(ip, port) => Ok(Self::Resolved(name(host)?, ip, port)),
+                _ => Err(Problem::NotResolved),
+            };
+        }
         let (host, port) = split_port(text)?;
         let port = port.unwrap_or(DEFAULT_PORT);
         if host.contains('%') && host.contains(':') {

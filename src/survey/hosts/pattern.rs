@@ -69,10 +69,13 @@ impl Range {
 impl Pattern {
     /// Parses an address without its scheme; `None` for a text without sets.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Problem> {
-        let inside = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let start = text.find(['@', '+']).map_or(0, |at| at + 1);
+        let inside = text[start..]
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'));
         let (literal, rest) = match inside {
             // Brackets around an IPv6 address contain colons, those around a set never do.
-            Some((v6, _)) if v6.contains(':') => text.split_at(v6.len() + 2),
+            Some((v6, _)) if v6.contains(':') => text.split_at(start + v6.len() + 2),
             _ => ("", text),
         };
         let mut pieces = vec![Piece::Literal(literal.to_owned())];

@@ -37,15 +37,28 @@ pub enum Problem {
     #[error("a control character inside; take it out")]
     Unprintable,
     /// A scheme other than `raw://`.
-    #[error("only raw:// may stand before a host; leave the scheme out")]
+    #[error(
+        "only raw:// may stand before a host; leave the scheme out (all addresses of a name: dns+name:port)"
+    )]
     Scheme,
+    /// `dns+` before something that is not a name.
+    #[error("dns+ stands before a name, as in dns+service.example:50051")]
+    NotDns,
+    /// `@` before something that is not an IP address.
+    #[error(
+        "after a name and @ stands one of its IP addresses, as in service.example@10.0.0.7:50051"
+    )]
+    NotResolved,
+    /// All addresses of a name where exactly one endpoint is needed.
+    #[error("all addresses of a name where one endpoint is meant; leave dns+ out")]
+    NotOneAddress,
     /// `unix:` without a path.
     #[error("a path must follow, as in unix:/run/labrpc.sock")]
     NoPath,
     /// `raw://` before a Unix socket.
     #[error("raw:// needs host:port; a socket is written unix:PATH")]
     RawUnix,
-    /// A port without a host.
+    /// A port or an address without a host.
     #[error("there is no host before the port")]
     NoHost,
     /// An unpaired bracket, or a set that does not consist of numbers.
