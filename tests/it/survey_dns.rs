@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpStream, UdpSocket},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -87,6 +87,16 @@ fn server(last: u8, more: &[&str]) -> Running {
             .chain(&["--weight", "60", "--size", "M"])
             .chain(more),
     )
+}
+
+/// A process that ends with the test, however the test ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn survey(arguments: &[&str]) -> Output {
@@ -190,14 +200,11 @@ fn watch_looks_names_up_again_in_each_round() {
     let names = NameServer::start(folder.path());
     let _servers = [server(2, &[]), server(3, &[]), server(4, &[])];
     names.set("svc.example", &[2, 3]);
-    let mut watch = Command::new(labrpc().get_program());
+    let mut watch = labrpc();
     watch.args(["survey", "dns+svc.example:50051", "--watch", "50ms"]);
-    let mut watch = watch
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let watch = watch.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut watch = Killed(watch.unwrap());
+    let mut lines = BufReader::new(watch.0.stderr.take().unwrap()).lines();
     let mut next = |start: &str| {
         lines
             .by_ref()
@@ -212,8 +219,6 @@ fn watch_looks_names_up_again_in_each_round() {
     // What is left keeps its place: nothing else has changed.
     names.set("svc.example", &[4]);
     assert_eq!(next("went"), "went: svc.example@127.0.0.3:50051 (1)");
-    watch.kill().unwrap();
-    watch.wait().unwrap();
 }
 
 #[test]
