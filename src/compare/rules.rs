@@ -32,7 +32,7 @@ impl Rules {
 
     /// The value without the parts that do not count.
     ///
-    /// What stays has its path: an element that does not count is `null` if others follow it. A message that is left
+    /// What stays has its path: an element that does not count is `{}` or `null` if others follow it. A message that is left
     /// empty is removed, so that a message with only ignored fields equals an absent one; an element of a list stays,
     /// because the length of the list counts.
     #[must_use]
@@ -80,6 +80,15 @@ impl<'a> Active<'a> {
         }
     }
 
+    /// What stands for an element that does not count: `{}` where fields of it would, otherwise `null`.
+    fn hole(&self) -> Value {
+        let mut only = self.only.iter().flatten();
+        match only.any(|rest| matches!(rest.first(), Some(Segment::Key(_)))) {
+            true => Value::Object(Map::new()),
+            false => Value::Null,
+        }
+    }
+
     fn prune(mut self, value: Value) -> Option<Value> {
         if self.ignore.iter().any(|rest| rest.is_empty()) {
             return None;
@@ -109,15 +118,17 @@ impl<'a> Active<'a> {
             }
             Value::Array(items) => {
                 let items = items.into_iter().enumerate();
-                let mut kept: Vec<_> = items
-                    .map(|(index, item)| self.at(PathStep::Index(index)).prune(item))
-                    .collect();
-                let end = kept
-                    .iter()
-                    .rposition(Option::is_some)
-                    .map_or(0, |at| at + 1);
+                let (mut kept, mut end) = (Vec::new(), 0);
+                for (index, item) in items {
+                    let active = self.at(PathStep::Index(index));
+                    let hole = active.hole();
+                    let item = active.prune(item);
+                    if item.is_some() {
+                        end = index + 1;
+                    }
+                    kept.push(item.unwrap_or(hole));
+                }
                 kept.truncate(end);
-                let kept: Vec<_> = kept.into_iter().map(Option::unwrap_or_default).collect();
                 (counts_empty || !kept.is_empty()).then_some(Value::Array(kept))
             }
             leaf => counts.then_some(leaf),
@@ -175,7 +186,7 @@ mod tests {
         let value = json!({"a": 1, "m": {}, "l": [{"x": 1}, {"x": 2, "y": 3}, {"x": 4}]});
         assert_eq!(
             pruned(&[], &["l[].y", "a"], &value),
-            json!({"a": 1, "l": [null, {"y": 3}]})
+            json!({"a": 1, "l": [{}, {"y": 3}]})
         );
         assert_eq!(pruned(&[], &["m"], &value), json!({"m": {}}));
         assert_eq!(pruned(&[], &["m.z"], &value), json!({}));

@@ -22,6 +22,7 @@ mod lab_fleet;
 mod layers;
 mod logging;
 mod markdown;
+mod oracle;
 mod outcome_accounting;
 mod output;
 mod peer;
