@@ -15,7 +15,6 @@ pub mod reflection;
 mod source;
 mod value;
 mod value_error;
-mod weight;
 mod well_known;
 mod wire;
 
