@@ -786,7 +786,7 @@ mod tests {
         assert!(numbers(200_000).is_ok());
         let messages = |count: usize| value(&SHAPES, &[bytes(20, [])].concat().repeat(count));
         assert!(messages(100_000).is_ok());
-        for too_large in [numbers(4 << 20), messages(2 << 20)] {
+        for too_large in [numbers(4 << 20), messages(2 << 20), messages(125_000)] {
             assert!(matches!(too_large, Err(ValueError::TooLarge)));
         }
         let text = bytes(3, "x".repeat(64 << 20));
