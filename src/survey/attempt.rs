@@ -21,7 +21,7 @@ use crate::{
         outcome::{AttemptPhase, OtherProtocol, Outcome, PhaseTimes, Protocol},
         question::Question,
         raw::read_raw,
-        sniffed_stream::{SniffedStream, Stream},
+        sniffed_stream::{ReadLimit, SniffedStream, Stream},
     },
     untrusted::Untrusted,
 };
@@ -129,7 +129,7 @@ impl Client {
         state: &Arc<AttemptState>,
     ) -> Conclusion<Q::Answer> {
         let stream = match self.connect(endpoint, resolved, state).await {
-            Ok(stream) => SniffedStream::new(stream, max_read(question)),
+            Ok(stream) => SniffedStream::new(stream, read_limit(question, state)),
             Err(conclusion) => return conclusion,
         };
         let start = Instant::now();
@@ -209,9 +209,11 @@ fn within_rule<Q: Question>(
     }
 }
 
-/// Most bytes read from a peer in one attempt. Small frames may double a message; the rest is for settings and headers.
-fn max_read<Q: Question>(question: &Q) -> usize {
-    24 * 1024 + 2 * question.max_message()
+fn read_limit<Q: Question>(question: &Q, state: &Arc<AttemptState>) -> ReadLimit {
+    ReadLimit {
+        max_message: question.max_message(),
+        state: Arc::clone(state),
+    }
 }
 
 /// The scheme and authority of the call's URI.
@@ -335,8 +337,8 @@ mod tests {
             sent,
             waited: false,
         };
-        let stream = SniffedStream::new(Box::new(peer), max_read(&GetProfile));
         let state = Arc::new(AttemptState::new(Arc::new(MessageMemory::new())));
+        let stream = SniffedStream::new(Box::new(peer), read_limit(&GetProfile, &state));
         let deadline = Instant::now() + Duration::from_secs(3600);
         let uri = Uri::from_static("http://localhost/");
         let conclusion = call_or_read_raw(&GetProfile, &stream, uri, deadline, &state).await;

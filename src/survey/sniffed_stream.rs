@@ -7,14 +7,18 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    survey::detect::{Detected, MAX_SNIFFED, detect, detect_at_eof},
+    survey::{
+        attempt_state::AttemptState,
+        detect::{Detected, MAX_SNIFFED, detect, detect_at_eof},
+        message_memory::WINDOW,
+    },
     untrusted::Untrusted,
 };
 
@@ -38,9 +42,28 @@ struct Inner {
     first_bytes: Vec<u8>,
     detected: Option<Detected>,
     received: usize,
-    /// Most bytes that are read.
+    /// Most bytes that are read, as far as the message has come.
     max_read: usize,
+    limit: ReadLimit,
     end: Option<ReadEnd>,
+}
+
+/// Limits what is read from a peer. The limit grows with the message: a flood of other frames ends as early where large
+/// messages are accepted.
+#[derive(Debug)]
+pub(crate) struct ReadLimit {
+    /// Length of the longest message.
+    pub(crate) max_message: usize,
+    /// Counts what has come of it.
+    pub(crate) state: Arc<AttemptState>,
+}
+
+impl ReadLimit {
+    /// Small frames may double a message, of which a window may come at once; the rest is for settings and headers.
+    fn max_read(&self) -> usize {
+        let message = self.state.lock().message.saturating_add(WINDOW);
+        24 * 1024 + 2 * message.min(self.max_message)
+    }
 }
 
 /// Why no more can be read.
@@ -68,8 +91,7 @@ pub(crate) struct ReadSummary {
 }
 
 impl SniffedStream {
-    /// `max_read` limits what is read from the peer.
-    pub(crate) fn new(stream: Stream, max_read: usize) -> Self {
+    pub(crate) fn new(stream: Stream, limit: ReadLimit) -> Self {
         Self(Mutex::new(Inner {
             stream,
             write_buffer: Vec::with_capacity(512),
@@ -77,7 +99,8 @@ impl SniffedStream {
             first_bytes: Vec::new(),
             detected: None,
             received: 0,
-            max_read,
+            max_read: limit.max_read(),
+            limit,
             end: None,
         }))
     }
@@ -139,6 +162,9 @@ impl Inner {
                 0 => ReadEnd::Closed,
                 read => {
                     self.received += read;
+                    if self.received > self.max_read {
+                        self.max_read = self.limit.max_read();
+                    }
                     if self.received <= self.max_read {
                         return Poll::Ready(true);
                     }
