@@ -20,7 +20,7 @@ use crate::{
     },
     pb::GetProfileResponse,
     profile::Profile,
-    survey::outcome::{AttemptPhase, OtherProtocol, Protocol},
+    survey::outcome::{AttemptPhase, OtherProtocol, Outcome, Protocol},
 };
 
 /// One way in which a seat can behave.
@@ -55,7 +55,7 @@ pub(crate) enum FaultKind {
     Machine(MachineFault),
     /// The steps of a script, given the message of a healthy seat.
     Script(fn(&[u8]) -> Vec<Step>),
-    /// The steps of a script that only a profile can be sent in.
+    /// The steps of a script for profiles only.
     ProfileScript(fn(&Profile) -> Vec<Step>),
 }
 
@@ -116,9 +116,10 @@ pub static FAULTS: &[Fault] = &[
     // More of something than a client should take.
     scripted("huge-length-prefix", TooLarge, "length prefix of 4 GiB",
         |_| vec![Read, Write(response_start()), Write(message_of_length(u32::MAX, b"\x0a")), Hang]),
-    scripted("big-message", TooLarge, "message above 4 MiB",
-        |_| vec![Read, Write(response_start()), Write(message_of_length((4 << 20) + 1, &[0; 1024])), Flood(data(&[0; 1024], 0))]),
-    scripted("endless-messages", TooLarge, "messages without end", |p| vec![Read, Write(response_start()), Flood(message_frame(p))]),
+    // These two ignore the window. Where a message may be larger than a window, that is what they are rejected for.
+    profile_script("big-message", TooLarge, "message of 4 MiB",
+        |_| vec![Read, Write(response_start()), Write(message_of_length(4 << 20, &[0; 1024])), Flood(data(&[0; 1024], 0))]),
+    profile_script("endless-messages", TooLarge, "messages without end", |p| vec![Read, Write(response_start()), Flood(message_frame(&encoded_with(p, |_| {})))]),
     profile_script("big-id", TooLarge, "id of 16,000 characters",
         |p| vec![Read, Write(response_start()), Write(message_frame(&encoded_with(p, |m| m.id = "7".repeat(16_000)))), Hang]),
     scripted("many-trailers", TooLarge, "100,000 trailers", |p| vec![Read, Write(truncated(p, END)), Write(trailers(&vec![("x", "y"); 100_000])), Hang]),
@@ -311,6 +312,13 @@ impl Fault {
             | FaultKind::Status(_)
             | FaultKind::Script(_) => None,
         }
+    }
+
+    /// Whether an outcome is that of the fault.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn matches<A>(&self, outcome: &Outcome<A>) -> bool {
+        self.expected.matches(outcome)
     }
 
     /// Whether the seats of a service can have the fault.

@@ -171,7 +171,6 @@ impl Expected<'_> {
     #[must_use]
     pub fn matches(&self, outcome: &Outcome<Profile>) -> bool {
         let profile = outcome.answer().map(|(profile, _)| profile);
-        self.fault.expected.matches(outcome)
-            && profile.is_none_or(|profile| Some(profile) == self.profile)
+        self.fault.matches(outcome) && profile.is_none_or(|profile| Some(profile) == self.profile)
     }
 }

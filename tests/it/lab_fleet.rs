@@ -1,14 +1,22 @@
 //! The simulated fleet, called with grpcurl.
 
 use std::{
+    future::pending,
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use labrpc::lab::{self, Room, ServiceKind};
+use bytes::Bytes;
+use labrpc::{
+    lab::{self, Room, ServiceKind},
+    question::AnyMethod,
+    schema::Schema,
+    survey,
+};
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};
@@ -309,6 +317,40 @@ fn faults_of_the_room_that_need_no_profile_apply_to_machines() {
         let sent = String::from_utf8_lossy(&sent);
         assert!(sent.contains(expected), "{fault}: {sent:?}");
     }
+}
+
+/// `GetStatus` as any method, by the schema of the project.
+fn get_status() -> AnyMethod {
+    let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let schema = Schema::compile(&[proto.join("fleet/v1/machine.proto")], &[proto]).unwrap();
+    let method = schema.method(&STATUS.parse().unwrap()).unwrap();
+    AnyMethod::new(method, Bytes::new())
+}
+
+/// Every fault at least twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_a_fleet_leads_to_its_expected_outcome() {
+    let room = Room::start(lab::Config {
+        service: ServiceKind::Fleet,
+        seats: 200,
+        faults: "all=95%".parse().unwrap(),
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let config = survey::Config {
+        // Long enough that only a fault that hangs leads to a timeout, even on a busy machine.
+        max_time: Duration::from_secs(8),
+        ..survey::Config::default()
+    };
+    let answers = survey::run(&room.hosts(), &get_status(), &config, |_, _| {}, pending()).await;
+    let seats = answers.iter().enumerate();
+    let faults = seats.map(|(seat, answer)| (room.expected(seat).fault, &answer.outcome));
+    let wrong: Vec<_> = faults
+        .filter(|(fault, outcome)| !fault.matches(outcome))
+        .map(|(fault, outcome)| (fault.name, outcome))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
