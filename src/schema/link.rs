@@ -66,13 +66,19 @@ fn check_syntax(file: &FileProto) -> Result<(), Error> {
 }
 
 /// The files that each file sees: its imports, what they import publicly, and the well-known types.
+///
+/// The reflection of Node's grpc-js leaves all imports out. Where no file has any, each sees all.
 fn imports(files: &[FileProto], built_in: &[String]) -> Result<Vec<Vec<String>>, Error> {
     let by_name: HashMap<&str, &FileProto> = files.iter().map(|file| (&*file.name, file)).collect();
+    let are_left_out = files.iter().all(|file| file.dependencies.is_empty());
     let mut total = 0;
     let mut all = Vec::with_capacity(files.len());
     for file in files {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<&str> = file.dependencies.iter().map(|name| &**name).collect();
+        let mut open: Vec<&str> = match are_left_out {
+            true => by_name.keys().copied().collect(),
+            false => file.dependencies.iter().map(|name| &**name).collect(),
+        };
         while let Some(name) = open.pop() {
             let Some(imported) = by_name.get(name).filter(|_| name != file.name) else {
                 continue;
@@ -489,6 +495,45 @@ mod tests {
         ];
         let pool = link(files).unwrap();
         assert!(pool.get_message_by_name("p.A").is_some());
+    }
+
+    /// The reflection of Node's grpc-js.
+    #[test]
+    fn files_whose_imports_were_all_left_out_see_each_other() {
+        let file = |package: &str, message: &str, type_name: Option<&str>| FileProto {
+            name: format!("{package}.proto"),
+            package: package.to_owned(),
+            messages: vec![MessageProto {
+                name: message.to_owned(),
+                fields: type_name
+                    .map(|type_name| FieldProto {
+                        name: "f".to_owned(),
+                        number: 1,
+                        kind: Some(11),
+                        type_name: Some(type_name.to_owned()),
+                        ..FieldProto::default()
+                    })
+                    .into_iter()
+                    .collect(),
+                ..MessageProto::default()
+            }],
+            ..FileProto::default()
+        };
+        let mut files = [
+            file("inventory.v1", "Machine", Some("units.Watts")),
+            file("inventory.units", "Watts", None),
+        ];
+        let pool = link(files.clone()).unwrap();
+        let machine = pool.get_message_by_name("inventory.v1.Machine").unwrap();
+        let kind = machine.get_field(1).unwrap().kind();
+        assert_eq!(
+            kind.as_message().unwrap().full_name(),
+            "inventory.units.Watts"
+        );
+        // Where files have imports, those count.
+        files[1].dependencies = vec!["google/protobuf/any.proto".to_owned()];
+        let error = link(files).unwrap_err().to_string();
+        assert!(error.contains("inventory.units.Watts"), "{error}");
     }
 
     #[test]
