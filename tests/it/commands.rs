@@ -533,7 +533,7 @@ fn flag_overrides_variable_and_variable_overrides_file() {
     let report = json(&run(["survey", server.address(), "--format", "json"]));
     assert_eq!(
         report["endpoints"][0]["profile"].to_string(),
-        r#"{"height":170,"id":"file","size":"XL","weight":61.5}"#
+        r#"{"id":"file","height":170,"weight":61.5,"size":"XL"}"#
     );
 }
 
