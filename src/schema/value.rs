@@ -64,7 +64,7 @@ pub(super) fn field_key(field: &FieldDescriptor) -> String {
 }
 
 /// What was found of one field of a message.
-enum Found<'a> {
+enum Occurrences<'a> {
     /// A value, of which the last one counts, or the parts of one message.
     Single(Vec<Wire<'a>>),
     List(Vec<Value>),
@@ -73,7 +73,7 @@ enum Found<'a> {
 }
 
 /// What was found of a message's fields, by their place in its declaration.
-type Known<'a> = BTreeMap<i32, (FieldDescriptor, Found<'a>)>;
+type Known<'a> = BTreeMap<i32, (FieldDescriptor, Occurrences<'a>)>;
 
 struct Decoder {
     /// Memory that the value may still take.
@@ -118,7 +118,7 @@ impl Decoder {
                 }
                 let (_, found) = known
                     .entry(place)
-                    .or_insert_with(|| (field.clone(), Found::none(&field)));
+                    .or_insert_with(|| (field.clone(), Occurrences::none(&field)));
                 self.field(&field, wire, found, depth)?;
             }
         }
@@ -139,13 +139,13 @@ impl Decoder {
         let mut fields = Map::new();
         for (field, found) in known.into_values() {
             let value = match found {
-                Found::List(items) if items.is_empty() => None,
-                Found::List(items) => Some(Value::Array(items)),
-                Found::Map(entries) => {
+                Occurrences::List(items) if items.is_empty() => None,
+                Occurrences::List(items) => Some(Value::Array(items)),
+                Occurrences::Map(entries) => {
                     Some(entries.into_iter().map(|((_, k), v)| (k, v)).collect())
                 }
-                Found::Single(wires) if is_absent(&field, &wires) => None,
-                Found::Single(wires) => Some(self.single(&field, &wires, depth)?),
+                Occurrences::Single(wires) if is_absent(&field, &wires) => None,
+                Occurrences::Single(wires) => Some(self.single(&field, &wires, depth)?),
             };
             fields.extend(value.map(|value| (field_key(&field), value)));
         }
@@ -164,25 +164,25 @@ impl Decoder {
         &mut self,
         field: &FieldDescriptor,
         wire: Wire<'a>,
-        found: &mut Found<'a>,
+        found: &mut Occurrences<'a>,
         depth: usize,
     ) -> Result<(), ValueError> {
         let wire_type = field.kind().wire_type();
         let is_packable = ![WireType::LengthDelimited, WireType::StartGroup].contains(&wire_type);
         match (found, wire) {
-            (Found::Map(entries), _) => {
+            (Occurrences::Map(entries), _) => {
                 let (key, value) = self.entry(field, wire, depth)?;
                 entries.insert(key, value);
             }
-            (Found::List(items), Wire::Bytes(mut packed)) if is_packable => {
+            (Occurrences::List(items), Wire::Bytes(mut packed)) if is_packable => {
                 while !packed.is_empty() {
                     self.charge(VALUE_SIZE)?;
                     let wire = wire::scalar(wire_type, &mut packed)?;
                     items.push(self.single(field, &[wire], depth)?);
                 }
             }
-            (Found::List(items), _) => items.push(self.single(field, &[wire], depth)?),
-            (Found::Single(wires), _) => {
+            (Occurrences::List(items), _) => items.push(self.single(field, &[wire], depth)?),
+            (Occurrences::Single(wires), _) => {
                 if !matches!(field.kind(), Kind::Message(_)) {
                     wires.clear();
                 }
@@ -206,7 +206,10 @@ impl Decoder {
         let (Some(key_field), Some(value_field)) = (entry.get_field(1), entry.get_field(2)) else {
             return Err(mismatch());
         };
-        let (mut key, mut value) = (Found::none(&key_field), Found::none(&value_field));
+        let (mut key, mut value) = (
+            Occurrences::none(&key_field),
+            Occurrences::none(&value_field),
+        );
         while let Some((number, wire)) = wire::next(&mut rest)? {
             self.charge(VALUE_SIZE)?;
             match number {
@@ -215,7 +218,7 @@ impl Decoder {
                 _ => {}
             }
         }
-        let (Found::Single(key), Found::Single(value)) = (key, value) else {
+        let (Occurrences::Single(key), Occurrences::Single(value)) = (key, value) else {
             return Err(mismatch());
         };
         let key = match self.single(&key_field, &key, depth)? {
@@ -324,7 +327,7 @@ impl Decoder {
     }
 }
 
-impl Found<'_> {
+impl Occurrences<'_> {
     fn none(field: &FieldDescriptor) -> Self {
         match (field.is_map(), field.is_list()) {
             (true, _) => Self::Map(BTreeMap::new()),
