@@ -72,7 +72,7 @@ impl Client {
             connect_timeout: config.connect_timeout,
             max_time: config.max_time,
             tls: config.tls.clone(),
-            memory: Arc::new(MessageMemory::new()),
+            memory: Arc::new(MessageMemory::new(config.max_time)),
         }
     }
 
@@ -337,7 +337,8 @@ mod tests {
             sent,
             waited: false,
         };
-        let state = Arc::new(AttemptState::new(Arc::new(MessageMemory::new())));
+        let memory = Arc::new(MessageMemory::new(Duration::from_secs(3600)));
+        let state = Arc::new(AttemptState::new(memory));
         let stream = SniffedStream::new(Box::new(peer), read_limit(&GetProfile, &state));
         let deadline = Instant::now() + Duration::from_secs(3600);
         let uri = Uri::from_static("http://localhost/");

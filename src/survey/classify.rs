@@ -360,12 +360,12 @@ mod tests {
             (None, None, 999, "invalid", No),
         ];
         for (status, reason, left, outcome, retry) in cases {
-            let state = AttemptState::new(Arc::new(MessageMemory::new()));
+            let left = Duration::from_millis(left);
+            let state = AttemptState::new(Arc::new(MessageMemory::new(left)));
             let mut observed = state.lock();
             observed.has_status = status.is_some();
             observed.transport_error = reason.map(h2::Error::from);
             let status = status.unwrap_or_else(|| Status::new(Code::Unknown, ""));
-            let left = Duration::from_millis(left);
             let conclusion = failed_call(&status, &mut observed, &summary(None, 99), left);
             assert_concludes(&conclusion, outcome, retry);
         }

@@ -21,21 +21,25 @@ pub(crate) const WINDOW: usize = 32 * 1024;
 /// What all large messages of a run may take while they are under way.
 const MAX_IN_FLIGHT: usize = 64 * 1024 * 1024;
 
-/// How long a peer with a permit may pause while others wait for one.
-pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// How long a peer with a permit may pause while others wait for one, as a part of the time of an attempt.
+const PAUSE_DIVISOR: u32 = 4;
 
 /// The memory for the large messages of a run.
 #[derive(Debug)]
 pub(crate) struct MessageMemory {
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// How long a peer with a permit may pause while others wait for one.
+    pub(crate) max_pause: Duration,
 }
 
 impl MessageMemory {
-    pub(crate) fn new() -> Self {
+    /// `max_time` is the longest time of an attempt.
+    pub(crate) fn new(max_time: Duration) -> Self {
         Self {
             free: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             waiting: AtomicUsize::new(0),
+            max_pause: max_time / PAUSE_DIVISOR,
         }
     }
 

@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -23,10 +24,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use crate::survey::{
-    attempt_state::AttemptState,
-    message_memory::{MAX_PAUSE, WINDOW},
-};
+use crate::survey::{attempt_state::AttemptState, message_memory::WINDOW};
 
 /// The prefix of a gRPC message: a flag, and its length in big-endian order.
 const PREFIX: usize = 5;
@@ -50,7 +48,30 @@ enum Stage {
     /// It is large and waits for memory.
     Waiting(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
     /// It is passed on as it comes; a large one with a limit on its pauses.
-    Passed(Option<Pin<Box<Sleep>>>),
+    Passed(Option<Pause>),
+}
+
+/// When a pause of the peer has lasted too long.
+struct Pause {
+    max: Duration,
+    end: Pin<Box<Sleep>>,
+    /// It has. If this process was busy, bytes have come that the connection has not read: it gets one more turn.
+    is_over: bool,
+}
+
+impl Pause {
+    fn new(max: Duration) -> Self {
+        Self {
+            max,
+            end: Box::pin(sleep(max)),
+            is_over: false,
+        }
+    }
+
+    fn restart(&mut self) {
+        self.end.as_mut().reset(Instant::now() + self.max);
+        self.is_over = false;
+    }
 }
 
 impl ResponseBody {
@@ -96,7 +117,7 @@ impl ResponseBody {
         match &mut self.stage {
             Stage::Passed(pause) => {
                 if let Some(pause) = pause {
-                    pause.as_mut().reset(Instant::now() + MAX_PAUSE);
+                    pause.restart();
                 }
                 return Some(self.release(bytes));
             }
@@ -129,16 +150,20 @@ impl ResponseBody {
                 observed.permit = permit;
                 drop(observed);
                 self.state.set_needs_flush();
-                self.stage = Stage::Passed(Some(Box::pin(sleep(MAX_PAUSE))));
+                self.stage = Stage::Passed(Some(Pause::new(self.state.memory.max_pause)));
                 Poll::Ready(Ok(self.release_held()))
             }
             Stage::Passed(Some(pause)) => {
-                while pause.as_mut().poll(cx).is_ready() {
+                while pause.end.as_mut().poll(cx).is_ready() {
+                    if !std::mem::replace(&mut pause.is_over, true) {
+                        cx.waker().wake_by_ref();
+                        break;
+                    }
                     if self.state.memory.is_short() {
                         self.state.lock().paused = true;
                         return Poll::Ready(Err(TransportError));
                     }
-                    pause.as_mut().reset(Instant::now() + MAX_PAUSE);
+                    pause.restart();
                 }
                 Poll::Pending
             }

@@ -23,6 +23,7 @@ mod layers;
 mod logging;
 mod markdown;
 mod oracle;
+mod message_memory;
 mod outcome_accounting;
 mod output;
 mod peer;
