@@ -40,8 +40,8 @@ pub(crate) struct Observations {
     pub(crate) transport_error: Option<h2::Error>,
     /// Bytes received of the message, with its prefix.
     pub(crate) message: usize,
-    /// The peer has begun with a large message, and others take the memory.
-    pub(crate) waits_for_memory: bool,
+    /// The peer has begun with a large message, and others take the memory for it, or took it for long.
+    pub(crate) lacks_memory: bool,
     /// The peer paused within a large message while others waited for its memory.
     pub(crate) paused: bool,
     /// The memory for a large message, held until the attempt ends.
@@ -57,7 +57,7 @@ impl AttemptState {
             has_status: false,
             transport_error: None,
             message: 0,
-            waits_for_memory: false,
+            lacks_memory: false,
             paused: false,
             permit: None,
         };

@@ -160,13 +160,13 @@ pub(crate) fn failed_call<A>(
     summary: &ReadSummary,
     time_left: Duration,
 ) -> Conclusion<A> {
-    // A server's timer for the deadline that it was sent may expire before ours.
-    let near_deadline = time_left < DEADLINE_SLACK;
-    if near_deadline && observed.waits_for_memory {
-        return memory_timeout();
-    }
     if observed.paused {
         return Outcome::Timeout(observed.phase).into();
+    }
+    // A server's timer for the deadline that it was sent may expire before ours.
+    let near_deadline = time_left < DEADLINE_SLACK;
+    if near_deadline && observed.lacks_memory {
+        return memory_timeout();
     }
     if let Some(response) = observed.not_grpc.take() {
         return Outcome::NotGrpc(OtherProtocol::Other, response).into();
@@ -196,7 +196,7 @@ pub(crate) fn failed_call<A>(
 
 /// An attempt whose deadline has passed.
 pub(crate) fn timeout<A>(observed: &Observations) -> Conclusion<A> {
-    match observed.waits_for_memory {
+    match observed.lacks_memory {
         true => memory_timeout(),
         false => Outcome::Timeout(observed.phase).into(),
     }

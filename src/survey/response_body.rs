@@ -45,8 +45,11 @@ pub struct ResponseBody {
 enum Stage {
     /// Its length is not known, or it is large and less than half a window has come.
     Held,
-    /// It is large and waits for memory.
-    Waiting(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
+    /// It is large and waits for memory since then.
+    Waiting(
+        Instant,
+        Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>,
+    ),
     /// It is passed on as it comes; a large one with a limit on its pauses.
     Passed(Option<Pause>),
 }
@@ -125,7 +128,7 @@ impl ResponseBody {
                 self.stage = Stage::Passed(None);
                 return Some(self.release(bytes));
             }
-            Stage::Held | Stage::Waiting(_) => self.held.extend_from_slice(&bytes),
+            Stage::Held | Stage::Waiting(..) => self.held.extend_from_slice(&bytes),
         }
         if is_small(&self.held, self.max_message) {
             self.stage = Stage::Passed(None);
@@ -134,8 +137,8 @@ impl ResponseBody {
         if matches!(self.stage, Stage::Held) && self.held.len() >= WINDOW / 2 {
             let length = length(&self.held).unwrap_or_default();
             let memory = Arc::clone(&self.state.memory);
-            self.stage = Stage::Waiting(Box::pin(memory.take(length)));
-            self.state.lock().waits_for_memory = true;
+            self.stage = Stage::Waiting(Instant::now(), Box::pin(memory.take(length)));
+            self.state.lock().lacks_memory = true;
         }
         None
     }
@@ -143,10 +146,10 @@ impl ResponseBody {
     /// What can be done while nothing comes.
     fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, TransportError>> {
         match &mut self.stage {
-            Stage::Waiting(memory) => {
+            Stage::Waiting(since, memory) => {
                 let permit = ready!(memory.as_mut().poll(cx));
                 let mut observed = self.state.lock();
-                observed.waits_for_memory = false;
+                observed.lacks_memory = since.elapsed() > self.state.memory.max_pause;
                 observed.permit = permit;
                 drop(observed);
                 self.state.set_needs_flush();
@@ -155,6 +158,8 @@ impl ResponseBody {
             }
             Stage::Passed(Some(pause)) => {
                 while pause.end.as_mut().poll(cx).is_ready() {
+                    // From here on the time is the peer's.
+                    self.state.lock().lacks_memory = false;
                     if !std::mem::replace(&mut pause.is_over, true) {
                         cx.waker().wake_by_ref();
                         break;
