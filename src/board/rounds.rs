@@ -20,7 +20,7 @@ use crate::{
     profile::Id,
     question::GetProfile,
     report::{
-        Answer, Report, Survey,
+        Answer, Report, RunInfo, Survey,
         html::{self, Live, View},
     },
     survey::{
@@ -75,7 +75,8 @@ impl Board {
         let Config {
             options, arguments, ..
         } = &self.config;
-        let report = Report::survey(started, arguments.clone(), survey, options.clone());
+        let run = RunInfo::since(started, arguments.clone());
+        let report = Report::survey(run, survey, options.clone());
         let pseudonym = self.pseudonyms.as_ref();
         let pseudonym = pseudonym.map(|names| |id: &Id| names.name(id));
         let view = View {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args as ClapArgs;
-use labrpc::report::{Report, read};
+use labrpc::report::{Report, RunInfo, read};
 
 use crate::cli::{
     exit::{Exit, Failure},
@@ -77,8 +77,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         errln!("note: {} endpoints gave no profile", people.without_profile);
     }
     let report = Report::files(
-        started,
-        arguments(),
+        RunInfo::since(started, arguments()),
         people.profiles,
         people.rejections,
         options,

@@ -14,7 +14,7 @@ use labrpc::{
     lab,
     profile::Profile,
     question::GetProfile,
-    report::{Answer, Input, Report, Summary, Survey, saved, table},
+    report::{Answer, Input, Report, RunInfo, Settings, Summary, Survey, saved, table},
     survey::{
         self,
         endpoint::{DEFAULT_PORT, Endpoint},
@@ -173,9 +173,12 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         let outputs = plan.open()?;
         let started = SystemTime::now();
         let (answers, end) = ask(&round.to_ask(), &config, &mut interruption).await;
+        let run = RunInfo {
+            settings: Some(Settings::from(&config)),
+            ..RunInfo::since(started, arguments())
+        };
         let report = Report::survey(
-            started,
-            arguments(),
+            run,
             round.merge(answers),
             args.ranking.options(plan.has(ReportFormat::Html)),
         );

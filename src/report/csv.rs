@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::{
     report::{
-        model::{Input, Report},
+        model::{Findings, Input, RankedPeople, Report, RunInfo},
         run_format::{
             LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
         },
@@ -25,10 +25,28 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         .from_writer(out);
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let Report {
-        started: _,
-        arguments: _,
-        options,
+        run:
+            RunInfo {
+                started: _,
+                finished: _,
+                arguments: _,
+                settings: _,
+            },
         input,
+        findings,
+    } = report;
+    match findings {
+        Findings::Ranking(ranked) => match input {
+            Input::Survey(_) => endpoint_rows(&mut csv, report)?,
+            Input::Files { .. } => ranking_rows(&mut csv, ranked)?,
+        },
+    }
+    csv.flush()
+}
+
+fn ranking_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::Result<()> {
+    let RankedPeople {
+        options,
         people: _,
         seat_of: _,
         ranking:
@@ -43,23 +61,22 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 per_person: _,
                 like: _,
             },
-    } = report;
-    match input {
-        Input::Survey(_) => endpoint_rows(&mut csv, report)?,
-        Input::Files { .. } if options.like.is_some() => {
-            let nearest = LikeLine::new(report).and_then(|like| like.nearest);
-            pair_rows(&mut csv, nearest.into_iter().flatten())?;
-        }
-        Input::Files { .. } if options.per_person => nearest_rows(&mut csv, report)?,
-        Input::Files { .. } if options.twins => twins_rows(&mut csv, report)?,
-        Input::Files { .. } => pair_rows(&mut csv, pairs(report))?,
+    } = ranked;
+    if options.like.is_some() {
+        let nearest = LikeLine::new(ranked).and_then(|like| like.nearest);
+        pair_rows(csv, nearest.into_iter().flatten())
+    } else if options.per_person {
+        nearest_rows(csv, ranked)
+    } else if options.twins {
+        twins_rows(csv, ranked)
+    } else {
+        pair_rows(csv, pairs(ranked))
     }
-    csv.flush()
 }
 
-fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Result<()> {
+fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::Result<()> {
     csv.write_record(["id", "nearest", "distance"])?;
-    for line in per_person(report) {
+    for line in per_person(ranked) {
         let NearestLine {
             id,
             nearest,
@@ -70,9 +87,9 @@ fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Resu
     Ok(())
 }
 
-fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Result<()> {
+fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::Result<()> {
     csv.write_record(["count", "height", "weight", "size", "ids"])?;
-    for line in twins(report) {
+    for line in twins(ranked) {
         let TwinsLine {
             count,
             profile,

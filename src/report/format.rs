@@ -1,5 +1,7 @@
 //! Numbers and counts as text, the same in every report for people.
 
+use std::time::Duration;
+
 use crate::{
     profile::{Height, Size, Weight},
     similarity::Metric,
@@ -14,6 +16,11 @@ pub(crate) fn number(value: f64) -> String {
     } else {
         trimmed.to_owned()
     }
+}
+
+/// Milliseconds to a microsecond: finer is noise.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// A count and its noun.

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     report::{
-        model::Report,
+        model::{Findings, RankedPeople, Report, RunInfo},
         run_format::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
     },
     similarity::Ranking,
@@ -47,36 +47,49 @@ where
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let Report {
-        started: _,
-        arguments: _,
-        options,
-        input: _,
-        people: _,
-        seat_of: _,
-        ranking:
-            Ranking {
-                pairs: _,
-                smallest: _,
-                tied: _,
-                margin: _,
-                duplicates: _,
-                twins: _,
-                twin_groups: _,
-                per_person: _,
-                like: _,
+        run:
+            RunInfo {
+                started: _,
+                finished: _,
+                arguments: _,
+                settings: _,
             },
+        input: _,
+        findings,
     } = report;
-    let document = Document {
-        header: Header::new(report),
-        endpoints: Sequence(|| endpoints(report)),
-        pairs: Sequence(|| pairs(report)),
-        like: LikeLine::new(report),
-        twins: options.twins.then_some(Sequence(|| twins(report))),
-        per_person: options
-            .per_person
-            .then_some(Sequence(|| per_person(report))),
-        summary: SummaryLine::new(report),
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    let header = Header::new(report);
+    let endpoints = Sequence(|| endpoints(report));
+    let summary = SummaryLine::new(report);
+    match findings {
+        Findings::Ranking(ranked) => {
+            let RankedPeople {
+                options,
+                people: _,
+                seat_of: _,
+                ranking:
+                    Ranking {
+                        pairs: _,
+                        smallest: _,
+                        tied: _,
+                        margin: _,
+                        duplicates: _,
+                        twins: _,
+                        twin_groups: _,
+                        per_person: _,
+                        like: _,
+                    },
+            } = ranked;
+            let document = Document {
+                header,
+                endpoints,
+                pairs: Sequence(|| pairs(ranked)),
+                like: LikeLine::new(ranked),
+                twins: options.twins.then_some(Sequence(|| twins(ranked))),
+                per_person: (options.per_person).then_some(Sequence(|| per_person(ranked))),
+                summary,
+            };
+            serde_json::to_writer_pretty(&mut *out, &document)?;
+        }
+    }
     writeln!(out)
 }

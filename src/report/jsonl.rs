@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     report::{
-        model::Report,
+        model::{Findings, RankedPeople, Report, RunInfo},
         run_format::{
             Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person,
             twins,
@@ -34,10 +34,27 @@ enum Tagged {
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let Report {
-        started: _,
-        arguments: _,
-        options,
+        run:
+            RunInfo {
+                started: _,
+                finished: _,
+                arguments: _,
+                settings: _,
+            },
         input: _,
+        findings,
+    } = report;
+    line(out, &Header::new(report))?;
+    endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
+    match findings {
+        Findings::Ranking(ranked) => ranking_lines(ranked, out)?,
+    }
+    line(out, &Tagged::Summary(SummaryLine::new(report)))
+}
+
+fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
+    let RankedPeople {
+        options,
         people: _,
         seat_of: _,
         ranking:
@@ -52,18 +69,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 per_person: _,
                 like: _,
             },
-    } = report;
-    line(out, &Header::new(report))?;
-    endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
-    pairs(report).try_for_each(|pair| line(out, &pair))?;
-    if let Some(like) = LikeLine::new(report) {
+    } = ranked;
+    pairs(ranked).try_for_each(|pair| line(out, &pair))?;
+    if let Some(like) = LikeLine::new(ranked) {
         line(out, &Tagged::Like(like))?;
     }
     if options.twins {
-        twins(report).try_for_each(|twins| line(out, &Tagged::Twins(twins)))?;
+        twins(ranked).try_for_each(|twins| line(out, &Tagged::Twins(twins)))?;
     }
-    per_person(report).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))?;
-    line(out, &Tagged::Summary(SummaryLine::new(report)))
+    per_person(ranked).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))
 }
 
 fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {

@@ -20,6 +20,7 @@ mod model;
 pub mod read;
 pub mod run_format;
 pub mod saved;
+mod settings;
 pub mod table;
 pub mod text;
 mod view;
@@ -28,6 +29,10 @@ mod wrap;
 pub use crate::report::{
     answer::Answer,
     failures::FailureGroup,
-    model::{Input, OutcomeCounts, Report, Summary, Survey},
+    model::{
+        Findings, Input, OutcomeCounts, PROFILE_METHOD, RankedPeople, Report, RunInfo, Summary,
+        Survey,
+    },
+    settings::Settings,
     view::View,
 };

@@ -10,6 +10,7 @@ use crate::{
     report::{
         answer::Answer,
         category::{Category, category},
+        settings::Settings,
     },
     similarity::{self, Options, Pair, Ranking},
     survey::{
@@ -18,17 +19,58 @@ use crate::{
     },
 };
 
+/// The method whose answers are ranked.
+pub const PROFILE_METHOD: &str = "lab.Profile/GetProfile";
+
 /// Everything that a renderer may show.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// When and how the report was made.
+    pub run: RunInfo,
+    /// Where its findings come from.
+    pub input: Input,
+    /// What was found.
+    pub findings: Findings,
+}
+
+/// When and how a report was made.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
     /// When the survey began, or the files were read.
     pub started: SystemTime,
+    /// When the last answer was there.
+    pub finished: SystemTime,
     /// The command line after the program's name.
     pub arguments: Vec<String>,
+    /// How the endpoints were asked, where they were.
+    pub settings: Option<Settings>,
+}
+
+impl RunInfo {
+    /// A run that began then and ends now.
+    #[must_use]
+    pub fn since(started: SystemTime, arguments: Vec<String>) -> Self {
+        Self {
+            started,
+            finished: SystemTime::now(),
+            arguments,
+            settings: None,
+        }
+    }
+}
+
+/// What a report is about.
+#[derive(Clone, Debug)]
+pub enum Findings {
+    /// Profiles, ranked.
+    Ranking(RankedPeople),
+}
+
+/// People with a valid profile, and who of them are most alike.
+#[derive(Clone, Debug)]
+pub struct RankedPeople {
     /// How the people were ranked, and how much of the ranking is listed.
     pub options: Options,
-    /// Where the people come from.
-    pub input: Input,
     /// All people with a valid profile, those with a duplicate id included.
     pub people: Vec<Profile>,
     /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
@@ -37,7 +79,7 @@ pub struct Report {
     pub ranking: Ranking,
 }
 
-/// Where a report's people come from.
+/// Where the findings of a report come from.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Endpoints that were asked.
@@ -126,15 +168,29 @@ impl Summary {
     }
 }
 
+impl RankedPeople {
+    /// Whether two people have the same build, whatever the weights of its fields.
+    pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
+        let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
+        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
+    }
+
+    /// Pairs that tie for the first place and are too many for the list.
+    pub(crate) fn omitted_ties(&self) -> u64 {
+        self.ranking.tied - self.ranking.first_place().count() as u64
+    }
+
+    /// Whether all pairs in the first place, as far as they are listed, are of identical people.
+    pub(crate) fn closest_are_identical(&self) -> bool {
+        let mut first = self.ranking.first_place();
+        first.all(|pair| self.are_identical(pair))
+    }
+}
+
 impl Report {
     /// Ranks the answers of a survey. An id that several endpoints claim becomes their outcome.
     #[must_use]
-    pub fn survey(
-        started: SystemTime,
-        arguments: Vec<String>,
-        mut survey: Survey,
-        options: Options,
-    ) -> Self {
+    pub fn survey(run: RunInfo, mut survey: Survey, options: Options) -> Self {
         let (seat_of, people): (Vec<usize>, Vec<Profile>) = survey
             .answers
             .iter()
@@ -153,57 +209,48 @@ impl Report {
             }
         }
         Self {
-            started,
-            arguments,
-            options,
+            run,
             input: Input::Survey(survey),
-            people,
-            seat_of,
-            ranking,
+            findings: Findings::Ranking(RankedPeople {
+                options,
+                people,
+                seat_of,
+                ranking,
+            }),
         }
     }
 
     /// Ranks people who were read from files.
     #[must_use]
-    pub fn files(
-        started: SystemTime,
-        arguments: Vec<String>,
-        people: Vec<Profile>,
-        rejected: u64,
-        options: Options,
-    ) -> Self {
+    pub fn files(run: RunInfo, people: Vec<Profile>, rejected: u64, options: Options) -> Self {
         let ranking = similarity::rank(&people, &options);
         Self {
-            started,
-            arguments,
-            options,
+            run,
             input: Input::Files { rejected },
-            people,
-            seat_of: Vec::new(),
-            ranking,
+            findings: Findings::Ranking(RankedPeople {
+                options,
+                people,
+                seat_of: Vec::new(),
+                ranking,
+            }),
         }
     }
 
-    /// Whether two people have the same build, whatever the weights of its fields.
-    pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
-        let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
-        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
-    }
-
-    /// Pairs that tie for the first place and are too many for the list.
-    pub(crate) fn omitted_ties(&self) -> u64 {
-        self.ranking.tied - self.ranking.first_place().count() as u64
-    }
-
-    /// Whether all pairs in the first place, as far as they are listed, are of identical people.
-    pub(crate) fn closest_are_identical(&self) -> bool {
-        let mut first = self.ranking.first_place();
-        first.all(|pair| self.are_identical(pair))
+    /// The method that the endpoints were asked; `None` for files.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        match (&self.input, &self.findings) {
+            (Input::Files { .. }, _) => None,
+            (Input::Survey(_), Findings::Ranking(_)) => Some(PROFILE_METHOD),
+        }
     }
 
     /// Counts the outcomes.
     #[must_use]
     pub fn summary(&self) -> Summary {
+        let Findings::Ranking(RankedPeople {
+            people, ranking, ..
+        }) = &self.findings;
         let mut outcomes = OutcomeCounts::default();
         match &self.input {
             Input::Survey(Survey { answers, .. }) => {
@@ -212,17 +259,17 @@ impl Report {
                 }
             }
             Input::Files { rejected } => {
-                let duplicates = self.ranking.duplicates.iter().map(Vec::len).sum::<usize>();
-                outcomes[OutcomeKind::Ok] = (self.people.len() - duplicates) as u64;
+                let duplicates = ranking.duplicates.iter().map(Vec::len).sum::<usize>();
+                outcomes[OutcomeKind::Ok] = (people.len() - duplicates) as u64;
                 outcomes[OutcomeKind::DuplicateId] = duplicates as u64;
                 outcomes[OutcomeKind::Invalid] = *rejected;
             }
         }
-        let duplicates = self.ranking.duplicates.iter();
+        let duplicates = ranking.duplicates.iter();
         Summary {
             outcomes,
             duplicate_ids: duplicates
-                .filter_map(|same| Some(self.people[*same.first()?].id))
+                .filter_map(|same| Some(people[*same.first()?].id))
                 .collect(),
         }
     }

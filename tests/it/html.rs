@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use labrpc::{
     lab,
     profile::Profile,
-    report::{Answer, Report, Survey, html, table},
+    report::{Answer, Findings, RankedPeople, Report, RunInfo, Survey, html, table},
     similarity::Options,
     survey::{
         endpoint::Endpoint,
@@ -52,8 +52,10 @@ fn report(
         .collect();
     let arguments = ["survey", "--hosts", "hosts.txt", HOSTILE];
     Report::survey(
-        UNIX_EPOCH + Duration::from_secs(1_763_798_400),
-        arguments.map(str::to_owned).to_vec(),
+        RunInfo::since(
+            UNIX_EPOCH + Duration::from_secs(1_763_798_400),
+            arguments.map(str::to_owned).to_vec(),
+        ),
         Survey { hosts, answers },
         Options {
             top: 10,
@@ -164,10 +166,10 @@ async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     // The twins: their seats are marked, and in the plot a ring is around the mark that is both of them.
     assert_eq!(page.count(".seat.most").await, 2);
     assert_eq!(page.count(".plot .join").await, 1);
-    let [a, b] = [
-        &report.people[report.ranking.pairs[0].a],
-        &report.people[report.ranking.pairs[0].b],
-    ];
+    let Findings::Ranking(RankedPeople {
+        people, ranking, ..
+    }) = &report.findings;
+    let [a, b] = [&people[ranking.pairs[0].a], &people[ranking.pairs[0].b]];
     let joined = page
         .eval(
             "(() => {
@@ -279,7 +281,12 @@ fn identical_people_are_grouped_by_the_same_rule_in_table_and_page() {
             serde_json::from_str(&text).unwrap()
         });
         let people = people.collect();
-        Report::files(UNIX_EPOCH, Vec::new(), people, 0, Options::default())
+        Report::files(
+            RunInfo::since(UNIX_EPOCH, Vec::new()),
+            people,
+            0,
+            Options::default(),
+        )
     };
     for (pairs, grouped) in [(10, false), (11, true)] {
         let report = twins(pairs);

@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, time::UNIX_EPOCH};
 
 use labrpc::{
-    report::{Answer, Report, Survey, View, text::Story},
+    report::{
+        Answer, Report, RunInfo, Survey, View,
+        text::{FindingsText, Story},
+    },
     similarity::Options,
     survey::outcome::{EndpointResult, Outcome, Protocol},
 };
@@ -19,9 +22,10 @@ fn markdown(report: &Report) -> Result<String, std::fmt::Error> {
         let text = failure.text(failure.outcome.name());
         writeln!(out, "- `{}`: {text}", failure.endpoints)?;
     }
-    let verdict = story.answer.verdict.text();
-    writeln!(out, "\n## {}\n\n{verdict}\n", story.answer.title)?;
-    for pair in story.answer.pairs.iter().map(|pair| story.pair(pair)) {
+    let FindingsText::Ranking(ranking) = &story.findings;
+    let verdict = ranking.answer.verdict.text();
+    writeln!(out, "\n## {}\n\n{verdict}\n", ranking.answer.title)?;
+    for pair in ranking.answer.pairs.iter().map(|pair| ranking.pair(pair)) {
         let fields = pair.fields.iter();
         let terms: Vec<_> = fields
             .map(|field| format!("{} {}", field.name, field.term))
@@ -55,7 +59,11 @@ fn new_format_can_be_written_with_story_alone() {
         .map(EndpointResult::without_attempt)
         .collect();
     let survey = Survey { hosts, answers };
-    let report = Report::survey(UNIX_EPOCH, Vec::new(), survey, Options::default());
+    let report = Report::survey(
+        RunInfo::since(UNIX_EPOCH, Vec::new()),
+        survey,
+        Options::default(),
+    );
     assert_eq!(
         markdown(&report).unwrap(),
         "# 2 of 3 answered\n\n- `10.0.0.3`: refused\n\n## Most alike\n\n\

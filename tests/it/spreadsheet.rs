@@ -9,7 +9,7 @@ use std::{
 };
 
 use labrpc::{
-    report::{Report, Survey, csv, read},
+    report::{Report, RunInfo, Survey, csv, read},
     similarity::Options,
     survey::{
         hosts::Builder,
@@ -107,8 +107,7 @@ fn details(folder: &Path) -> PathBuf {
         hosts: hosts.build().unwrap(),
     };
     let report = Report::survey(
-        UNIX_EPOCH + Duration::from_secs(1),
-        Vec::new(),
+        RunInfo::since(UNIX_EPOCH + Duration::from_secs(1), Vec::new()),
         survey,
         Options::default(),
     );

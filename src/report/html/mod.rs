@@ -1,6 +1,7 @@
 //! A report for a browser: one file that needs nothing else, no network and no script.
 //!
-//! The page is made of two templates, `page.html` around `main.html`, because a live page replaces only the inner one.
+//! The page is made of `page.html` around `main.html`, because a live page replaces only the inner one, and the parts of
+//! `main.html` that depend on what was found are in templates of their own.
 //! The drawing is bounded whatever the report's size, and omissions are counted. Plots are handwritten SVG, because
 //! plotting crates write colours and sizes into every element. Here a mark is a shape and a class, so that the style
 //! sheet decides about light, dark, print and forced colours, and a screen reader gets a title, a description and a
@@ -11,7 +12,9 @@ mod content;
 mod method;
 mod page;
 mod plot;
+mod ranking;
 mod seats;
+mod shared;
 
 use std::io::{self, Write};
 

@@ -6,7 +6,7 @@ use crate::{
     profile::{Profile, Size},
     report::{
         format::{build, number},
-        model::Report,
+        model::RankedPeople,
     },
     similarity::Pair,
 };
@@ -73,8 +73,8 @@ pub(super) struct Tick {
 
 impl Plot {
     /// A plot of the people, if there are any.
-    pub(super) fn new(report: &Report) -> Option<Self> {
-        let people = &report.people;
+    pub(super) fn new(ranked: &RankedPeople) -> Option<Self> {
+        let people = &ranked.people;
         let scales = Scales {
             x: Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
             y: Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
@@ -86,7 +86,7 @@ impl Plot {
             positions.entry(key).or_default().push(index);
             sizes[usize::from(person.size.step()) - 1].1 += 1;
         }
-        let closest: Vec<_> = report.ranking.first_place().take(MAX_LINKS).collect();
+        let closest: Vec<_> = ranked.ranking.first_place().take(MAX_LINKS).collect();
         let linked: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
         let every = positions.len().div_ceil(MAX_MARKS).max(1);
         let drawn = positions.values().enumerate().filter(|(index, here)| {

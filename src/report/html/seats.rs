@@ -1,22 +1,20 @@
 //! The room as a map: every endpoint in the order of the addresses, with the category of its outcome.
 
-use std::{collections::HashSet, net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use crate::{
     report::{
-        answer::Answer,
         category::{Category, category},
-        model::{Report, Survey},
-        view::View,
+        model::Survey,
     },
     survey::{
         endpoint::{Address, DEFAULT_PORT, Endpoint},
-        outcome::Outcome,
+        outcome::OutcomeKind,
     },
     untrusted::Untrusted,
 };
 
-/// SeatMap drawn one by one; more become blocks of consecutive addresses.
+/// Seats drawn one by one; more become blocks of consecutive addresses.
 const MAX_SEATS: usize = 1000;
 
 /// Blocks of a larger map.
@@ -36,28 +34,73 @@ pub(super) struct SeatMap {
 pub(super) struct Seat {
     /// Its line in the host list, from 1.
     pub(super) line: usize,
-    pub(super) category: Category,
-    pub(super) word: &'static str,
     /// The address before its last number, that number, and what follows.
     pub(super) address: [String; 3],
+    pub(super) look: SeatLook,
+}
+
+/// What a seat shows beside its address.
+pub(super) struct SeatLook {
+    pub(super) mark: SeatMark,
+    pub(super) word: String,
     pub(super) name: Option<String>,
     pub(super) build: Option<[String; 3]>,
     /// Whether it belongs to a most alike pair.
     pub(super) alike: bool,
 }
 
+impl SeatLook {
+    /// A seat without an answer to show.
+    pub(super) fn of_outcome(outcome: OutcomeKind) -> Self {
+        let (category, word) = category(outcome);
+        Self {
+            mark: SeatMark(category),
+            word: word.to_owned(),
+            name: None,
+            build: None,
+            alike: false,
+        }
+    }
+}
+
+/// A colour and a shape, in the order of a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeatMark(pub(super) Category);
+
+impl SeatMark {
+    /// Whether it is the mark of an endpoint as it should be.
+    fn is_good(self) -> bool {
+        self.0 == Category::Ok
+    }
+
+    /// Its class in the style sheet.
+    pub(super) fn class(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// The id of its shape.
+    pub(super) fn icon(self) -> String {
+        format!("i-{}", self.0.name())
+    }
+}
+
 /// Consecutive endpoints.
 pub(super) struct Block {
     pub(super) first: String,
     pub(super) last: String,
-    pub(super) ok: usize,
+    pub(super) good: usize,
     pub(super) total: usize,
-    /// Category, start and width of each part of a bar that is 100 wide.
-    pub(super) parts: Vec<(Category, String, String)>,
+    /// Mark, start and width of each part of a bar that is 100 wide.
+    pub(super) parts: Vec<(SeatMark, String, String)>,
 }
 
 impl SeatMap {
-    pub(super) fn new(report: &Report, survey: &Survey, view: &View<'_>) -> Self {
+    /// A map of the endpoints, each as `look` shows it; `mark` is its mark alone.
+    pub(super) fn new(
+        survey: &Survey,
+        mark: impl Fn(usize) -> SeatMark,
+        look: impl Fn(usize) -> SeatLook,
+    ) -> Self {
         let Survey { hosts, answers } = survey;
         let mut places: Vec<(Place, usize)> = (0..answers.len())
             // A duplicate line is drawn at its first occurrence only.
@@ -66,93 +109,54 @@ impl SeatMap {
             .collect();
         places.sort_unstable();
         let (total, port) = (places.len(), common_port(&places));
-        let mut map = Self {
-            seats: Vec::new(),
-            blocks: Vec::new(),
+        let (mut seats, mut blocks) = (Vec::new(), Vec::new());
+        if total > MAX_SEATS {
+            let label = |(place, _): &(Place, usize)| place.label(port).concat();
+            blocks.extend(places.chunks(total.div_ceil(BLOCKS)).map(|block| {
+                Block::new(
+                    block.iter().map(|(_, index)| mark(*index)),
+                    label(&block[0]),
+                    label(&block[block.len() - 1]),
+                )
+            }));
+        } else {
+            seats.extend(places.iter().map(|(place, index)| Seat {
+                line: index + 1,
+                address: place.label(port),
+                look: look(*index),
+            }));
+        }
+        Self {
+            seats,
+            blocks,
             total,
             port,
-        };
-        if total > MAX_SEATS {
-            let blocks = places.chunks(total.div_ceil(BLOCKS));
-            map.blocks = blocks
-                .map(|block| {
-                    let outcomes = block.iter().map(|(_, index)| &answers[*index].outcome);
-                    let label = |(place, _): &(Place, usize)| place.label(port).concat();
-                    Block::new(
-                        outcomes.map(|outcome| category(outcome.kind()).0),
-                        label(&block[0]),
-                        label(&block[block.len() - 1]),
-                    )
-                })
-                .collect();
-            return map;
-        }
-        let alike: HashSet<usize> = report
-            .ranking
-            .first_place()
-            .flat_map(|pair| [pair.a, pair.b].map(|person| report.seat_of[person]))
-            .collect();
-        let seats = places.iter().map(|(place, index)| {
-            let seat = Seat::new(index + 1, place.label(port), &answers[*index].outcome, view);
-            Seat {
-                alike: alike.contains(index),
-                ..seat
-            }
-        });
-        map.seats = seats.collect();
-        map
-    }
-}
-
-impl Seat {
-    fn new(line: usize, address: [String; 3], outcome: &Outcome<Answer>, view: &View<'_>) -> Self {
-        let (category, word) = category(outcome.kind());
-        let profile = outcome.profile().map(|(profile, _)| profile);
-        let shown = profile.filter(|_| view.shows_personal_data());
-        Self {
-            line,
-            category,
-            word,
-            address,
-            name: profile.map(|profile| view.name(&profile.id)),
-            build: shown.map(|profile| {
-                [
-                    format!("{} cm", profile.height),
-                    format!("{} kg", profile.weight),
-                    profile.size.to_string(),
-                ]
-            }),
-            alike: false,
         }
     }
 }
 
 impl Block {
-    fn new(
-        categories: impl Iterator<Item = Category> + Clone,
-        first: String,
-        last: String,
-    ) -> Self {
-        let count = |wanted: Category| {
-            categories
-                .clone()
-                .filter(|category| *category == wanted)
-                .count()
-        };
-        let total = categories.clone().count();
-        let mut before = 0;
-        let parts = Category::ALL.into_iter().filter_map(|category| {
-            let (from, count) = (before, count(category));
+    fn new(marks: impl Iterator<Item = SeatMark>, first: String, last: String) -> Self {
+        let mut counts = BTreeMap::new();
+        for mark in marks {
+            *counts.entry(mark).or_insert(0) += 1;
+        }
+        let total = counts.values().sum();
+        let scaled = |count: usize| format!("{:.2}", 100.0 * count as f64 / total as f64);
+        let (mut parts, mut good, mut before) = (Vec::new(), 0, 0);
+        for (mark, count) in counts {
+            parts.push((mark, scaled(before), scaled(count)));
             before += count;
-            let scaled = |count: usize| format!("{:.2}", 100.0 * count as f64 / total as f64);
-            (count > 0).then(|| (category, scaled(from), scaled(count)))
-        });
+            if mark.is_good() {
+                good += count;
+            }
+        }
         Self {
-            parts: parts.collect(),
-            ok: count(Category::Ok),
-            total,
             first,
             last,
+            good,
+            total,
+            parts,
         }
     }
 }
@@ -306,17 +310,18 @@ mod tests {
     }
 
     #[test]
-    fn block_counts_its_seats_by_category() {
+    fn block_counts_its_seats_by_mark() {
         let categories = [
             Category::Ok,
             Category::Unreachable,
             Category::Ok,
             Category::NoAnswer,
         ];
-        let block = Block::new(categories.into_iter(), "a".into(), "b".into());
-        assert_eq!((block.ok, block.total), (2, 4));
-        let part =
-            |category, from: &str, width: &str| (category, from.to_owned(), width.to_owned());
+        let block = Block::new(categories.into_iter().map(SeatMark), "a".into(), "b".into());
+        assert_eq!((block.good, block.total), (2, 4));
+        let part = |category, from: &str, width: &str| {
+            (SeatMark(category), from.to_owned(), width.to_owned())
+        };
         assert_eq!(
             block.parts,
             [

@@ -1,14 +1,10 @@
-//! A report as texts: every sentence, name and rule that the formats for people share.
-//!
-//! A format lays out a [`Story`] and adds only headings. Lists that grow with the number of people are not made into
-//! texts at once: a format asks for the texts of each item that it shows.
+//! The texts of a ranking.
 
 use crate::{
     profile::Profile,
     report::{
-        failures::{FailureGroup, failures},
         format::{build, number, plural, share},
-        model::{Input, Report, Summary},
+        model::RankedPeople,
         view::View,
     },
     similarity::{Like, Nearest, Pair, Ranking, Terms, Twins},
@@ -17,42 +13,23 @@ use crate::{
 /// Pairs of identical people up to which each is listed; beyond that they come in groups.
 const MAX_IDENTICAL_PAIRS: u64 = 10;
 
-/// Duplicate ids that are named.
-const MAX_DUPLICATE_IDS: usize = 20;
-
 /// The heading of the list of each person's nearest.
 pub const PER_PERSON: &str = "Nearest neighbour of each person";
 
-/// A report as texts.
-pub struct Story<'a> {
-    pub(super) report: &'a Report,
-    pub(super) view: View<'a>,
-    /// The result in one line.
-    pub headline: String,
-    /// Whether every endpoint or row has a valid profile with a unique id.
-    pub complete: bool,
-    /// What the headline leaves out.
-    pub notes: Vec<Note>,
-    /// What failed, folded.
-    pub failures: Vec<FailureGroup>,
+/// A ranking as texts.
+pub struct RankingText<'a> {
+    ranked: &'a RankedPeople,
+    view: View<'a>,
     /// Which people are most alike.
-    pub answer: Comparison<'a>,
+    pub answer: ClosestText<'a>,
     /// Identical people, where they are listed as groups.
-    pub groups: Option<Groups<'a>>,
+    pub groups: Option<IdenticalGroups<'a>>,
     /// The nearest of each person, where that was asked for.
     pub per_person: Option<&'a [Nearest]>,
 }
 
-/// A remark below the headline.
-pub struct Note {
-    /// The subject; empty where the text contains it.
-    pub label: &'static str,
-    /// The remark.
-    pub text: String,
-}
-
 /// Which people are most alike.
-pub struct Comparison<'a> {
+pub struct ClosestText<'a> {
     /// The heading.
     pub title: String,
     /// The build of the person that others are compared with, if there is one.
@@ -114,8 +91,8 @@ pub struct FieldText {
     pub share: Option<String>,
 }
 
-/// Groups of identical people.
-pub struct Groups<'a> {
+/// IdenticalGroups of identical people.
+pub struct IdenticalGroups<'a> {
     /// How many there are.
     pub heading: String,
     /// The sentence in place of their pairs, where these are not listed.
@@ -127,7 +104,7 @@ pub struct Groups<'a> {
 }
 
 /// The texts of one group.
-pub struct GroupText {
+pub struct IdenticalText {
     /// How many people are in it.
     pub count: usize,
     /// What they share.
@@ -136,38 +113,18 @@ pub struct GroupText {
     pub names: String,
 }
 
-/// How many endpoints or rows there were, and how many of them have a valid profile.
-pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
-    let (ok, asked) = (summary.ok(), summary.asked());
-    match report.input {
-        Input::Survey(_) => format!("{ok} of {asked} answered"),
-        Input::Files { .. } if ok == asked => format!("{ok} people"),
-        Input::Files { .. } => format!("{ok} people in {asked} rows"),
-    }
-}
-
-impl<'a> Story<'a> {
-    /// The texts of `report`; `view` decides what they may show.
-    #[must_use]
-    pub fn new(report: &'a Report, view: &View<'a>) -> Self {
-        let summary = report.summary();
-        let ranking = &report.ranking;
-        let grouped = groups_identical(report);
+impl<'a> RankingText<'a> {
+    pub(super) fn new(ranked: &'a RankedPeople, view: &View<'a>) -> Self {
+        let ranking = &ranked.ranking;
+        let grouped = groups_identical(ranked);
         Self {
-            headline: headline(report, &summary),
-            complete: summary.ok() == summary.asked(),
-            notes: notes(report, &summary, view),
-            failures: match &report.input {
-                Input::Survey(survey) => failures(survey, view),
-                Input::Files { .. } => Vec::new(),
-            },
             answer: match &ranking.like {
-                Some(like) => nearest_to(report, view, like),
-                None => closest(report, view, grouped),
+                Some(like) => nearest_to(ranked, view, like),
+                None => closest(ranked, view, grouped),
             },
-            groups: grouped.then(|| Groups::new(ranking)),
+            groups: grouped.then(|| IdenticalGroups::new(ranking)),
             per_person: ranking.per_person.as_deref(),
-            report,
+            ranked,
             view: *view,
         }
     }
@@ -184,14 +141,14 @@ impl<'a> Story<'a> {
             terms,
         } = pair;
         let open = self.view.shows_personal_data();
-        let (a, b) = (&self.report.people[*a], &self.report.people[*b]);
+        let (a, b) = (&self.ranked.people[*a], &self.ranked.people[*b]);
         PairText {
             rank: *rank,
             names: [a, b].map(|person| self.view.name(&person.id)),
             distance: open.then(|| number(*distance)),
             similarity: similarity(&self.view, pair),
             fields: match open {
-                true => fields(self.report, [a, b], *distance, terms),
+                true => fields(self.ranked, [a, b], *distance, terms),
                 false => Vec::new(),
             },
         }
@@ -205,7 +162,7 @@ impl<'a> Story<'a> {
 
     /// The texts of a group, with at most `names` of its names.
     #[must_use]
-    pub fn group(&self, group: &Twins, names: usize) -> GroupText {
+    pub fn group(&self, group: &Twins, names: usize) -> IdenticalText {
         let Twins {
             count,
             height,
@@ -216,7 +173,7 @@ impl<'a> Story<'a> {
         let people = people.iter().take(names);
         let names: Vec<_> = people.map(|&person| self.name(person)).collect();
         let more = if names.len() < *count { ", …" } else { "" };
-        GroupText {
+        IdenticalText {
             count: *count,
             build: (self.view.shows_personal_data()).then(|| build(*height, *weight, *size)),
             names: format!("{}{more}", names.join(", ")),
@@ -238,43 +195,21 @@ impl<'a> Story<'a> {
     }
 
     fn name(&self, person: usize) -> String {
-        self.view.name(&self.report.people[person].id)
+        self.view.name(&self.ranked.people[person].id)
     }
-}
-
-fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
-    let mut notes = Vec::new();
-    if let (Input::Survey(_), unusable @ 1..) = (&report.input, summary.unusable()) {
-        notes.push(Note {
-            label: "",
-            text: format!("{unusable} answered with data that cannot be used"),
-        });
-    }
-    let ids = &summary.duplicate_ids;
-    if !ids.is_empty() {
-        let shown = ids.iter().take(MAX_DUPLICATE_IDS);
-        let names: Vec<_> = shown.map(|id| view.name(id)).collect();
-        let more = if names.len() < ids.len() { ", …" } else { "" };
-        let names = names.join(", ");
-        notes.push(Note {
-            label: "duplicate id",
-            text: format!("{names}{more}; claimed more than once, and not ranked"),
-        });
-    }
-    notes
 }
 
 /// Whether identical people are listed as groups, because a list of their pairs would be long and repeat itself.
-fn groups_identical(report: &Report) -> bool {
-    let ranking = &report.ranking;
+fn groups_identical(ranked: &RankedPeople) -> bool {
+    let ranking = &ranked.ranking;
     let large = ranking.twins.iter().any(|twins| twins.count > 2);
     let many = !ranking.twins.is_empty() && ranking.tied > MAX_IDENTICAL_PAIRS;
-    report.options.twins || large || many
+    ranked.options.twins || large || many
 }
 
 /// The answer to `--like`.
-fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Comparison<'a> {
-    let mistaken = |verdict| Comparison {
+fn nearest_to<'a>(ranked: &'a RankedPeople, view: &View<'_>, like: &'a Like) -> ClosestText<'a> {
+    let mistaken = |verdict| ClosestText {
         title: "Most alike".to_owned(),
         build: None,
         verdict: VerdictText::Mistaken(verdict),
@@ -292,8 +227,8 @@ fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Compar
             view.name(id)
         )),
         Like::Found { person, nearest } => {
-            let person = &report.people[*person];
-            Comparison {
+            let person = &ranked.people[*person];
+            ClosestText {
                 title: format!("Most like {}", view.name(&person.id)),
                 build: view
                     .shows_personal_data()
@@ -311,10 +246,10 @@ fn nearest_to<'a>(report: &'a Report, view: &View<'_>, like: &'a Like) -> Compar
 }
 
 /// The closest pairs of all.
-fn closest<'a>(report: &'a Report, view: &View<'_>, grouped: bool) -> Comparison<'a> {
-    let ranking = &report.ranking;
-    let in_groups = grouped && report.closest_are_identical();
-    Comparison {
+fn closest<'a>(ranked: &'a RankedPeople, view: &View<'_>, grouped: bool) -> ClosestText<'a> {
+    let ranking = &ranked.ranking;
+    let in_groups = grouped && ranked.closest_are_identical();
+    ClosestText {
         title: "Most alike".to_owned(),
         build: None,
         verdict: match ranking.pairs.first() {
@@ -327,11 +262,11 @@ fn closest<'a>(report: &'a Report, view: &View<'_>, grouped: bool) -> Comparison
         },
         // Identical people are listed in their groups, and their pairs would repeat that.
         pairs: (ranking.pairs.iter())
-            .filter(|pair| !(grouped && report.are_identical(pair)))
+            .filter(|pair| !(grouped && ranked.are_identical(pair)))
             .collect(),
         omitted: match in_groups {
             true => 0,
-            false => report.omitted_ties(),
+            false => ranked.omitted_ties(),
         },
     }
 }
@@ -364,7 +299,12 @@ fn similarity(view: &View<'_>, pair: &Pair) -> String {
 }
 
 /// What each field contributes, so that the distance can be checked by hand.
-fn fields(report: &Report, pair: [&Profile; 2], distance: f64, terms: &Terms) -> Vec<FieldText> {
+fn fields(
+    ranked: &RankedPeople,
+    pair: [&Profile; 2],
+    distance: f64,
+    terms: &Terms,
+) -> Vec<FieldText> {
     let field = |name, value: fn(&Profile) -> String, unit, term| {
         let [a, b] = pair.map(value);
         FieldText {
@@ -374,7 +314,7 @@ fn fields(report: &Report, pair: [&Profile; 2], distance: f64, terms: &Terms) ->
                 false => format!("{a} and {b}{unit}"),
             },
             term: number(term),
-            share: share(report.options.metric, distance, term).map(|share| format!("{share:.0}")),
+            share: share(ranked.options.metric, distance, term).map(|share| format!("{share:.0}")),
         }
     };
     vec![
@@ -384,7 +324,7 @@ fn fields(report: &Report, pair: [&Profile; 2], distance: f64, terms: &Terms) ->
     ]
 }
 
-impl<'a> Groups<'a> {
+impl<'a> IdenticalGroups<'a> {
     fn new(ranking: &'a Ranking) -> Self {
         let (total, listed) = (ranking.twin_groups, &ranking.twins);
         let largest = listed.first().map_or(0, |twins| twins.count);

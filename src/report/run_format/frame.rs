@@ -1,0 +1,108 @@
+//! What stands around the lines of a saved run: the header before them and the summary behind.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+use crate::{
+    profile::Id,
+    report::{
+        model::{Findings, OutcomeCounts, Report, RunInfo, Summary},
+        settings::Settings,
+    },
+    similarity::Weights,
+};
+
+/// The version of the format, the value of `labrpc_run`.
+pub const VERSION: u32 = 1;
+
+/// How the run was made.
+#[derive(Debug, Serialize)]
+pub struct Header<'a> {
+    labrpc_run: u32,
+    version: &'static str,
+    #[serde(serialize_with = "rfc3339")]
+    started: SystemTime,
+    arguments: &'a [String],
+    metric: Option<&'static str>,
+    weights: Option<Weights>,
+    #[serde(serialize_with = "rfc3339")]
+    finished: SystemTime,
+    /// `null` for a ranking of files.
+    method: Option<&'a str>,
+    /// `null` for a ranking of files.
+    settings: Option<&'a Settings>,
+}
+
+impl<'a> Header<'a> {
+    /// The header of a report.
+    #[must_use]
+    pub fn new(report: &'a Report) -> Self {
+        let RunInfo {
+            started,
+            finished,
+            arguments,
+            settings,
+        } = &report.run;
+        let options = match &report.findings {
+            Findings::Ranking(ranked) => Some(&ranked.options),
+        };
+        Self {
+            labrpc_run: VERSION,
+            version: env!("CARGO_PKG_VERSION"),
+            started: *started,
+            arguments,
+            metric: options.map(|options| options.metric.name()),
+            weights: options.map(|options| options.weights),
+            finished: *finished,
+            method: report.method(),
+            settings: settings.as_ref(),
+        }
+    }
+}
+
+/// The figures of a report.
+#[derive(Debug, Serialize)]
+pub struct SummaryLine {
+    asked: u64,
+    ok: u64,
+    #[serde(serialize_with = "in_order")]
+    outcomes: OutcomeCounts,
+    smallest: Option<f64>,
+    tied: u64,
+    margin: Option<f64>,
+    duplicate_ids: Vec<Id>,
+}
+
+impl SummaryLine {
+    /// The summary of a report.
+    #[must_use]
+    pub fn new(report: &Report) -> Self {
+        let summary = report.summary();
+        let (asked, ok) = (summary.asked(), summary.ok());
+        let Summary {
+            outcomes,
+            duplicate_ids,
+        } = summary;
+        let ranking = match &report.findings {
+            Findings::Ranking(ranked) => Some(&ranked.ranking),
+        };
+        Self {
+            asked,
+            ok,
+            outcomes,
+            smallest: ranking.and_then(|ranking| ranking.smallest),
+            tied: ranking.map_or(0, |ranking| ranking.tied),
+            margin: ranking.and_then(|ranking| ranking.margin),
+            duplicate_ids,
+        }
+    }
+}
+
+fn in_order<S: Serializer>(counts: &OutcomeCounts, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter())
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_seconds(*time))
+}

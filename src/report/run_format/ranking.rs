@@ -1,0 +1,166 @@
+//! The lines of a ranking.
+
+use serde::Serialize;
+
+use crate::{
+    profile::{Height, Id, Size, Weight},
+    report::model::RankedPeople,
+    similarity::{Like, Nearest, Pair, Terms, Twins},
+};
+
+/// The closest pairs.
+pub fn pairs(ranked: &RankedPeople) -> impl Iterator<Item = PairLine> {
+    ranked
+        .ranking
+        .pairs
+        .iter()
+        .map(|pair| PairLine::new(ranked, pair))
+}
+
+/// The groups of identical people, largest first.
+pub fn twins(ranked: &RankedPeople) -> impl Iterator<Item = TwinsLine> {
+    ranked
+        .ranking
+        .twins
+        .iter()
+        .map(|twins| TwinsLine::new(ranked, twins))
+}
+
+/// The nearest neighbour of each person, with `--per-person`.
+pub fn per_person(ranked: &RankedPeople) -> impl Iterator<Item = NearestLine> {
+    let nearest = ranked.ranking.per_person.iter().flatten();
+    nearest.map(|nearest| NearestLine::new(ranked, nearest))
+}
+
+/// Two people and the distance between them.
+#[derive(Debug, Serialize)]
+pub struct PairLine {
+    pub(crate) rank: usize,
+    pub(crate) a: Id,
+    pub(crate) b: Id,
+    pub(crate) distance: f64,
+    pub(crate) similarity: f64,
+    pub(crate) terms: Terms,
+}
+
+impl PairLine {
+    /// A pair of people in a report.
+    #[must_use]
+    pub fn new(ranked: &RankedPeople, pair: &Pair) -> Self {
+        let Pair {
+            rank,
+            a,
+            b,
+            distance,
+            similarity,
+            terms,
+        } = *pair;
+        let id = |person: usize| ranked.people[person].id;
+        Self {
+            rank,
+            a: id(a),
+            b: id(b),
+            distance,
+            similarity,
+            terms,
+        }
+    }
+}
+
+/// A group of identical people.
+#[derive(Debug, Serialize)]
+pub struct TwinsLine {
+    pub(crate) count: usize,
+    pub(crate) profile: Build,
+    pub(crate) ids: Vec<Id>,
+}
+
+/// The three fields that twins share.
+#[derive(Debug, Serialize)]
+pub(crate) struct Build {
+    pub(crate) height: Height,
+    pub(crate) weight: Weight,
+    pub(crate) size: Size,
+}
+
+impl TwinsLine {
+    /// A group in a report, with the first of its ids.
+    #[must_use]
+    pub fn new(ranked: &RankedPeople, twins: &Twins) -> Self {
+        let &Twins {
+            count,
+            height,
+            weight,
+            size,
+            ref people,
+        } = twins;
+        Self {
+            count,
+            profile: Build {
+                height,
+                weight,
+                size,
+            },
+            ids: people
+                .iter()
+                .map(|&person| ranked.people[person].id)
+                .collect(),
+        }
+    }
+}
+
+/// One person's nearest.
+#[derive(Debug, Serialize)]
+pub struct NearestLine {
+    pub(crate) id: Id,
+    pub(crate) nearest: Id,
+    pub(crate) distance: f64,
+}
+
+impl NearestLine {
+    /// A person in a report.
+    #[must_use]
+    pub fn new(ranked: &RankedPeople, nearest: &Nearest) -> Self {
+        let &Nearest {
+            person,
+            nearest,
+            distance,
+        } = nearest;
+        let id = |person: usize| ranked.people[person].id;
+        Self {
+            id: id(person),
+            nearest: id(nearest),
+            distance,
+        }
+    }
+}
+
+/// The people nearest to one.
+#[derive(Debug, Serialize)]
+pub struct LikeLine {
+    id: Id,
+    /// `null` unless exactly one person has the id.
+    pub(crate) nearest: Option<Vec<PairLine>>,
+}
+
+impl LikeLine {
+    /// The people nearest to one, with `--like`.
+    #[must_use]
+    pub fn new(ranked: &RankedPeople) -> Option<Self> {
+        ranked.ranking.like.as_ref().map(|like| match like {
+            Like::Unknown(id) | Like::Duplicate(id) => Self {
+                id: *id,
+                nearest: None,
+            },
+            Like::Found { person, nearest } => Self {
+                id: ranked.people[*person].id,
+                nearest: Some(
+                    nearest
+                        .iter()
+                        .map(|pair| PairLine::new(ranked, pair))
+                        .collect(),
+                ),
+            },
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! A report for a terminal: the failures, folded, and then what was found, because the last lines of a screen stay
+//! visible.
+//!
+//! Colours only repeat the words. Two runs with the same answers print the same.
+
+mod ranking;
+mod styles;
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use self::styles::{BAD, GOOD, HEADING};
+use crate::report::{
+    failures::FailureGroup,
+    model::{Findings, Report, RunInfo},
+    text::{FindingsText, Note, Story},
+    view::View,
+    wrap::LineWriter,
+};
+
+/// Writes `report` to `out` for lines of `width` columns; `None` never breaks a line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let Report {
+        run:
+            RunInfo {
+                started: _,
+                finished: _,
+                arguments: _,
+                settings: _,
+            },
+        input: _,
+        findings,
+    } = report;
+    let story = Story::new(report, &View::default());
+    let page = &mut LineWriter::new(width, out);
+    outcomes_of(&story, page)?;
+    match (findings, &story.findings) {
+        (Findings::Ranking(ranked), FindingsText::Ranking(text)) => {
+            ranking::write(ranked, text, page)
+        }
+    }
+}
+
+/// Writes the outcomes, and what was found in one line: the beginning of [`write()`].
+///
+/// # Errors
+/// Those of `out`.
+pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let story = Story::new(report, &View::default());
+    outcomes_of(&story, &mut LineWriter::new(width, out))
+}
+
+fn outcomes_of(story: &Story<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
+    failed(&story.failures, page)?;
+    summary(&story.headline, story.complete, &story.notes, page)
+}
+
+/// One line for all endpoints that failed alike.
+fn failed(failures: &[FailureGroup], page: &mut LineWriter<'_>) -> io::Result<()> {
+    for failure in failures {
+        let count = match failure.count {
+            Some(count) => format!(" ({count})"),
+            None => String::new(),
+        };
+        let hint = match &failure.hint {
+            Some(hint) => format!("; {hint}"),
+            None => String::new(),
+        };
+        let label = format!("{}{count}: ", failure.endpoints);
+        let text = failure.text(failure.outcome.name());
+        page.wrap(BAD, &label, 4, &format!("{text}{hint}"))?;
+    }
+    match failures {
+        [] => Ok(()),
+        _ => page.blank(),
+    }
+}
+
+fn summary(
+    headline: &str,
+    complete: bool,
+    notes: &[Note],
+    page: &mut LineWriter<'_>,
+) -> io::Result<()> {
+    page.line(if complete { GOOD } else { HEADING }, headline)?;
+    for Note { label, text } in notes {
+        match *label {
+            "" => page.line(Style::new(), text)?,
+            label => page.wrap(BAD, &format!("{label}: "), 4, text)?,
+        }
+    }
+    Ok(())
+}

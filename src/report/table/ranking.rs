@@ -1,0 +1,151 @@
+//! A ranking for a terminal.
+
+use std::io;
+
+use anstyle::Style;
+
+use crate::{
+    report::{
+        format::plural,
+        model::RankedPeople,
+        table::styles::{BAD, FAINT, HEADING},
+        text::{
+            ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText,
+            RankingText, VerdictText,
+        },
+        wrap::LineWriter,
+    },
+    similarity::{Nearest, Ranking},
+};
+
+/// Pairs explained unless more are asked for; longer lists are for `--format json` or csv.
+const MAX_PAIRS: usize = 100;
+
+/// Ids listed of a group; the other formats list more.
+const MAX_NAMED: usize = 8;
+
+pub(super) fn write(
+    ranked: &RankedPeople,
+    text: &RankingText<'_>,
+    page: &mut LineWriter<'_>,
+) -> io::Result<()> {
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let RankedPeople {
+        options,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = ranked;
+    if let Some(groups) = &text.groups {
+        identical(text, groups, page)?;
+    }
+    alike(text, MAX_PAIRS.max(options.top), page)?;
+    match text.per_person {
+        Some(nearest) => all_nearest(text, nearest, page),
+        None => Ok(()),
+    }
+}
+
+fn identical(
+    text: &RankingText<'_>,
+    groups: &IdenticalGroups<'_>,
+    page: &mut LineWriter<'_>,
+) -> io::Result<()> {
+    page.blank()?;
+    page.line(HEADING, &groups.heading)?;
+    for group in groups.listed {
+        let IdenticalText {
+            count,
+            build,
+            names,
+        } = text.group(group, MAX_NAMED);
+        let label = format!("{count:>4} × {}: ", build.unwrap_or_default());
+        page.wrap(Style::new(), &label, 7, &names)?;
+    }
+    match groups.total - groups.listed.len() {
+        0 => Ok(()),
+        more => page.line(FAINT, &format!("       and {}", plural(more, "more group"))),
+    }
+}
+
+fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) -> io::Result<()> {
+    let ClosestText {
+        title,
+        build,
+        verdict,
+        pairs,
+        ..
+    } = &text.answer;
+    page.blank()?;
+    if let Some(build) = build {
+        page.line(HEADING, &format!("{title}: {build}"))?;
+    }
+    match verdict {
+        VerdictText::Found(_) if build.is_some() => {}
+        VerdictText::Found(text) => page.line(HEADING, &format!("{title}: {text}"))?,
+        VerdictText::Alone => page.line(Style::new(), verdict.text())?,
+        VerdictText::Mistaken(text) => page.line(BAD, text)?,
+    }
+    for pair in pairs.iter().take(max_pairs) {
+        explained(&text.pair(pair), page)?;
+    }
+    match text.more_pairs(max_pairs) {
+        0 => Ok(()),
+        1 => page.line(FAINT, "and one more pair"),
+        more => page.line(FAINT, &format!("and {more} more pairs")),
+    }
+}
+
+/// A pair, and what its distance is made of.
+fn explained(pair: &PairText, page: &mut LineWriter<'_>) -> io::Result<()> {
+    let PairText {
+        rank,
+        names: [a, b],
+        distance,
+        similarity,
+        fields,
+    } = pair;
+    let distance = distance.as_deref().unwrap_or_default();
+    let text = format!("distance {distance}, similarity {similarity}");
+    page.wrap(HEADING, &format!("{rank:>3}. {a} and {b}: "), 7, &text)?;
+    let fields = fields.iter().map(|field| {
+        let FieldText {
+            name,
+            values,
+            term,
+            share,
+        } = field;
+        match share {
+            Some(share) => format!("{name} {values}: {term} ({share} %)"),
+            None => format!("{name} {values}: {term}"),
+        }
+    });
+    let fields: Vec<_> = fields.collect();
+    page.wrap(Style::new(), "     ", 7, &fields.join(" · "))
+}
+
+fn all_nearest(
+    text: &RankingText<'_>,
+    nearest: &[Nearest],
+    page: &mut LineWriter<'_>,
+) -> io::Result<()> {
+    page.blank()?;
+    page.line(HEADING, PER_PERSON)?;
+    let rows = || nearest.iter().map(|nearest| text.nearest(nearest));
+    let width = rows().map(|[person, ..]| person.len()).max().unwrap_or(0);
+    for [person, other, distance] in rows() {
+        writeln!(page.out, "{person:width$}  {other:width$}  {distance}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! A report as texts: every sentence, name and rule that the formats for people share.
+//!
+//! A format lays out a [`Story`] and adds only headings. Lists that grow with the number of people are not made into
+//! texts at once: a format asks for the texts of each item that it shows.
+
+mod ranking;
+mod story;
+
+pub(crate) use self::story::headline;
+pub use self::{
+    ranking::{
+        ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText, RankingText,
+        VerdictText,
+    },
+    story::{FindingsText, Note, Story},
+};
