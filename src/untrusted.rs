@@ -5,6 +5,7 @@
 //! HTML) its renderer escapes in every cell, whatever the source.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     num::NonZeroUsize,
 };
@@ -93,6 +94,21 @@ pub(crate) fn is_printable(c: char) -> bool {
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The whole of a text, with the other characters escaped.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match is_printable(c) {
+            true => escaped.push(c),
+            false => escaped.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 #[cfg(test)]

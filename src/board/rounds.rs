@@ -56,12 +56,13 @@ pub(crate) struct Board {
 impl Board {
     /// The snapshot before the first survey.
     pub(crate) fn first(&self) -> Snapshot {
-        self.snapshot(SystemTime::now(), unasked(&self.config.hosts))
+        self.snapshot(&self.report(SystemTime::now(), unasked(&self.config.hosts)))
     }
 
     /// The Content-Security-Policy of the page.
     pub(crate) fn policy(&self) -> String {
-        html::policy(Some(&self.live()))
+        let report = self.report(SystemTime::now(), unasked(&self.config.hosts));
+        html::policy(&report.findings, Some(&self.live()))
     }
 
     fn live(&self) -> Live<'static> {
@@ -71,12 +72,15 @@ impl Board {
         }
     }
 
-    fn snapshot(&self, started: SystemTime, survey: Survey) -> Snapshot {
+    fn report(&self, started: SystemTime, survey: Survey) -> Report {
         let Config {
             options, arguments, ..
         } = &self.config;
         let run = RunInfo::since(started, arguments.clone());
-        let report = Report::survey(run, survey, options.clone());
+        Report::survey(run, survey, options.clone())
+    }
+
+    fn snapshot(&self, report: &Report) -> Snapshot {
         let pseudonym = self.pseudonyms.as_ref();
         let pseudonym = pseudonym.map(|names| |id: &Id| names.name(id));
         let view = View {
@@ -86,8 +90,8 @@ impl Board {
             live: true,
         };
         // Writing to memory does not fail. If it did, the page would be empty.
-        let main = html::main(&report, &view).unwrap_or_default();
-        let page = html::page(&report, &main, Some(self.live()))
+        let main = html::main(report, &view).unwrap_or_default();
+        let page = html::page(report, &main, Some(self.live()))
             .render()
             .unwrap_or_default();
         Snapshot {
@@ -197,7 +201,8 @@ async fn show(
 ) {
     let survey = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let drawer = Arc::clone(board);
-    let drawn = tokio::task::spawn_blocking(move || drawer.snapshot(started, survey)).await;
+    let drawn =
+        tokio::task::spawn_blocking(move || drawer.snapshot(&drawer.report(started, survey))).await;
     if let Ok(snapshot) = drawn {
         snapshots.send_replace(snapshot);
     }

@@ -36,4 +36,13 @@ impl Outcome<Answer> {
             (Answer::Interned(_), _) => None,
         }
     }
+
+    /// The number of the answer among the distinct answers of the run, unless it is a profile.
+    #[must_use]
+    pub fn answer_number(&self) -> Option<u32> {
+        match self.answer()? {
+            (Answer::Interned(AnswerId(number)), _) => Some(*number),
+            (Answer::Profile(_), _) => None,
+        }
+    }
 }

@@ -5,14 +5,18 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use crate::{
     report::{
+        comparison::{CompareOptions, ComparedAnswers},
         model::{Findings, Input, RankedPeople, Report, RunInfo},
         run_format::{
             LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
         },
     },
     similarity::Ranking,
+    untrusted::printable,
 };
 
 /// Writes `report` to `out`.
@@ -40,6 +44,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Input::Survey(_) => endpoint_rows(&mut csv, report)?,
             Input::Files { .. } => ranking_rows(&mut csv, ranked)?,
         },
+        Findings::Comparison(compared) => compared_rows(&mut csv, report, compared)?,
     }
     csv.flush()
 }
@@ -183,6 +188,65 @@ fn endpoint_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Res
         ])?;
     }
     Ok(())
+}
+
+/// The endpoints with their groups, and a column for each field that was asked for.
+fn compared_rows<W: Write>(
+    csv: &mut csv::Writer<W>,
+    report: &Report,
+    compared: &ComparedAnswers,
+) -> io::Result<()> {
+    let CompareOptions {
+        ignore: _,
+        only: _,
+        reference: _,
+        group_by,
+        fields,
+        health: _,
+    } = &compared.options;
+    let label = group_by.as_deref();
+    let mut header = ["line", "endpoint", "outcome", "code", "detail"]
+        .map(text)
+        .to_vec();
+    header.extend(label.map(text));
+    header.push("group".to_owned());
+    header.extend(fields.iter().map(|path| text(&path.to_string())));
+    header.extend(["attempts", "elapsed_ms"].map(text));
+    csv.write_record(header)?;
+    for line in endpoints(report) {
+        let mut row = vec![
+            number(line.line),
+            text(&line.endpoint),
+            text(&line.outcome),
+            text(line.code.unwrap_or_default()),
+            text(&line.detail.unwrap_or_default()),
+        ];
+        let value = |name| line.labels?.get(name);
+        row.extend(label.map(|name| text(value(name).unwrap_or_default())));
+        row.push(line.group.map(number).unwrap_or_default());
+        let fields = line.fields.unwrap_or_default();
+        row.extend(fields.values().map(cell));
+        row.extend([number(line.attempts), number(line.elapsed_ms)]);
+        csv.write_record(row)?;
+    }
+    Ok(())
+}
+
+/// A value from a peer: a text without its quotes, nothing for `null`, and lists and messages as JSON.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) => number(value),
+        // A 64-bit number is a text in JSON.
+        Value::String(digits) if is_integer(digits) => number(digits),
+        Value::String(plain) => text(&printable(plain)),
+        Value::Array(_) | Value::Object(_) => text(&printable(&value.to_string())),
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A value of this program, which never begins a formula; a negative number is not one.

@@ -6,11 +6,11 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
 use crate::{
-    question::profile_hint,
-    report::{model::Survey, view::View},
+    report::{answer::Answer, model::Survey, view::View},
     survey::{
+        endpoint::Endpoint,
         hosts::fold,
-        outcome::{EndpointResult, OutcomeKind},
+        outcome::{EndpointResult, Outcome, OutcomeKind},
     },
 };
 
@@ -57,8 +57,13 @@ impl FailureGroup {
 }
 
 /// Every endpoint whose outcome is not `ok`, in the order of [`OutcomeKind::ALL`]; within an outcome the most
-/// frequent reason first, equal ones in the order of their text.
-pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<FailureGroup> {
+/// frequent reason first, equal ones in the order of their text. `hint` gives the hint of
+/// an outcome.
+pub(crate) fn failures(
+    survey: &Survey,
+    hint: impl Fn(&Outcome<Answer>) -> Option<Cow<'static, str>>,
+    view: &View<'_>,
+) -> Vec<FailureGroup> {
     let Survey { hosts, answers } = survey;
     let mut groups: BTreeMap<(OutcomeKind, Option<String>), Vec<usize>> = BTreeMap::new();
     for (index, EndpointResult { outcome, .. }) in answers.iter().enumerate() {
@@ -77,9 +82,9 @@ pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<FailureGroup> {
         for ((outcome, detail), members) in shown {
             failures.push(FailureGroup {
                 outcome: *outcome,
-                endpoints: shortened(fold(members.iter().map(|&index| hosts.get(index)))),
+                endpoints: folded(members.iter().map(|&index| hosts.get(index))),
                 count: Some(members.len()).filter(|count| *count > 1),
-                hint: profile_hint(&answers[members[0]].outcome),
+                hint: hint(&answers[members[0]].outcome),
                 reason: match detail {
                     Some(detail) if view.shows_personal_data() => {
                         FailureReason::Detail(detail.clone())
@@ -102,8 +107,9 @@ pub(crate) fn failures(survey: &Survey, view: &View<'_>) -> Vec<FailureGroup> {
     failures
 }
 
-/// Cuts a list of endpoints at a comma.
-fn shortened(mut folded: String) -> String {
+/// Endpoints as an expression of the host grammar, cut at a comma where it is long.
+pub(crate) fn folded(endpoints: impl IntoIterator<Item = Endpoint>) -> String {
+    let mut folded = fold(endpoints);
     if folded.len() > MAX_FOLDED {
         // The grammar is ASCII but for the path of a socket.
         let end = (0..=MAX_FOLDED)

@@ -3,17 +3,19 @@
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
+use serde_json::ser::PrettyFormatter;
 
 use crate::{
     report::{
         model::{Findings, RankedPeople, Report, RunInfo},
-        run_format::{Header, LikeLine, SummaryLine, endpoints, pairs, per_person, twins},
+        printable_json::write_value,
+        run_format::{Header, LikeLine, SummaryLine, answers, endpoints, pairs, per_person, twins},
     },
     similarity::Ranking,
 };
 
 #[derive(Serialize)]
-struct Document<'a, E: Serialize, P: Serialize, T: Serialize, N: Serialize> {
+struct RankingDocument<'a, E, P, T, N> {
     #[serde(flatten)]
     header: Header<'a>,
     endpoints: E,
@@ -23,6 +25,18 @@ struct Document<'a, E: Serialize, P: Serialize, T: Serialize, N: Serialize> {
     twins: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_person: Option<N>,
+    summary: SummaryLine,
+}
+
+/// It has the keys of a ranking that are always there.
+#[derive(Serialize)]
+struct ComparisonDocument<'a, E, A> {
+    #[serde(flatten)]
+    header: Header<'a>,
+    endpoints: E,
+    pairs: [(); 0],
+    like: (),
+    answers: A,
     summary: SummaryLine,
 }
 
@@ -57,39 +71,49 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         input: _,
         findings,
     } = report;
-    let header = Header::new(report);
-    let endpoints = Sequence(|| endpoints(report));
-    let summary = SummaryLine::new(report);
     match findings {
-        Findings::Ranking(ranked) => {
-            let RankedPeople {
-                options,
-                people: _,
-                seat_of: _,
-                ranking:
-                    Ranking {
-                        pairs: _,
-                        smallest: _,
-                        tied: _,
-                        margin: _,
-                        duplicates: _,
-                        twins: _,
-                        twin_groups: _,
-                        per_person: _,
-                        like: _,
-                    },
-            } = ranked;
-            let document = Document {
-                header,
-                endpoints,
-                pairs: Sequence(|| pairs(ranked)),
-                like: LikeLine::new(ranked),
-                twins: options.twins.then_some(Sequence(|| twins(ranked))),
-                per_person: (options.per_person).then_some(Sequence(|| per_person(ranked))),
-                summary,
+        Findings::Ranking(ranked) => write_ranking(report, ranked, out)?,
+        Findings::Comparison(compared) => {
+            let document = ComparisonDocument {
+                header: Header::new(report),
+                endpoints: Sequence(|| endpoints(report)),
+                pairs: [],
+                like: (),
+                answers: Sequence(|| answers(compared)),
+                summary: SummaryLine::new(report),
             };
-            serde_json::to_writer_pretty(&mut *out, &document)?;
+            write_value(&document, PrettyFormatter::new(), out)?;
         }
     }
     writeln!(out)
+}
+
+fn write_ranking(report: &Report, ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
+    let RankedPeople {
+        options,
+        people: _,
+        seat_of: _,
+        ranking:
+            Ranking {
+                pairs: _,
+                smallest: _,
+                tied: _,
+                margin: _,
+                duplicates: _,
+                twins: _,
+                twin_groups: _,
+                per_person: _,
+                like: _,
+            },
+    } = ranked;
+    let document = RankingDocument {
+        header: Header::new(report),
+        endpoints: Sequence(|| endpoints(report)),
+        pairs: Sequence(|| pairs(ranked)),
+        like: LikeLine::new(ranked),
+        twins: options.twins.then_some(Sequence(|| twins(ranked))),
+        per_person: (options.per_person).then_some(Sequence(|| per_person(ranked))),
+        summary: SummaryLine::new(report),
+    };
+    write_value(&document, PrettyFormatter::new(), out)
 }

@@ -1,17 +1,20 @@
 //! A report as JSON Lines: the saved run, which `--only-failed` and `rank` read back.
 //!
-//! A header, one line an endpoint, one line a pair, the other lists of the options, and the summary.
+//! A header, one line an endpoint, one line a pair or a group of equal answers, the other lists of the options,
+//! and the summary.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::ser::CompactFormatter;
 
 use crate::{
     report::{
         model::{Findings, RankedPeople, Report, RunInfo},
+        printable_json::write_value,
         run_format::{
-            Header, LikeLine, NearestLine, SummaryLine, TwinsLine, endpoints, pairs, per_person,
-            twins,
+            AnswerLine, Header, LikeLine, NearestLine, SummaryLine, TwinsLine, answers, endpoints,
+            pairs, per_person, twins,
         },
     },
     similarity::Ranking,
@@ -20,7 +23,8 @@ use crate::{
 /// A line whose fields do not identify its kind.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Tagged {
+enum Tagged<'a> {
+    Answer(AnswerLine<'a>),
     Like(LikeLine),
     Twins(TwinsLine),
     PerPerson(NearestLine),
@@ -48,6 +52,9 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     endpoints(report).try_for_each(|endpoint| line(out, &endpoint))?;
     match findings {
         Findings::Ranking(ranked) => ranking_lines(ranked, out)?,
+        Findings::Comparison(compared) => {
+            answers(compared).try_for_each(|answer| line(out, &Tagged::Answer(answer)))?;
+        }
     }
     line(out, &Tagged::Summary(SummaryLine::new(report)))
 }
@@ -81,6 +88,6 @@ fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    write_value(value, CompactFormatter, out)?;
     writeln!(out)
 }

@@ -10,6 +10,7 @@
 
 mod answer;
 mod category;
+mod comparison;
 pub mod csv;
 mod failures;
 mod format;
@@ -17,6 +18,7 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 mod model;
+mod printable_json;
 pub mod read;
 pub mod run_format;
 pub mod saved;
@@ -28,6 +30,7 @@ mod wrap;
 
 pub use crate::report::{
     answer::Answer,
+    comparison::{AnswerValues, CompareOptions, ComparedAnswers},
     failures::FailureGroup,
     model::{
         Findings, Input, OutcomeCounts, PROFILE_METHOD, RankedPeople, Report, RunInfo, Summary,

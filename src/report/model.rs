@@ -10,6 +10,7 @@ use crate::{
     report::{
         answer::Answer,
         category::{Category, category},
+        comparison::{AnswerValues, CompareOptions, ComparedAnswers},
         settings::Settings,
     },
     similarity::{self, Options, Pair, Ranking},
@@ -64,6 +65,8 @@ impl RunInfo {
 pub enum Findings {
     /// Profiles, ranked.
     Ranking(RankedPeople),
+    /// Answers to any other method, compared.
+    Comparison(ComparedAnswers),
 }
 
 /// People with a valid profile, and who of them are most alike.
@@ -220,6 +223,28 @@ impl Report {
         }
     }
 
+    /// Compares the answers of a survey; `values` makes the value of each.
+    #[must_use]
+    pub fn comparison(
+        run: RunInfo,
+        survey: Survey,
+        method: String,
+        values: AnswerValues,
+        options: CompareOptions,
+    ) -> Self {
+        let results = survey.answers.iter();
+        let answers: Vec<_> = results
+            .map(|result| result.outcome.answer_number())
+            .collect();
+        let hosts = survey.hosts.clone();
+        let compared = ComparedAnswers::new(method, hosts, &answers, values, options);
+        Self {
+            run,
+            input: Input::Survey(survey),
+            findings: Findings::Comparison(compared),
+        }
+    }
+
     /// Ranks people who were read from files.
     #[must_use]
     pub fn files(run: RunInfo, people: Vec<Profile>, rejected: u64, options: Options) -> Self {
@@ -242,15 +267,17 @@ impl Report {
         match (&self.input, &self.findings) {
             (Input::Files { .. }, _) => None,
             (Input::Survey(_), Findings::Ranking(_)) => Some(PROFILE_METHOD),
+            (Input::Survey(_), Findings::Comparison(compared)) => Some(&compared.method),
         }
     }
 
     /// Counts the outcomes.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let Findings::Ranking(RankedPeople {
-            people, ranking, ..
-        }) = &self.findings;
+        let (people, duplicates) = match &self.findings {
+            Findings::Ranking(ranked) => (&*ranked.people, &*ranked.ranking.duplicates),
+            Findings::Comparison(_) => (&[][..], &[][..]),
+        };
         let mut outcomes = OutcomeCounts::default();
         match &self.input {
             Input::Survey(Survey { answers, .. }) => {
@@ -259,16 +286,16 @@ impl Report {
                 }
             }
             Input::Files { rejected } => {
-                let duplicates = ranking.duplicates.iter().map(Vec::len).sum::<usize>();
+                let duplicates = duplicates.iter().map(Vec::len).sum::<usize>();
                 outcomes[OutcomeKind::Ok] = (people.len() - duplicates) as u64;
                 outcomes[OutcomeKind::DuplicateId] = duplicates as u64;
                 outcomes[OutcomeKind::Invalid] = *rejected;
             }
         }
-        let duplicates = ranking.duplicates.iter();
         Summary {
             outcomes,
             duplicate_ids: duplicates
+                .iter()
                 .filter_map(|same| Some(people[*same.first()?].id))
                 .collect(),
         }

@@ -74,6 +74,29 @@ impl<'a> LineWriter<'a> {
         writeln!(self.out)
     }
 
+    /// Writes items three spaces apart, as many to a line as fit, each line behind `indent` columns.
+    pub(super) fn items(&mut self, indent: usize, items: &[String]) -> io::Result<()> {
+        let mut line = String::new();
+        for item in items {
+            if !line.is_empty() && indent + line.width() + 3 + item.width() > self.width {
+                self.indented(indent, &line)?;
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str("   ");
+            }
+            line.push_str(item);
+        }
+        match &*line {
+            "" => Ok(()),
+            line => self.indented(indent, line),
+        }
+    }
+
+    fn indented(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        self.wrap(Style::new(), &" ".repeat(indent), indent, text)
+    }
+
     /// Ends a line in the middle of a text. A pager forgets the colour there.
     fn break_line(&mut self, style: Style, indent: usize) -> io::Result<()> {
         write!(self.out, "{style:#}\n{:indent$}{style}", "")

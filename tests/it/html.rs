@@ -168,7 +168,10 @@ async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     assert_eq!(page.count(".plot .join").await, 1);
     let Findings::Ranking(RankedPeople {
         people, ranking, ..
-    }) = &report.findings;
+    }) = &report.findings
+    else {
+        panic!("{report:?}")
+    };
     let [a, b] = [&people[ranking.pairs[0].a], &people[ranking.pairs[0].b]];
     let joined = page
         .eval(

@@ -11,6 +11,7 @@ mod browser;
 mod check;
 mod cli_edge_cases;
 mod commands;
+mod comparison;
 mod docs;
 mod end_to_end;
 mod flood;

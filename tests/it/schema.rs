@@ -1,10 +1,21 @@
 //! Machine-readable reports, held against the published schema.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use labrpc::survey::outcome::OutcomeKind;
+use labrpc::{
+    report::{json, jsonl},
+    survey::outcome::OutcomeKind,
+};
 
-use crate::support::{self, Running, file, labrpc, output};
+use crate::{
+    comparison,
+    support::{self, Running, file, labrpc, output},
+};
 
 #[test]
 fn schema_lists_every_outcome() {
@@ -84,13 +95,38 @@ fn reports_with_every_fault_match_the_schema() {
     .to_string();
     report("one.json", &["rank", &one]);
 
+    validate(&python, &reports);
+}
+
+/// Holds reports against the published schema.
+fn validate(python: &Path, reports: &[PathBuf]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let validated = output(
         Command::new(python)
             .arg(root.join("tests/it/peers/validate.py"))
             .arg(root.join("schema/run.schema.json"))
-            .args(&reports),
+            .args(reports),
     );
     assert_eq!(validated.status, 0, "{}", validated.stderr);
     assert_eq!(validated.stdout.lines().count(), reports.len());
+}
+
+#[test]
+fn comparisons_match_the_schema() {
+    let Some(python) = support::python("jsonschema") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut reports = Vec::new();
+    for report in comparison::samples() {
+        for (ending, write) in [
+            ("json", json::write as comparison::Write),
+            ("jsonl", jsonl::write),
+        ] {
+            let path = folder.path().join(format!("{}.{ending}", reports.len()));
+            write(&report, &mut fs::File::create(&path).unwrap()).unwrap();
+            reports.push(path);
+        }
+    }
+    validate(&python, &reports);
 }

@@ -5,8 +5,8 @@ use std::io;
 use askama::Template as _;
 
 use crate::report::{
-    html::{ranking::RankingPage, shared::SharedParts},
-    model::{Findings, Report},
+    html::{comparison::ComparisonPage, ranking::RankingPage, shared::SharedParts},
+    model::Report,
     text::{FindingsText, Story},
     view::View,
 };
@@ -18,10 +18,9 @@ use crate::report::{
 pub fn main(report: &Report, view: &View<'_>) -> io::Result<String> {
     let mut story = Story::new(report, view);
     let common = SharedParts::new(report, &mut story, view);
-    let page = match (&report.findings, story.findings) {
-        (Findings::Ranking(ranked), FindingsText::Ranking(text)) => {
-            RankingPage::new(report, ranked, text, common, view).render()
-        }
+    let page = match story.findings {
+        FindingsText::Ranking(text) => RankingPage::new(report, text, common, view).render(),
+        FindingsText::Comparison(text) => ComparisonPage::new(report, &text, common).render(),
     };
     page.map_err(io::Error::other)
 }

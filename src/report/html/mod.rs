@@ -8,6 +8,7 @@
 //! table.
 
 mod command;
+mod comparison;
 mod content;
 mod method;
 mod page;

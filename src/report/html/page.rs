@@ -5,7 +5,10 @@ use std::time::Duration;
 use askama::Template;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use crate::report::{model::Report, text::headline};
+use crate::report::{
+    model::{Findings, Report},
+    text::headline,
+};
 
 /// The page around a [`crate::report::html::main`] part.
 #[must_use]
@@ -13,8 +16,12 @@ pub fn page<'a>(report: &Report, main: &'a str, live: Option<Live<'a>>) -> impl 
     Page {
         title: headline(report, &report.summary()),
         version: env!("CARGO_PKG_VERSION"),
-        style: STYLE,
-        policy: policy(live.as_ref()),
+        style: style(&report.findings),
+        policy: policy(&report.findings, live.as_ref()),
+        skip: match &report.findings {
+            Findings::Ranking(_) => ["#pairs", "Skip to who is alike"],
+            Findings::Comparison(_) => ["#groups", "Skip to the groups of answers"],
+        },
         main,
         live,
     }
@@ -36,16 +43,25 @@ impl Live<'_> {
     }
 }
 
-const STYLE: &str = include_str!("../../../templates/page.css");
+/// The style sheet of a page.
+fn style(findings: &Findings) -> &'static str {
+    match findings {
+        Findings::Ranking(_) => include_str!("../../../templates/page.css"),
+        Findings::Comparison(_) => concat!(
+            include_str!("../../../templates/page.css"),
+            include_str!("../../../templates/comparison.css")
+        ),
+    }
+}
 
 /// The Content-Security-Policy of a page: it allows the page's style and script, and nothing else.
 #[must_use]
-pub fn policy(live: Option<&Live<'_>>) -> String {
+pub fn policy(findings: &Findings, live: Option<&Live<'_>>) -> String {
     let script = match live {
         Some(live) => format!(" script-src {}; connect-src 'self';", hash(live.script)),
         None => String::new(),
     };
-    let style = hash(STYLE);
+    let style = hash(style(findings));
     format!(
         "default-src 'none'; style-src {style};{script} img-src data:; base-uri 'none'; form-action 'none'"
     )
@@ -64,13 +80,18 @@ struct Page<'a> {
     version: &'static str,
     style: &'static str,
     policy: String,
+    /// Where the first link of the page leads, and its text.
+    skip: [&'static str; 2],
     main: &'a str,
     live: Option<Live<'a>>,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
+    use crate::{report::model::RunInfo, similarity::Options};
 
     #[test]
     fn policy_allows_the_style_by_its_digest() {
@@ -79,7 +100,13 @@ mod tests {
             hash(""),
             "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
         );
-        let policy = policy(None);
+        let report = Report::files(
+            RunInfo::since(UNIX_EPOCH, Vec::new()),
+            Vec::new(),
+            0,
+            Options::default(),
+        );
+        let policy = policy(&report.findings, None);
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
         assert!(!policy.contains("script-src"), "{policy}");
     }

@@ -10,7 +10,7 @@ use crate::{
         html::{
             method::MethodText,
             plot::{BOTTOM, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH},
-            seats::{SeatLook, SeatMap},
+            seats::{SeatLook, SeatMap, SeatWords},
             shared::SharedParts,
         },
         model::{Input, RankedPeople, Report, Survey},
@@ -50,7 +50,6 @@ pub(super) struct RankingPage<'a> {
 impl<'a> RankingPage<'a> {
     pub(super) fn new(
         report: &Report,
-        ranked: &'a RankedPeople,
         text: RankingText<'a>,
         common: SharedParts,
         view: &View<'a>,
@@ -72,11 +71,11 @@ impl<'a> RankingPage<'a> {
                     per_person: _,
                     like,
                 },
-        } = ranked;
+        } = text.ranked;
         let answer = &text.answer;
         let open = view.shows_personal_data();
         let seats = match &report.input {
-            Input::Survey(survey) => Some(seats(survey, ranked, view)),
+            Input::Survey(survey) => Some(seats(survey, text.ranked, view)),
             Input::Files { .. } => None,
         };
         Self {
@@ -90,7 +89,7 @@ impl<'a> RankingPage<'a> {
                 Some(Like::Found { .. }) => answer.title.clone(),
                 _ => "Closest pairs".to_owned(),
             },
-            plot: open.then(|| Plot::new(ranked)).flatten(),
+            plot: open.then(|| Plot::new(text.ranked)).flatten(),
             people: if open { people } else { &[] },
             method: MethodText::new(options, open.then(|| pairs.first()).flatten(), people),
             common,
@@ -107,8 +106,14 @@ fn seats(survey: &Survey, ranked: &RankedPeople, view: &View<'_>) -> SeatMap {
         .flat_map(|pair| [pair.a, pair.b].map(|person| ranked.seat_of[person]))
         .collect();
     let outcome = |index: usize| &survey.answers[index].outcome;
+    let words = SeatWords {
+        title: "The room",
+        seat: "seat",
+        good: "ok",
+    };
     SeatMap::new(
         survey,
+        words,
         |index| SeatLook::of_outcome(outcome(index).kind()).mark,
         |index| {
             let profile = outcome(index).profile().map(|(profile, _)| profile);

@@ -28,6 +28,16 @@ pub(super) struct SeatMap {
     pub(super) total: usize,
     /// The port that all of them have, where it is not written at each.
     pub(super) port: Option<u16>,
+    pub(super) words: SeatWords,
+}
+
+/// The words of a map.
+pub(super) struct SeatWords {
+    pub(super) title: &'static str,
+    /// What one endpoint is called.
+    pub(super) seat: &'static str,
+    /// What it is called when it is as it should be.
+    pub(super) good: &'static str,
 }
 
 /// One endpoint.
@@ -54,7 +64,7 @@ impl SeatLook {
     pub(super) fn of_outcome(outcome: OutcomeKind) -> Self {
         let (category, word) = category(outcome);
         Self {
-            mark: SeatMark(category),
+            mark: SeatMark::Outcome(category),
             word: word.to_owned(),
             name: None,
             build: None,
@@ -65,22 +75,54 @@ impl SeatLook {
 
 /// A colour and a shape, in the order of a bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SeatMark(pub(super) Category);
+pub(super) enum SeatMark {
+    /// A group of equal answers, by its place in [`GROUPS`].
+    Answer(usize),
+    /// The category of an outcome.
+    Outcome(Category),
+}
+
+/// The class and the shape of each group; the first is as it should be.
+const GROUPS: [(&str, &str); 8] = [
+    ("g1", "m-M"),
+    ("g2", "m-XXL"),
+    ("g3", "m-L"),
+    ("g4", "m-XL"),
+    ("g5", "m-S"),
+    ("g6", "m-XXXL"),
+    ("g7", "m-XXS"),
+    ("g8", "m-XS"),
+];
 
 impl SeatMark {
+    /// The mark of a group by its number; the first mark is for those that are as they should be. Marks repeat, and
+    /// the number is always written beside them.
+    pub(super) fn of_group(number: usize, is_good: bool) -> Self {
+        Self::Answer(match is_good {
+            true => 0,
+            false => 1 + number.saturating_sub(2) % (GROUPS.len() - 1),
+        })
+    }
+
     /// Whether it is the mark of an endpoint as it should be.
     fn is_good(self) -> bool {
-        self.0 == Category::Ok
+        matches!(self, Self::Answer(0) | Self::Outcome(Category::Ok))
     }
 
     /// Its class in the style sheet.
     pub(super) fn class(self) -> &'static str {
-        self.0.name()
+        match self {
+            Self::Answer(place) => GROUPS[place].0,
+            Self::Outcome(category) => category.name(),
+        }
     }
 
     /// The id of its shape.
     pub(super) fn icon(self) -> String {
-        format!("i-{}", self.0.name())
+        match self {
+            Self::Answer(place) => GROUPS[place].1.to_owned(),
+            Self::Outcome(category) => format!("i-{category}"),
+        }
     }
 }
 
@@ -98,6 +140,7 @@ impl SeatMap {
     /// A map of the endpoints, each as `look` shows it; `mark` is its mark alone.
     pub(super) fn new(
         survey: &Survey,
+        words: SeatWords,
         mark: impl Fn(usize) -> SeatMark,
         look: impl Fn(usize) -> SeatLook,
     ) -> Self {
@@ -131,6 +174,7 @@ impl SeatMap {
             blocks,
             total,
             port,
+            words,
         }
     }
 }
@@ -317,10 +361,18 @@ mod tests {
             Category::Ok,
             Category::NoAnswer,
         ];
-        let block = Block::new(categories.into_iter().map(SeatMark), "a".into(), "b".into());
+        let block = Block::new(
+            categories.into_iter().map(SeatMark::Outcome),
+            "a".into(),
+            "b".into(),
+        );
         assert_eq!((block.good, block.total), (2, 4));
         let part = |category, from: &str, width: &str| {
-            (SeatMark(category), from.to_owned(), width.to_owned())
+            (
+                SeatMark::Outcome(category),
+                from.to_owned(),
+                width.to_owned(),
+            )
         };
         assert_eq!(
             block.parts,

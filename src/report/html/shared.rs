@@ -74,6 +74,7 @@ impl SharedParts {
             folded_failures,
             answer: match findings {
                 Findings::Ranking(_) => "profile",
+                Findings::Comparison(_) => "answer",
             },
             run: Provenance::new(*started, view.shows_personal_data().then_some(arguments)),
         }
@@ -83,10 +84,13 @@ impl SharedParts {
 /// A remark as a sentence.
 fn sentence(note: &Note) -> String {
     let Note { label, text } = note;
-    match label.split_at_checked(1) {
-        Some((first, rest)) => format!("{}{rest}: {text}.", first.to_uppercase()),
-        None => format!("{text}."),
-    }
+    let sentence = match *label {
+        "" => format!("{text}."),
+        label => format!("{label}: {text}."),
+    };
+    let mut rest = sentence.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest.clone()).collect()
 }
 
 /// The categories of all endpoints or rows, in the order of the legend.

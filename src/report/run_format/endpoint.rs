@@ -3,17 +3,19 @@
 use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     profile::Profile,
     report::{
         answer::Answer,
+        comparison::ComparedAnswers,
         format::millis,
-        model::{Input, Report, Survey},
+        model::{Findings, Input, Report, Survey},
     },
     survey::{
-        endpoint::Endpoint,
-        outcome::{EndpointResult, PhaseTimes, Protocol},
+        hosts::{Hosts, Labels},
+        outcome::{EndpointResult, Outcome, PhaseTimes, Protocol, code_name},
     },
 };
 
@@ -23,10 +25,16 @@ pub fn endpoints(report: &Report) -> impl Iterator<Item = EndpointLine<'_>> {
         Input::Survey(survey) => Some(survey),
         Input::Files { .. } => None,
     };
-    survey.into_iter().flat_map(|Survey { hosts, answers }| {
-        let lines = hosts.iter().zip(answers).enumerate();
-        lines.map(|(index, (endpoint, answer))| EndpointLine::new(index, &endpoint, answer))
-    })
+    let compared = match &report.findings {
+        Findings::Ranking(_) => None,
+        Findings::Comparison(compared) => Some(compared),
+    };
+    survey
+        .into_iter()
+        .flat_map(move |Survey { hosts, answers }| {
+            let lines = answers.iter().enumerate();
+            lines.map(move |(index, answer)| EndpointLine::new(index, hosts, answer, compared))
+        })
 }
 
 /// One endpoint and its outcome. `report::read` reads it back.
@@ -50,6 +58,15 @@ pub struct EndpointLine<'a> {
     pub elapsed_ms: f64,
     /// The phases of the last attempt.
     pub phases_ms: PhasesMs,
+    /// The gRPC code of the outcome `status`.
+    pub code: Option<&'static str>,
+    /// What the host list states about the endpoint.
+    pub labels: Option<&'a Labels>,
+    /// The number of its group, where answers are compared.
+    pub group: Option<u32>,
+    /// The fields that are listed for every endpoint, if any are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Map<String, Value>>,
 }
 
 /// How long each phase took, in milliseconds.
@@ -64,7 +81,12 @@ pub struct PhasesMs {
 impl<'a> EndpointLine<'a> {
     /// The line at an index that counts from 0.
     #[must_use]
-    pub fn new(index: usize, endpoint: &Endpoint, answer: &'a EndpointResult<Answer>) -> Self {
+    pub fn new(
+        index: usize,
+        hosts: &'a Hosts,
+        answer: &'a EndpointResult<Answer>,
+        compared: Option<&ComparedAnswers>,
+    ) -> Self {
         let EndpointResult {
             outcome,
             attempts,
@@ -74,7 +96,7 @@ impl<'a> EndpointLine<'a> {
         let (profile, protocol) = outcome.profile().unzip();
         Self {
             line: index + 1,
-            endpoint: endpoint.to_string(),
+            endpoint: hosts.get(index).to_string(),
             outcome: outcome.name().into(),
             dialect: protocol,
             profile: profile.map(Cow::Borrowed),
@@ -82,6 +104,15 @@ impl<'a> EndpointLine<'a> {
             attempts: *attempts,
             elapsed_ms: millis(*elapsed),
             phases_ms: PhasesMs::from(*phases),
+            code: match outcome {
+                Outcome::Status { code, .. } => Some(code_name(*code)),
+                _ => None,
+            },
+            labels: hosts.labels(index),
+            group: compared.and_then(|compared| compared.group_of[index]),
+            fields: compared
+                .filter(|compared| !compared.options.fields.is_empty())
+                .map(|compared| compared.fields(outcome.answer_number())),
         }
     }
 }

@@ -46,6 +46,7 @@ impl<'a> Header<'a> {
         } = &report.run;
         let options = match &report.findings {
             Findings::Ranking(ranked) => Some(&ranked.options),
+            Findings::Comparison(_) => None,
         };
         Self {
             labrpc_run: VERSION,
@@ -86,6 +87,7 @@ impl SummaryLine {
         } = summary;
         let ranking = match &report.findings {
             Findings::Ranking(ranked) => Some(&ranked.ranking),
+            Findings::Comparison(_) => None,
         };
         Self {
             asked,

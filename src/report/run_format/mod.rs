@@ -3,12 +3,14 @@
 //! `json` writes them as one document and `jsonl` as lines. Field names are snake_case, times in milliseconds,
 //! instants after RFC 3339, and absent values an explicit `null`. Changes only add fields.
 
+mod answers;
 mod endpoint;
 mod frame;
 mod ranking;
 
 pub(crate) use self::endpoint::{PhasesMs, duration};
 pub use self::{
+    answers::{AnswerLine, answers},
     endpoint::{EndpointLine, endpoints},
     frame::{Header, SummaryLine, VERSION},
     ranking::{LikeLine, NearestLine, PairLine, TwinsLine, pairs, per_person, twins},

@@ -3,6 +3,7 @@
 //!
 //! Colours only repeat the words. Two runs with the same answers print the same.
 
+mod comparison;
 mod ranking;
 mod styles;
 
@@ -13,7 +14,7 @@ use anstyle::Style;
 use self::styles::{BAD, GOOD, HEADING};
 use crate::report::{
     failures::FailureGroup,
-    model::{Findings, Report, RunInfo},
+    model::{Report, RunInfo},
     text::{FindingsText, Note, Story},
     view::View,
     wrap::LineWriter,
@@ -34,14 +35,22 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
                 settings: _,
             },
         input: _,
-        findings,
+        findings: _,
     } = report;
     let story = Story::new(report, &View::default());
     let page = &mut LineWriter::new(width, out);
-    outcomes_of(&story, page)?;
-    match (findings, &story.findings) {
-        (Findings::Ranking(ranked), FindingsText::Ranking(text)) => {
-            ranking::write(ranked, text, page)
+    match &story.findings {
+        FindingsText::Ranking(text) => {
+            outcomes_of(&story, page)?;
+            ranking::write(text, page)
+        }
+        FindingsText::Comparison(text) => {
+            summary(&story, page)?;
+            comparison::write(text, page)?;
+            if !story.failures.is_empty() {
+                page.blank()?;
+            }
+            failed(&story.failures, page)
         }
     }
 }
@@ -57,7 +66,10 @@ pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> i
 
 fn outcomes_of(story: &Story<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
     failed(&story.failures, page)?;
-    summary(&story.headline, story.complete, &story.notes, page)
+    if !story.failures.is_empty() {
+        page.blank()?;
+    }
+    summary(story, page)
 }
 
 /// One line for all endpoints that failed alike.
@@ -75,20 +87,12 @@ fn failed(failures: &[FailureGroup], page: &mut LineWriter<'_>) -> io::Result<()
         let text = failure.text(failure.outcome.name());
         page.wrap(BAD, &label, 4, &format!("{text}{hint}"))?;
     }
-    match failures {
-        [] => Ok(()),
-        _ => page.blank(),
-    }
+    Ok(())
 }
 
-fn summary(
-    headline: &str,
-    complete: bool,
-    notes: &[Note],
-    page: &mut LineWriter<'_>,
-) -> io::Result<()> {
-    page.line(if complete { GOOD } else { HEADING }, headline)?;
-    for Note { label, text } in notes {
+fn summary(story: &Story<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
+    page.line(if story.complete { GOOD } else { HEADING }, &story.headline)?;
+    for Note { label, text } in &story.notes {
         match *label {
             "" => page.line(Style::new(), text)?,
             label => page.wrap(BAD, &format!("{label}: "), 4, text)?,

@@ -24,11 +24,7 @@ const MAX_PAIRS: usize = 100;
 /// Ids listed of a group; the other formats list more.
 const MAX_NAMED: usize = 8;
 
-pub(super) fn write(
-    ranked: &RankedPeople,
-    text: &RankingText<'_>,
-    page: &mut LineWriter<'_>,
-) -> io::Result<()> {
+pub(super) fn write(text: &RankingText<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let RankedPeople {
         options,
@@ -46,7 +42,7 @@ pub(super) fn write(
                 per_person: _,
                 like: _,
             },
-    } = ranked;
+    } = text.ranked;
     if let Some(groups) = &text.groups {
         identical(text, groups, page)?;
     }

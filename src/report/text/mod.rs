@@ -3,14 +3,18 @@
 //! A format lays out a [`Story`] and adds only headings. Lists that grow with the number of people are not made into
 //! texts at once: a format asks for the texts of each item that it shows.
 
+mod comparison;
+mod note;
 mod ranking;
 mod story;
 
 pub(crate) use self::story::headline;
 pub use self::{
+    comparison::{AnswersText, ComparisonText, DifferenceText, LeafText, ListLimits, SectionText},
+    note::Note,
     ranking::{
         ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText, RankingText,
         VerdictText,
     },
-    story::{FindingsText, Note, Story},
+    story::{FindingsText, Story},
 };

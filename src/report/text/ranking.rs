@@ -18,7 +18,7 @@ pub const PER_PERSON: &str = "Nearest neighbour of each person";
 
 /// A ranking as texts.
 pub struct RankingText<'a> {
-    ranked: &'a RankedPeople,
+    pub(crate) ranked: &'a RankedPeople,
     view: View<'a>,
     /// Which people are most alike.
     pub answer: ClosestText<'a>,

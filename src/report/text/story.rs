@@ -1,10 +1,18 @@
 //! The texts of every report, whatever it found.
 
-use crate::report::{
-    failures::{FailureGroup, failures},
-    model::{Findings, Input, Report, Summary},
-    text::ranking::RankingText,
-    view::View,
+use crate::{
+    question::profile_hint,
+    report::{
+        failures::{FailureGroup, failures},
+        model::{Findings, Input, Report, Summary},
+        text::{
+            comparison::{self, ComparisonText},
+            note::Note,
+            ranking::RankingText,
+        },
+        view::View,
+    },
+    survey::outcome::Outcome,
 };
 
 /// Duplicate ids that are named.
@@ -14,7 +22,7 @@ const MAX_DUPLICATE_IDS: usize = 20;
 pub struct Story<'a> {
     /// The result in one line.
     pub headline: String,
-    /// Whether every endpoint or row has a valid answer.
+    /// Whether every endpoint or row has a valid answer, and as far as answers are compared, the expected one.
     pub complete: bool,
     /// What the headline leaves out.
     pub notes: Vec<Note>,
@@ -25,26 +33,27 @@ pub struct Story<'a> {
 }
 
 /// What was found, as texts.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a report has one, and it is not moved often"
+)]
 pub enum FindingsText<'a> {
     /// Which people are most alike.
     Ranking(RankingText<'a>),
-}
-
-/// A remark below the headline.
-pub struct Note {
-    /// The subject; empty where the text contains it.
-    pub label: &'static str,
-    /// The remark.
-    pub text: String,
+    /// Whose answers are alike.
+    Comparison(ComparisonText<'a>),
 }
 
 /// How many endpoints or rows there were, and how many of them have a valid answer.
 pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
     let (ok, asked) = (summary.ok(), summary.asked());
-    match report.input {
-        Input::Survey(_) => format!("{ok} of {asked} answered"),
-        Input::Files { .. } if ok == asked => format!("{ok} people"),
-        Input::Files { .. } => format!("{ok} people in {asked} rows"),
+    match (&report.input, &report.findings) {
+        (Input::Survey(_), Findings::Ranking(_)) => format!("{ok} of {asked} answered"),
+        (Input::Survey(_), Findings::Comparison(compared)) => {
+            format!("{ok} of {asked} answered{}", comparison::headline(compared))
+        }
+        (Input::Files { .. }, _) if ok == asked => format!("{ok} people"),
+        (Input::Files { .. }, _) => format!("{ok} people in {asked} rows"),
     }
 }
 
@@ -55,16 +64,30 @@ impl<'a> Story<'a> {
         let summary = report.summary();
         Self {
             headline: headline(report, &summary),
-            complete: summary.ok() == summary.asked(),
+            complete: summary.ok() == summary.asked() && is_good(&report.findings),
             notes: notes(report, &summary, view),
             failures: match &report.input {
-                Input::Survey(survey) => failures(survey, view),
+                Input::Survey(survey) => match &report.findings {
+                    Findings::Ranking(_) => failures(survey, profile_hint, view),
+                    Findings::Comparison(_) => failures(survey, Outcome::hint, view),
+                },
                 Input::Files { .. } => Vec::new(),
             },
             findings: match &report.findings {
                 Findings::Ranking(ranked) => FindingsText::Ranking(RankingText::new(ranked, view)),
+                Findings::Comparison(compared) => {
+                    FindingsText::Comparison(ComparisonText::new(compared, view))
+                }
             },
         }
+    }
+}
+
+/// Whether answers that are compared are alike, and services healthy.
+fn is_good(findings: &Findings) -> bool {
+    match findings {
+        Findings::Ranking(_) => true,
+        Findings::Comparison(compared) => compared.is_good(),
     }
 }
 
@@ -86,6 +109,9 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
             label: "duplicate id",
             text: format!("{names}{more}; claimed more than once, and not ranked"),
         });
+    }
+    if let Findings::Comparison(compared) = &report.findings {
+        notes.extend(comparison::notes(compared, view));
     }
     notes
 }

@@ -1,14 +1,13 @@
 //! Labels of endpoints: what a discovery file states about a target beside its address.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
 use serde::{Serialize, Serializer};
 
-use crate::untrusted::is_printable;
+use crate::untrusted::printable;
 
 /// The labels of an endpoint, by name. Endpoints with equal labels share them.
 ///
@@ -80,20 +79,6 @@ impl LabelInterner {
         self.texts.insert(Arc::clone(&text));
         text
     }
-}
-
-fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_printable) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match is_printable(c) {
-            true => escaped.push(c),
-            false => escaped.extend(c.escape_unicode()),
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 #[cfg(test)]

@@ -1,0 +1,182 @@
+//! The answers to any method, compared.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    compare::{self, Comparison, Group, GroupDetails, Rules, Section},
+    path::{PathPattern, Segment},
+    survey::hosts::Hosts,
+};
+
+/// How answers are compared, and which of their fields are shown for every endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct CompareOptions {
+    /// What does not count.
+    pub ignore: Vec<PathPattern>,
+    /// What counts; everything if empty.
+    pub only: Vec<PathPattern>,
+    /// The endpoint, by index, whose group is the reference.
+    pub reference: Option<usize>,
+    /// The label whose values divide what is compared.
+    pub group_by: Option<String>,
+    /// The fields that are listed for every endpoint.
+    pub fields: Vec<PathPattern>,
+    /// Whether the answers are those of a health check.
+    pub health: bool,
+}
+
+/// The answers of a survey, compared.
+#[derive(Clone, Debug)]
+pub struct ComparedAnswers {
+    /// The method, as `package.Service/Method`.
+    pub method: String,
+    /// How they were compared.
+    pub options: CompareOptions,
+    /// The endpoints that were asked.
+    pub hosts: Hosts,
+    /// The groups; their members are indices of [`Self::hosts`].
+    pub comparison: Comparison,
+    /// For each endpoint the number of its group within its section, from 1; `None` without an answer.
+    pub group_of: Vec<Option<u32>>,
+    rules: Rules,
+    values: AnswerValues,
+    /// For each answer the fields of [`CompareOptions::fields`].
+    fields: HashMap<u32, Vec<Value>>,
+}
+
+/// Makes the value of an answer from its number, whenever it is needed.
+#[derive(Clone)]
+pub struct AnswerValues(Arc<dyn Fn(u32) -> Value + Send + Sync>);
+
+impl AnswerValues {
+    /// Wraps the function that makes them.
+    pub fn new(value: impl Fn(u32) -> Value + Send + Sync + 'static) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl fmt::Debug for AnswerValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerValues")
+    }
+}
+
+impl ComparedAnswers {
+    /// Compares the answers, of which each endpoint has a number or none.
+    #[must_use]
+    pub(super) fn new(
+        method: String,
+        hosts: Hosts,
+        answers: &[Option<u32>],
+        values: AnswerValues,
+        options: CompareOptions,
+    ) -> Self {
+        let rules = Rules::new(options.ignore.clone(), options.only.clone());
+        let mut fields = HashMap::new();
+        let value = |answer| {
+            let value = (values.0)(answer);
+            if !options.fields.is_empty() {
+                let selected = options.fields.iter().map(|path| field(path, &value));
+                fields.insert(answer, selected.collect());
+            }
+            value
+        };
+        let label = |member: usize| hosts.labels(member)?.get(options.group_by.as_ref()?);
+        let comparison = compare::groups(answers, label, options.reference, &rules, value);
+        let mut group_of = vec![None; answers.len()];
+        for section in &comparison.sections {
+            for (number, group) in (1..).zip(&section.groups) {
+                group
+                    .members
+                    .iter()
+                    .for_each(|member| group_of[*member] = Some(number));
+            }
+        }
+        Self {
+            method,
+            options,
+            hosts,
+            comparison,
+            group_of,
+            rules,
+            values,
+            fields,
+        }
+    }
+
+    /// Whether two endpoints that were compared gave different answers.
+    #[must_use]
+    pub fn differ(&self) -> bool {
+        let mut sections = self.comparison.sections.iter();
+        sections.any(|section| section.groups.len() > 1)
+    }
+
+    /// How many endpoints are SERVING; `None` if it is not a health check.
+    #[must_use]
+    pub fn serving(&self) -> Option<usize> {
+        let sections = self.comparison.sections.iter();
+        let groups = sections.flat_map(|section| &section.groups);
+        self.options.health.then(|| {
+            groups
+                .filter(|group| self.status(group).as_deref() == Some(SERVING))
+                .map(|group| group.members.len())
+                .sum()
+        })
+    }
+
+    /// Whether all answers are as they should be: alike, or those of healthy services.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        match self.serving() {
+            Some(serving) => serving == self.group_of.iter().flatten().count(),
+            None => !self.differ(),
+        }
+    }
+
+    /// The status that the members of a group have, in a health check.
+    pub(crate) fn status(&self, group: &Group) -> Option<String> {
+        let status = |value: Value| match value.get("status") {
+            Some(Value::String(name)) => name.clone(),
+            // Of a later version of the protocol.
+            Some(number) => number.to_string(),
+            // The first value of an enum is not sent.
+            None => "UNKNOWN".to_owned(),
+        };
+        let is_health = self.options.health;
+        is_health.then(|| status((self.values.0)(group.answer)))
+    }
+
+    /// The groups of a section in turn, each with what its members answered. One is in memory at a time.
+    pub(crate) fn details<'a>(
+        &'a self,
+        section: &'a Section,
+    ) -> impl Iterator<Item = (&'a Group, GroupDetails)> {
+        section.details(&self.rules, |answer| (self.values.0)(answer))
+    }
+
+    /// The fields that are listed for every endpoint, by path; each is `null` without an answer.
+    pub(crate) fn fields(&self, answer: Option<u32>) -> Map<String, Value> {
+        let values = answer.and_then(|answer| self.fields.get(&answer));
+        let fields = self.options.fields.iter().enumerate();
+        fields
+            .map(|(place, path)| {
+                let value = values.map(|values| values[place].clone());
+                (path.to_string(), value.unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+/// The status of a healthy service.
+pub(crate) const SERVING: &str = "SERVING";
+
+/// What a path selects of a value: a list, if it can select several parts, and `null` if there is nothing.
+fn field(path: &PathPattern, value: &Value) -> Value {
+    let mut selected = path.select(value).into_iter().cloned();
+    match path.segments().contains(&Segment::Any) {
+        true => Value::Array(selected.collect()),
+        false => selected.next().unwrap_or_default(),
+    }
+}

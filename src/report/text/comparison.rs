@@ -1,0 +1,385 @@
+//! The texts of a comparison of answers.
+//!
+//! Paths and values are what peers sent: each is an [`Untrusted`] excerpt.
+
+use serde_json::Value;
+
+use crate::{
+    compare::{Difference, Differences, Group, GroupDetails, Section},
+    path::{Path, PathPattern, PathStep},
+    report::{
+        comparison::{ComparedAnswers, SERVING},
+        failures::folded,
+        format::plural,
+        text::note::Note,
+        view::View,
+    },
+    untrusted::Untrusted,
+};
+
+/// A comparison as texts.
+pub struct ComparisonText<'a> {
+    pub(crate) compared: &'a ComparedAnswers,
+    view: View<'a>,
+}
+
+/// The groups of the endpoints that were compared with each other.
+pub struct SectionText<'a> {
+    section: &'a Section,
+    /// The groups, for their sizes.
+    pub groups: &'a [Group],
+    /// The label that the endpoints share, and the result in one line; `None` if all were compared.
+    pub heading: Option<String>,
+}
+
+/// Endpoints with equal answers.
+pub struct AnswersText {
+    /// The number of the group in its section, from 1.
+    pub number: usize,
+    /// How many endpoints it has.
+    pub count: usize,
+    /// What the group is in one word.
+    pub word: String,
+    /// Whether its endpoints are as they should be: as the reference, or healthy.
+    pub is_good: bool,
+    /// The endpoints, folded.
+    pub endpoints: String,
+    /// What the group has in common: the first leaves, of the reference alone.
+    pub leaves: Vec<LeafText>,
+    /// How many leaves there are beyond these.
+    pub more_leaves: Option<String>,
+    /// The first leaves in which it differs from the reference.
+    pub differences: Vec<DifferenceText>,
+    /// How many there are beyond these.
+    pub more_differences: Option<String>,
+}
+
+/// A leaf and its value.
+pub struct LeafText {
+    /// Where it is.
+    pub path: String,
+    /// What is there.
+    pub value: String,
+}
+
+/// A leaf with another value than the reference has.
+pub struct DifferenceText {
+    /// Where it is.
+    pub path: String,
+    /// What the reference has there.
+    pub reference: String,
+    /// What the group has there.
+    pub value: String,
+}
+
+/// How much of each list a format shows.
+#[derive(Clone, Copy)]
+pub struct ListLimits {
+    /// Leaves of the reference.
+    pub leaves: usize,
+    /// Differences of a group.
+    pub differences: usize,
+}
+
+/// What the headline adds to the count of the answers.
+pub(super) fn headline(compared: &ComparedAnswers) -> String {
+    if let Some(serving) = compared.serving() {
+        return format!(", {serving} SERVING");
+    }
+    let sections = &compared.comparison.sections;
+    match (&compared.options.group_by, &**sections) {
+        (_, []) => String::new(),
+        (Some(label), _) => {
+            let label = Untrusted::new(label);
+            let values = plural(sections.len(), "value");
+            match sections
+                .iter()
+                .filter(|section| section.groups.len() > 1)
+                .count()
+            {
+                0 => format!(", alike within each of {values} of {label}"),
+                differing => format!(", differing within {differing} of {values} of {label}"),
+            }
+        }
+        (None, [section, ..]) => match (section.groups.len(), section.groups[0].members.len()) {
+            (1, 1) => String::new(),
+            (1, _) => ", all alike".to_owned(),
+            (groups, _) => format!(", in {groups} groups"),
+        },
+    }
+}
+
+/// What the reader has to know of how it was compared.
+pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
+    let options = &compared.options;
+    let mut notes = Vec::new();
+    if let Some(reference) = options.reference
+        && compared.group_of[reference].is_none()
+    {
+        let endpoint = folded([compared.hosts.get(reference)]);
+        notes.push(Note {
+            label: "reference",
+            text: format!("{endpoint} did not answer; the largest group is the reference instead"),
+        });
+    }
+    for (word, paths) in [("by", &options.only), ("without", &options.ignore)] {
+        if !paths.is_empty() && view.shows_personal_data() {
+            let paths: Vec<_> = paths.iter().map(shortened).collect();
+            notes.push(Note {
+                label: "",
+                text: format!("compared {word} {}", paths.join(", ")),
+            });
+        }
+    }
+    notes
+}
+
+fn shortened(path: &PathPattern) -> String {
+    Untrusted::new(&path.to_string()).to_string()
+}
+
+impl SectionText<'_> {
+    /// What a list of at most `listed` groups leaves out.
+    #[must_use]
+    pub fn omitted(&self, listed: usize) -> Option<String> {
+        let omitted = self
+            .groups
+            .get(listed..)
+            .filter(|omitted| !omitted.is_empty())?;
+        let endpoints = omitted.iter().map(|group| group.members.len()).sum();
+        let groups = plural(omitted.len(), "more group");
+        Some(format!("and {groups} of {}", plural(endpoints, "endpoint")))
+    }
+}
+
+impl<'a> ComparisonText<'a> {
+    pub(super) fn new(compared: &'a ComparedAnswers, view: &View<'a>) -> Self {
+        Self {
+            compared,
+            view: *view,
+        }
+    }
+
+    /// Which group the others are compared with, as a sentence.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        let options = &self.compared.options;
+        match options
+            .reference
+            .filter(|&endpoint| self.compared.group_of[endpoint].is_some())
+        {
+            Some(endpoint) => {
+                let endpoint = folded([self.compared.hosts.get(endpoint)]);
+                format!("The group of {endpoint} is the reference.")
+            }
+            None => "The largest group is the reference.".to_owned(),
+        }
+    }
+
+    /// The sections in turn.
+    pub fn sections(&self) -> impl Iterator<Item = SectionText<'a>> {
+        let label = self.compared.options.group_by.as_deref();
+        let sections = self.compared.comparison.sections.iter();
+        sections.map(move |section| SectionText {
+            section,
+            groups: &section.groups,
+            heading: label.map(|label| heading(label, section)),
+        })
+    }
+
+    /// The first groups of a section in turn, each made when it is asked for.
+    pub fn groups(
+        &self,
+        section: &SectionText<'a>,
+        limits: ListLimits,
+    ) -> impl Iterator<Item = AnswersText> {
+        let details = self.compared.details(section.section);
+        (1..)
+            .zip(details)
+            .map(move |(number, (group, details))| self.group(number, group, &details, limits))
+    }
+
+    fn group(
+        &self,
+        number: usize,
+        group: &Group,
+        details: &GroupDetails,
+        limits: ListLimits,
+    ) -> AnswersText {
+        let Group { members, answer: _ } = group;
+        let GroupDetails { value, differences } = details;
+        let (word, is_good) = self.word(number, group);
+        let (leaves, more_leaves) = match number == 1 && !self.compared.options.health {
+            true => self.leaves(value, limits.leaves),
+            false => (Vec::new(), None),
+        };
+        let (differences, more_differences) = self.differences(differences, limits.differences);
+        AnswersText {
+            number,
+            count: members.len(),
+            word,
+            is_good,
+            endpoints: folded(
+                members
+                    .iter()
+                    .map(|&member| self.compared.hosts.get(member)),
+            ),
+            leaves,
+            more_leaves,
+            differences,
+            more_differences,
+        }
+    }
+
+    /// A group in one word, and whether its endpoints are as they should be.
+    pub(crate) fn word(&self, number: usize, group: &Group) -> (String, bool) {
+        if let Some(status) = self.compared.status(group) {
+            return (Untrusted::new(&status).to_string(), status == SERVING);
+        }
+        let is_chosen = self.compared.options.reference.is_some();
+        let word = match (number, group.members.len()) {
+            (1, 2..) if !is_chosen => "alike",
+            (1, _) => "reference",
+            (_, 1) => "differs",
+            (_, _) => "differ",
+        };
+        (word.to_owned(), number == 1)
+    }
+
+    fn leaves(&self, value: &Value, listed: usize) -> (Vec<LeafText>, Option<String>) {
+        if !self.view.shows_personal_data() {
+            return (Vec::new(), None);
+        }
+        let (mut leaves, mut count) = (Vec::new(), 0);
+        for_each_leaf(value, &mut Vec::new(), &mut |path, value| {
+            count += 1;
+            if count <= listed {
+                leaves.push(LeafText {
+                    path: path_text(&path.iter().copied().collect()),
+                    value: value_text(value),
+                });
+            }
+        });
+        let more = count - leaves.len();
+        let more = (more > 0).then(|| format!("and {}", plural(more, "more field")));
+        (leaves, more)
+    }
+
+    fn differences(
+        &self,
+        differences: &Differences,
+        listed: usize,
+    ) -> (Vec<DifferenceText>, Option<String>) {
+        // In a health check the status is the group's word.
+        let is_health = self.compared.options.health;
+        let is_shown =
+            |difference: &&Difference| !(is_health && difference.path.to_string() == "status");
+        let all = differences.listed.iter().filter(is_shown);
+        let count = all.clone().count() + differences.omitted;
+        let listed = match self.view.shows_personal_data() {
+            true => listed,
+            false => 0,
+        };
+        let texts: Vec<_> = all.take(listed).map(DifferenceText::new).collect();
+        let more = match (count - texts.len(), texts.len()) {
+            (0, _) => None,
+            (more, 0) => Some(plural(more, "difference")),
+            (more, _) => Some(format!("and {}", plural(more, "more difference"))),
+        };
+        (texts, more)
+    }
+}
+
+impl DifferenceText {
+    fn new(difference: &Difference) -> Self {
+        let Difference {
+            path,
+            reference,
+            value,
+        } = difference;
+        let [reference, value] = match [reference, value] {
+            [Some(Value::String(a)), Some(Value::String(b))] => {
+                let start = differing_start(a, b);
+                [a, b].map(|text| string_text(text, start))
+            }
+            values => values.map(|value| value.as_ref().map_or("absent".to_owned(), value_text)),
+        };
+        Self {
+            path: path_text(path),
+            reference,
+            value,
+        }
+    }
+}
+
+/// Where two long texts begin to differ, if an excerpt of their beginnings would not show it.
+fn differing_start(a: &str, b: &str) -> usize {
+    const CONTEXT: usize = 10;
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    match same + CONTEXT > Untrusted::MAX_CHARS {
+        true => same - CONTEXT,
+        false => 0,
+    }
+}
+
+/// A string of JSON from a character on.
+fn string_text(text: &str, start: usize) -> String {
+    let rest: String = text.chars().skip(start).collect();
+    match start {
+        0 => value_text(&Value::String(rest)),
+        _ => format!("…{}", value_text(&Value::String(rest))),
+    }
+}
+
+fn value_text(value: &Value) -> String {
+    Untrusted::new(&value.to_string()).to_string()
+}
+
+fn path_text(path: &Path) -> String {
+    Untrusted::new(&path.to_string()).to_string()
+}
+
+/// Visits what is not divided further: all but objects and lists that have parts.
+fn for_each_leaf<'a>(
+    value: &'a Value,
+    path: &mut Vec<PathStep<'a>>,
+    visit: &mut impl FnMut(&[PathStep<'a>], &'a Value),
+) {
+    let mut inside = |step, value| {
+        path.push(step);
+        for_each_leaf(value, path, visit);
+        path.pop();
+    };
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                inside(PathStep::Key(key), value);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, value) in items.iter().enumerate() {
+                inside(PathStep::Index(index), value);
+            }
+        }
+        leaf => visit(path, leaf),
+    }
+}
+
+/// A section by its label, and its result.
+fn heading(label: &str, section: &Section) -> String {
+    let label = Untrusted::new(label);
+    let members = section
+        .groups
+        .iter()
+        .map(|group| group.members.len())
+        .sum::<usize>();
+    let result = match section.groups.len() {
+        1 if members == 1 => "1 answered".to_owned(),
+        1 => format!("{members} answered, all alike"),
+        groups => format!("{members} answered, in {groups} groups"),
+    };
+    match &section.label {
+        Some(value) => format!("{label} {}: {result}", Untrusted::new(value)),
+        None => format!("without {label}: {result}"),
+    }
+}
