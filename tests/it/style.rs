@@ -65,7 +65,7 @@ fn declared(text: &str) -> Vec<&str> {
 fn functions(text: &str) -> Vec<(&str, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
-    for (start, line) in lines.iter().enumerate() {
+    for (start, &line) in lines.iter().enumerate() {
         let Some((before, name)) = line.split_once("fn ") else {
             continue;
         };
@@ -74,7 +74,12 @@ fn functions(text: &str) -> Vec<(&str, usize)> {
             continue;
         }
         let close = format!("{}}}", indent(line));
-        let length = lines[start..].iter().position(|line| *line == close);
+        // A trait's declaration ends without a body.
+        let end = format!("{})", indent(line));
+        let is_end = |last: &&str| {
+            *last == close || (last.ends_with(';') && (*last == line || last.starts_with(&end)))
+        };
+        let length = lines[start..].iter().position(is_end);
         let name = name.split(['(', '<']).next().unwrap_or_default();
         found.extend(length.map(|length| (name, length + 1)));
     }
@@ -192,6 +197,8 @@ fn each_rule_finds_its_breach() {
     let text =
         "impl A {\n    pub(crate) async fn f(\n        a: u8,\n    ) {\n        g();\n    }\n}\n";
     assert_eq!(functions(text), [("f", 5)]);
+    let declarations = "trait A {\n    fn f(\n        a: u8,\n    ) -> u8;\n    fn g();\n}\nimpl A {\n    fn h() {\n    }\n}\n";
+    assert_eq!(functions(declarations), [("f", 3), ("g", 1), ("h", 2)]);
     assert_eq!(
         functions(&without_tests(&format!(
             "#[cfg(test)]\nmod tests {{\n{text}}}\n"
