@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status, Streaming, metadata::MetadataMap};
@@ -48,6 +48,9 @@ const MAX_WITHOUT: usize = 16;
 
 /// Longest time for the search.
 const MAX_SEARCH: Duration = Duration::from_secs(60);
+
+/// Time between two searches while no endpoint is up.
+const WAIT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest time for one endpoint, in multiples of the time for one call: a schema may take several exchanges.
 const MAX_STEPS: u32 = 6;
@@ -123,7 +126,8 @@ impl fmt::Display for EndpointFailure {
     }
 }
 
-/// Finds a method by reflection. `metadata` is sent with it; `max_message` is the limit of answers.
+/// Finds a method by reflection. `metadata` is sent with it; `max_message` is the limit of answers. Where no endpoint is
+/// up, it is tried again for up to `config.wait`.
 ///
 /// # Errors
 /// No endpoint has given it, within the bounds of this file and `config.deadline`.
@@ -134,27 +138,36 @@ pub async fn find_method(
     max_message: usize,
     name: &MethodName,
 ) -> Result<Arc<Method>, NoSchema> {
-    let limit = config.deadline.unwrap_or(MAX_SEARCH).min(MAX_SEARCH);
-    let mut search = Search {
-        client: Arc::new(Client::new(config)),
-        config,
-        metadata,
-        max_message: max_message.clamp(*MAX_MESSAGE.start(), *MAX_MESSAGE.end()),
-        name,
-        tasks: JoinSet::new(),
-        running: BTreeSet::new(),
-        found: None,
-        failures: Vec::new(),
-    };
-    // What the search has found out by then is in it.
-    let _ = timeout(limit, search.run(hosts)).await;
-    match search.found {
-        Some((_, method)) => Ok(method),
-        None => Err(search.explain(hosts)),
+    let start = Instant::now();
+    let limit = config.deadline.unwrap_or(Duration::MAX);
+    let wait = config.wait.unwrap_or_default().min(limit);
+    loop {
+        let mut search = Search {
+            client: Arc::new(Client::new(config)),
+            config,
+            metadata,
+            max_message: max_message.clamp(*MAX_MESSAGE.start(), *MAX_MESSAGE.end()),
+            name,
+            tasks: JoinSet::new(),
+            running: BTreeSet::new(),
+            found: None,
+            failures: Vec::new(),
+        };
+        // What the search has found out by then is in it.
+        let _ = timeout(MAX_SEARCH.min(limit), search.run(hosts)).await;
+        if let Some((_, method)) = search.found {
+            return Ok(method);
+        }
+        let mut failures = search.failures.iter();
+        let is_down = !failures.any(|(_, failure)| failure.is_answer());
+        if !is_down || search.failures.is_empty() || start.elapsed() >= wait {
+            return Err(search.explain(hosts));
+        }
+        sleep(WAIT_PAUSE).await;
     }
 }
 
-type Found = Result<Arc<Method>, EndpointFailure>;
+type EndpointResponse = Result<Arc<Method>, EndpointFailure>;
 
 struct Search<'a> {
     client: Arc<Client>,
@@ -162,7 +175,7 @@ struct Search<'a> {
     metadata: &'a MetadataMap,
     max_message: usize,
     name: &'a MethodName,
-    tasks: JoinSet<(usize, Found)>,
+    tasks: JoinSet<(usize, EndpointResponse)>,
     /// The places in the list of the endpoints that are being asked.
     running: BTreeSet<usize>,
     found: Option<(usize, Arc<Method>)>,
@@ -256,7 +269,7 @@ impl Search<'_> {
             None => "no endpoint has answered in time".to_owned(),
         };
         NoSchema {
-            method: format!("{}/{}", self.name.service, self.name.method),
+            method: self.name.to_string(),
             reason,
             asked: self.failures.len() + self.running.len(),
         }

@@ -1,6 +1,6 @@
 //! A method: its name, its request, its answers.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use http::uri::PathAndQuery;
 use prost::{Message as _, bytes::Bytes};
@@ -39,6 +39,12 @@ impl FromStr for MethodName {
                 method: method.to_owned(),
             })
             .ok_or_else(|| Error::Name(Untrusted::new(text)))
+    }
+}
+
+impl fmt::Display for MethodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.service, self.method)
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn find_method(
     exchange: &mut impl Exchange,
     name: &MethodName,
 ) -> Result<Arc<Method>, ReflectionError> {
-    let mut collector = Collector {
+    let mut collector = FileCollector {
         exchange,
         files: Files::default(),
         asked: HashSet::new(),
@@ -74,7 +74,7 @@ pub async fn find_method(
     Ok(Schema::link(collector.files)?.method(name)?)
 }
 
-struct Collector<'a, E> {
+struct FileCollector<'a, E> {
     exchange: &'a mut E,
     files: Files,
     /// Names of files and symbols: each is asked for once.
@@ -83,7 +83,7 @@ struct Collector<'a, E> {
     ended_streams: usize,
 }
 
-impl<E: Exchange> Collector<'_, E> {
+impl<E: Exchange> FileCollector<'_, E> {
     async fn find_service(&mut self, name: &MethodName) -> Result<(), ReflectionError> {
         let MethodName { service, method } = name;
         let symbol = |symbol: String| vec![MessageRequest::FileContainingSymbol(symbol)];
@@ -91,11 +91,21 @@ impl<E: Exchange> Collector<'_, E> {
         if self.files.define_service(service) {
             return Ok(());
         }
-        if let Some(status) = ended {
+        // Some servers end the stream for a symbol that they do not have. Others are not there at all.
+        let is_answer = |status: &Status| {
+            use tonic::Code::{Internal, InvalidArgument, NotFound, Unknown};
+            matches!(
+                status.code(),
+                NotFound | InvalidArgument | Unknown | Internal
+            )
+        };
+        if ended.as_ref().is_none_or(is_answer) {
+            let listed = vec![MessageRequest::ListServices(String::new())];
+            self.ask(listed).await?;
+        }
+        if let Some(status) = ended.filter(|_| self.services.is_empty()) {
             return Err(ReflectionError::Status(Box::new(status)));
         }
-        let listed = vec![MessageRequest::ListServices(String::new())];
-        self.ask(listed).await?;
         if self.services.contains(service) {
             self.ask(symbol(format!("{service}.{method}"))).await?;
             if self.files.define_service(service) {

@@ -636,6 +636,27 @@ async fn endpoints_that_refuse_at_the_head_of_the_list_are_passed_over() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_comes_up_while_waiting_gives_the_schema() {
+    let (endpoint, socket) = refusing();
+    let waiting = Config {
+        wait: Some(Duration::from_secs(600)),
+        ..config()
+    };
+    assert!(find_at([endpoint.clone()], &config()).await.is_err());
+    let (_, server) = healthy().await;
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let routes = Routes::new(ServerReflectionServer::new(server));
+        let incoming = TcpListenerStream::new(socket.listen(64).unwrap());
+        Server::builder()
+            .add_routes(routes)
+            .serve_with_incoming(incoming)
+            .await
+    });
+    assert_complete(find_at([endpoint], &waiting).await);
+}
+
+#[tokio::test]
 async fn an_endpoint_with_an_older_version_is_passed_over_and_sixteen_are_enough() {
     let old = || Scripted::new(|_| Reply::Refuse(Code::NotFound));
     let first = old();
