@@ -18,12 +18,14 @@ mod check;
 mod exit;
 mod generate;
 mod get;
+mod headers;
 mod init;
 mod lab;
 mod log;
 mod output;
 mod profile_args;
 mod progress;
+mod question_args;
 mod rank;
 mod report_args;
 mod runtime;
@@ -209,10 +211,18 @@ mod tests {
         assert!(examples > 30, "{examples}");
     }
 
-    /// Flags that ask for one action are not settings and have no variable.
+    /// Flags that ask for one action, and headers, which have secrets, are not settings and have no variable.
     #[test]
     fn variables_are_named_after_their_flags() {
-        let actions = ["demo", "list", "only_failed", "per_person", "twins"];
+        let actions = [
+            "demo",
+            "header",
+            "health",
+            "list",
+            "only_failed",
+            "per_person",
+            "twins",
+        ];
         for command in Cli::command().get_subcommands() {
             for flag in command.get_arguments().filter(|flag| !flag.is_positional()) {
                 let id = flag.get_id().as_str();

@@ -14,7 +14,7 @@ use labrpc::{
     similarity::{Metric, Options, Weights},
 };
 
-use crate::cli::{exit::Failure, output::Output, values};
+use crate::cli::{exit::Failure, headers, output::Output, values};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Ranking")]
@@ -231,10 +231,29 @@ fn render(report: &Report, format: ReportFormat, output: Output) -> Result<bool,
     }))
 }
 
-/// The command line without the program's name, as it is kept in a report.
+/// The command line without the program's name and without the values of headers, as it is kept in a report.
 pub(crate) fn arguments() -> Vec<String> {
-    std::env::args_os()
-        .skip(1)
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect()
+    let arguments = std::env::args_os().skip(1);
+    without_secrets(arguments.map(|argument| argument.to_string_lossy().into_owned()))
+}
+
+fn without_secrets(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let (mut is_value, mut flags_ended) = (false, false);
+    let mut redact = |argument: String| {
+        if std::mem::take(&mut is_value) {
+            return headers::redacted(&argument);
+        }
+        flags_ended |= argument == "--";
+        if flags_ended {
+            return argument;
+        }
+        is_value = ["-H", "--header"].contains(&&*argument);
+        for start in ["--header=", "-H=", "-H"] {
+            if let Some(value) = argument.strip_prefix(start).filter(|_| !is_value) {
+                return format!("{start}{}", headers::redacted(value));
+            }
+        }
+        argument
+    };
+    arguments.map(&mut redact).collect()
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     io,
     num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, Instant, SystemTime},
 };
@@ -12,7 +12,6 @@ use std::{
 use clap::Args as ClapArgs;
 use labrpc::{
     lab,
-    profile::Profile,
     question::GetProfile,
     report::{Answer, Input, Report, RunInfo, Settings, Summary, Survey, saved, table},
     survey::{
@@ -20,12 +19,14 @@ use labrpc::{
         endpoint::{DEFAULT_PORT, Endpoint},
         hosts::{Hosts, fold},
         outcome::EndpointResult,
+        question::Question,
     },
 };
 
 use crate::cli::{
     exit::{self, Exit, Failure},
     output, progress,
+    question_args::QuestionArgs,
     report_args::{OutputArgs, RankingArgs, ReportFormat, Written, arguments},
     runtime,
     signals::Interruption,
@@ -60,6 +61,8 @@ pub(crate) struct Args {
     /// Ask those again that failed in a saved run, and merge the answers; - is standard input.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["endpoints", "hosts", "exclude"])]
     only_failed: Option<PathBuf>,
+    #[command(flatten)]
+    question: QuestionArgs,
     #[command(flatten)]
     requests: RequestArgs,
     #[command(flatten)]
@@ -153,6 +156,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn survey(args: &Args) -> Result<Exit, Failure> {
+    let resumes_stdin = args.only_failed.as_deref() == Some(Path::new("-"));
+    if args.question.reads_stdin() && (args.targets.reads_stdin() || resumes_stdin) {
+        return Err(Failure::usage("standard input can be read once only")
+            .hint("give the endpoints or the request in a file"));
+    }
     // Dropping the room would close it.
     let (targets, _room) = targets(args).await?;
     let lookup_limit = args.requests.timeouts.max_time;
@@ -163,16 +171,24 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let config = args.config()?;
     let plan = args.output.plan()?;
     let mut interruption = Interruption::new()?;
-    let mut present_before = None;
+    let (mut question, mut present_before) = (None, None);
     loop {
         let round = tokio::select! {
             round = targets.resolve(lookup_limit) => round,
             end = interruption.wait() => return Ok(end),
         };
+        let hosts = round.to_ask();
+        question = tokio::select! {
+            question = args.question.of_round(question, &hosts, &config) => question?,
+            end = interruption.wait() => return Ok(end),
+        };
         // Opened before the survey: afterwards a wrong name would cost all answers.
         let outputs = plan.open()?;
         let started = SystemTime::now();
-        let (answers, end) = ask(&round.to_ask(), &config, &mut interruption).await;
+        let (answers, end) = match &question {
+            Some(question) => ask(&hosts, question, &config, &mut interruption).await,
+            None => ask(&hosts, &GetProfile, &config, &mut interruption).await,
+        };
         let run = RunInfo {
             settings: Some(Settings::from(&config)),
             ..RunInfo::since(started, arguments())
@@ -255,17 +271,22 @@ async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
 }
 
 /// Asks the endpoints. The second part is the status of a signal that ended it early.
-async fn ask(
+async fn ask<Q>(
     hosts: &Hosts,
+    question: &Q,
     config: &survey::Config,
     interruption: &mut Interruption,
-) -> (Vec<EndpointResult<Answer>>, Option<Exit>) {
+) -> (Vec<EndpointResult<Answer>>, Option<Exit>)
+where
+    Q: Question,
+    Answer: From<Q::Answer>,
+{
     let clock = Instant::now();
     let mut progress = progress::Endpoints::new(hosts);
     let mut end = None;
-    let observe = |_: usize, answer: &EndpointResult<Profile>| progress.add(&answer.outcome);
+    let observe = |_: usize, answer: &EndpointResult<Q::Answer>| progress.add(&answer.outcome);
     let cancel = async { end = Some(interruption.wait().await) };
-    let answers = survey::run(hosts, &GetProfile, config, observe, cancel).await;
+    let answers = survey::run(hosts, question, config, observe, cancel).await;
     progress.finish();
     let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
     let plural = if count == 1 { "" } else { "s" };

@@ -51,6 +51,11 @@ pub(crate) struct HostListArgs {
 const MAX_LIST: u64 = 256 * 1024 * 1024;
 
 impl HostListArgs {
+    /// Whether endpoints are read from standard input.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.hosts.iter().any(|file| file.as_os_str() == "-")
+    }
+
     pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
         for file in &self.hosts {
@@ -158,8 +163,11 @@ pub(crate) struct TimeoutArgs {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ClientTlsArgs {
     /// Do not use TLS (the default). With TLS there is no fallback to plaintext.
-    #[arg(long, conflicts_with_all = ["cacert", "cert", "key", "insecure"], env = "LABRPC_PLAINTEXT")]
+    #[arg(long, conflicts_with_all = ["tls", "cacert", "cert", "key", "insecure"], env = "LABRPC_PLAINTEXT")]
     plaintext: bool,
+    /// Use TLS, and trust the certificate authorities of this system, or those in the file SSL_CERT_FILE.
+    #[arg(long, env = "LABRPC_TLS")]
+    tls: bool,
     /// Use TLS, and trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "PEM", env = "LABRPC_CACERT")]
     cacert: Option<PathBuf>,
@@ -182,13 +190,13 @@ impl ClientTlsArgs {
     pub(crate) fn config(&self) -> Result<Option<survey::Tls>, Failure> {
         let authority = self.authority.clone();
         let identity = self.cert.as_deref().zip(self.key.as_deref());
-        if self.cacert.is_some() || identity.is_some() || self.insecure {
+        if self.tls || self.cacert.is_some() || identity.is_some() || self.insecure {
             let config = tls::client(self.cacert.as_deref(), identity, self.insecure)?;
             return Ok(Some(survey::Tls { config, authority }));
         }
         match authority {
             Some(_) => Err(Failure::usage("--authority has no meaning without TLS")
-                .hint("add --cacert CA.pem to use TLS")),
+                .hint("add --tls or --cacert CA.pem")),
             None => Ok(None),
         }
     }

@@ -1,6 +1,15 @@
 //! Values as they are typed. Errors are worded for users, where those of the standard library are for programmers.
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{
+    fmt::{self, Display},
+    fs::File,
+    io::Read as _,
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
+
+use crate::cli::exit::Failure;
 
 /// The longest time that is accepted. Beyond it is a slip, and clocks would overflow later on.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -35,6 +44,62 @@ where
     }
 }
 
+/// A number of bytes. A bare number is bytes, and `64KiB` and `4MiB` work too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ByteSize(pub(crate) usize);
+
+/// The largest size that is accepted: the answers of all endpoints share 256 MiB.
+const MAX_SIZE: usize = 64 * 1024 * 1024;
+
+impl FromStr for ByteSize {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+            "" | "b" => Some(1),
+            "k" | "kb" | "kib" => Some(1024),
+            "m" | "mb" | "mib" => Some(1024 * 1024),
+            _ => None,
+        };
+        let number = digits.trim().parse::<usize>().ok();
+        number
+            .zip(unit)
+            .and_then(|(number, unit)| number.checked_mul(unit))
+            .filter(|size| (1..=MAX_SIZE).contains(size))
+            .map(Self)
+            .ok_or("a size is a number of bytes, or has a unit: 64KiB, 4MiB; at most 64MiB")
+    }
+}
+
+impl Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            size if size % (1024 * 1024) == 0 => write!(f, "{}MiB", size / (1024 * 1024)),
+            size => write!(f, "{size}"),
+        }
+    }
+}
+
+/// Reads a file of text, at most `limit` bytes of it.
+///
+/// # Errors
+/// Status 1 if it cannot be read, 2 if it is too large or not UTF-8.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(|error| Failure::io(path.display(), &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::usage(format_args!(
+            "{}: the file is too large",
+            path.display()
+        )));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format_args!("{}: the file is not UTF-8", path.display())))
+}
+
 /// A port; 0 stands for a free one.
 ///
 /// # Errors
@@ -47,6 +112,33 @@ pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units_or_are_bytes() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("64KiB", 65_536),
+            ("4MiB", 4 << 20),
+            ("16m", 16 << 20),
+            ("2 k", 2048),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "k",
+            "1.5m",
+            "65MiB",
+            "1g",
+            "99999999999999999999",
+            "18446744073709551615m",
+        ] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
+        assert_eq!(ByteSize(4 << 20).to_string(), "4MiB");
+    }
 
     #[test]
     fn durations_have_units_or_are_seconds() {

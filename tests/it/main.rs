@@ -30,6 +30,7 @@ mod output;
 mod peer;
 mod process;
 mod profile;
+mod question_args;
 mod read;
 mod reload_restart;
 mod schema;
