@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     compare::{self, Comparison, Group, GroupDetails, Rules, Section},
     path::{PathPattern, Segment},
-    survey::hosts::Hosts,
+    survey::{endpoint::Endpoint, hosts::Hosts},
 };
 
 /// How answers are compared, and which of their fields are shown for every endpoint.
@@ -17,8 +17,8 @@ pub struct CompareOptions {
     pub ignore: Vec<PathPattern>,
     /// What counts; everything if empty.
     pub only: Vec<PathPattern>,
-    /// The endpoint, by index, whose group is the reference.
-    pub reference: Option<usize>,
+    /// The endpoint whose group is the reference.
+    pub reference: Option<Endpoint>,
     /// The label whose values divide what is compared.
     pub group_by: Option<String>,
     /// The fields that are listed for every endpoint.
@@ -38,6 +38,8 @@ pub struct ComparedAnswers {
     pub hosts: Hosts,
     /// The groups; their members are indices of [`Self::hosts`].
     pub comparison: Comparison,
+    /// The index of the endpoint that is to be the reference, if it is among them.
+    pub reference: Option<usize>,
     /// For each endpoint the number of its group within its section, from 1; `None` without an answer.
     pub group_of: Vec<Option<u32>>,
     rules: Rules,
@@ -84,7 +86,12 @@ impl ComparedAnswers {
             value
         };
         let label = |member: usize| hosts.labels(member)?.get(options.group_by.as_ref()?);
-        let comparison = compare::groups(answers, label, options.reference, &rules, value);
+        let is_reference = |endpoint| Some(endpoint) == options.reference;
+        let reference = match options.reference {
+            Some(_) => hosts.iter().position(is_reference),
+            None => None,
+        };
+        let comparison = compare::groups(answers, label, reference, &rules, value);
         let mut group_of = vec![None; answers.len()];
         for section in &comparison.sections {
             for (number, group) in (1..).zip(&section.groups) {
@@ -99,6 +106,7 @@ impl ComparedAnswers {
             options,
             hosts,
             comparison,
+            reference,
             group_of,
             rules,
             values,

@@ -25,6 +25,7 @@ pub mod saved;
 mod settings;
 pub mod table;
 pub mod text;
+mod topic;
 mod view;
 mod wrap;
 
@@ -37,5 +38,6 @@ pub use crate::report::{
         Survey,
     },
     settings::Settings,
+    topic::Topic,
     view::View,
 };

@@ -13,7 +13,7 @@ use labrpc::{
         table,
     },
     survey::{
-        hosts::{Builder, Hosts},
+        hosts::{Builder, Hosts, exactly_one},
         outcome::{EndpointResult, Outcome, Protocol},
     },
     untrusted::Untrusted,
@@ -276,10 +276,10 @@ fn health_is_grouped_by_status() {
 #[test]
 fn reference_is_the_one_that_was_asked_for_or_the_largest_group() {
     let with = |reference| CompareOptions {
-        reference: Some(reference),
+        reference: Some(exactly_one(reference).unwrap()),
         ..CompareOptions::default()
     };
-    let chosen = text(&fleet(with(20)), 80);
+    let chosen = text(&fleet(with("10.0.0.21:50051")), 80);
     let expected = "\
 37 of 40 answered, in 2 groups
 
@@ -291,7 +291,7 @@ fn reference_is_the_one_that_was_asked_for_or_the_largest_group() {
                 limits.maxQps  absent → 500
 ";
     assert!(chosen.starts_with(expected), "{chosen}");
-    let missing = text(&fleet(with(36)), 80);
+    let missing = text(&fleet(with("10.0.0.37:50051")), 80);
     let note = "reference: 10.0.0.37:50051 did not answer; the largest group is the reference\n    instead\n";
     assert!(missing.contains(note), "{missing}");
     assert!(missing.contains("  35 reference  10.0.0"), "{missing}");

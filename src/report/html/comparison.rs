@@ -5,13 +5,15 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use askama::Template;
 
 use crate::report::{
+    comparison::ComparedAnswers,
     format::plural,
     html::{
         seats::{SeatLook, SeatMap, SeatMark, SeatWords},
         shared::SharedParts,
     },
     model::{Input, Report, Survey},
-    text::{AnswersText, ComparisonText, ListLimits},
+    text::{AnswersText, ComparisonText, ListLimits, value_text},
+    view::View,
 };
 
 /// Sections, and groups of each, that are listed; longer lists are better read by a program.
@@ -61,12 +63,17 @@ struct AnswersRow {
 }
 
 impl<'a> ComparisonPage<'a> {
-    pub(super) fn new(report: &Report, text: &ComparisonText<'a>, common: SharedParts) -> Self {
+    pub(super) fn new(
+        report: &Report,
+        text: &ComparisonText<'a>,
+        common: SharedParts,
+        view: &View<'_>,
+    ) -> Self {
         let compared = text.compared;
         let looks = Looks::new(text);
         let (legend, unlisted) = looks.legend();
         let seats = match &report.input {
-            Input::Survey(survey) => Some(looks.seats(survey, compared.options.health)),
+            Input::Survey(survey) => Some(looks.seats(survey, compared, view)),
             Input::Files { .. } => None,
         };
         let sections = text.sections().take(MAX_SECTIONS);
@@ -158,14 +165,18 @@ impl Looks {
         (entries, omitted.iter().map(|entry| entry.count).sum())
     }
 
-    fn seats(&self, survey: &Survey, is_health: bool) -> SeatMap {
+    fn seats(&self, survey: &Survey, compared: &ComparedAnswers, view: &View<'_>) -> SeatMap {
+        let open = view.shows_personal_data();
         let look = |index: usize| match self.of_endpoint[index] {
             Some(group) => {
                 let (mark, word, _) = &self.groups[group];
+                let number = survey.answers[index].outcome.answer_number();
+                let fields = compared.fields(number);
+                let fields: Vec<_> = fields.values().map(value_text).collect();
                 SeatLook {
                     mark: *mark,
                     word: word.clone(),
-                    name: None,
+                    name: (open && !fields.is_empty()).then(|| fields.join(", ")),
                     build: None,
                     alike: false,
                 }
@@ -175,8 +186,16 @@ impl Looks {
         let words = SeatWords {
             title: "The endpoints",
             seat: "endpoint",
-            good: if is_health { "SERVING" } else { "alike" },
+            good: if compared.options.health {
+                "SERVING"
+            } else {
+                "alike"
+            },
         };
-        SeatMap::new(survey, words, |index| look(index).mark, look)
+        let mark = |index: usize| match self.of_endpoint[index] {
+            Some(group) => self.groups[group].0,
+            None => SeatLook::of_outcome(survey.answers[index].outcome.kind()).mark,
+        };
+        SeatMap::new(survey, words, mark, look)
     }
 }

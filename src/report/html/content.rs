@@ -20,7 +20,7 @@ pub fn main(report: &Report, view: &View<'_>) -> io::Result<String> {
     let common = SharedParts::new(report, &mut story, view);
     let page = match story.findings {
         FindingsText::Ranking(text) => RankingPage::new(report, text, common, view).render(),
-        FindingsText::Comparison(text) => ComparisonPage::new(report, &text, common).render(),
+        FindingsText::Comparison(text) => ComparisonPage::new(report, &text, common, view).render(),
     };
     page.map_err(io::Error::other)
 }

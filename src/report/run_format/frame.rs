@@ -23,15 +23,15 @@ pub struct Header<'a> {
     version: &'static str,
     #[serde(serialize_with = "rfc3339")]
     started: SystemTime,
-    arguments: &'a [String],
-    metric: Option<&'static str>,
-    weights: Option<Weights>,
     #[serde(serialize_with = "rfc3339")]
     finished: SystemTime,
-    /// `null` for a ranking of files.
+    /// `null` for a ranking of files. Before the arguments, which can be longer than what is read of a line.
     method: Option<&'a str>,
     /// `null` for a ranking of files.
     settings: Option<&'a Settings>,
+    arguments: &'a [String],
+    metric: Option<&'static str>,
+    weights: Option<Weights>,
 }
 
 impl<'a> Header<'a> {

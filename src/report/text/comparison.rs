@@ -113,10 +113,10 @@ pub(super) fn headline(compared: &ComparedAnswers) -> String {
 pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
     let options = &compared.options;
     let mut notes = Vec::new();
-    if let Some(reference) = options.reference
-        && compared.group_of[reference].is_none()
+    if let Some(reference) = &options.reference
+        && chosen(compared).is_none()
     {
-        let endpoint = folded([compared.hosts.get(reference)]);
+        let endpoint = folded([reference.clone()]);
         notes.push(Note {
             label: "reference",
             text: format!("{endpoint} did not answer; the largest group is the reference instead"),
@@ -132,6 +132,12 @@ pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// The endpoint that is the reference because that was asked for.
+fn chosen(compared: &ComparedAnswers) -> Option<usize> {
+    let has_answer = |&endpoint: &usize| compared.group_of[endpoint].is_some();
+    compared.reference.filter(has_answer)
 }
 
 fn shortened(path: &PathPattern) -> String {
@@ -163,11 +169,7 @@ impl<'a> ComparisonText<'a> {
     /// Which group the others are compared with, as a sentence.
     #[must_use]
     pub fn reference(&self) -> String {
-        let options = &self.compared.options;
-        match options
-            .reference
-            .filter(|&endpoint| self.compared.group_of[endpoint].is_some())
-        {
+        match chosen(self.compared) {
             Some(endpoint) => {
                 let endpoint = folded([self.compared.hosts.get(endpoint)]);
                 format!("The group of {endpoint} is the reference.")
@@ -331,7 +333,8 @@ fn string_text(text: &str, start: usize) -> String {
     }
 }
 
-fn value_text(value: &Value) -> String {
+/// A value in one short line.
+pub(crate) fn value_text(value: &Value) -> String {
     Untrusted::new(&value.to_string()).to_string()
 }
 

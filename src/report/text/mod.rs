@@ -8,7 +8,7 @@ mod note;
 mod ranking;
 mod story;
 
-pub(crate) use self::story::headline;
+pub(crate) use self::{comparison::value_text, story::headline};
 pub use self::{
     comparison::{AnswersText, ComparisonText, DifferenceText, LeafText, ListLimits, SectionText},
     note::Note,

@@ -1,0 +1,36 @@
+//! What a survey is about: which question is asked, and what is made of the answers.
+
+use crate::{
+    question::{AnswerId, AnyMethod},
+    report::{
+        comparison::{AnswerValues, CompareOptions},
+        model::{Report, RunInfo, Survey},
+    },
+    similarity::Options,
+};
+
+/// What the endpoints are asked, and what is made of their answers.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a command has one")]
+pub enum Topic {
+    /// Their profiles, which are ranked.
+    Profiles(Options),
+    /// Any other method, whose answers are compared.
+    Answers(AnyMethod, CompareOptions),
+}
+
+impl Topic {
+    /// The report of a survey with this question.
+    #[must_use]
+    pub fn report(&self, run: RunInfo, survey: Survey) -> Report {
+        match self {
+            Self::Profiles(options) => Report::survey(run, survey, options.clone()),
+            Self::Answers(question, options) => {
+                let answers = question.answers();
+                let method = question.method.name().to_owned();
+                let values = AnswerValues::new(move |number| answers.value(AnswerId(number)));
+                Report::comparison(run, survey, method, values, options.clone())
+            }
+        }
+    }
+}
