@@ -152,6 +152,7 @@ enum RowFormat {
 impl RowFormat {
     fn of(first: &Line<'_>, file: &Path) -> Result<Self, Error> {
         if run::is_run(first.bytes, file)? {
+            run::expect_profiles(first.bytes, file)?;
             Ok(Self::Run)
         } else if first.bytes.trim_ascii().starts_with(b"{") {
             Ok(Self::Profiles)

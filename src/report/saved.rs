@@ -107,6 +107,7 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
             if !run::is_run(line.bytes, file)? {
                 break;
             }
+            run::expect_profiles(line.bytes, file)?;
             begun = true;
             continue;
         }

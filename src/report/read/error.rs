@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     profile,
-    report::{read::lines::MAX_LINE, run_format::VERSION},
+    report::{model::PROFILE_METHOD, read::lines::MAX_LINE, run_format::VERSION},
     untrusted::Untrusted,
 };
 
@@ -97,6 +97,18 @@ pub enum Error {
         file: PathBuf,
         /// The version.
         version: u64,
+    },
+    /// A saved run has the answers to another method, where only profiles can be used.
+    #[error(
+        "{}: the run asked {method}, and this command goes on with profiles alone; ask all its endpoints again \
+         with survey --method, or give a run of {PROFILE_METHOD}",
+        file.display()
+    )]
+    OtherMethod {
+        /// The file.
+        file: PathBuf,
+        /// The method.
+        method: Untrusted,
     },
     /// A saved run has more endpoints than the caller allows.
     #[error("{}: more than {max} endpoints; raise --max-hosts if that is meant", file.display())]

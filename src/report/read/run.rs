@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::{
     profile::{JsonDraft, Text},
     report::{
+        model::PROFILE_METHOD,
         read::{
             error::{Error, Reason},
             lines::Line,
@@ -74,6 +75,21 @@ pub(crate) fn is_run(first: &[u8], file: &Path) -> Result<bool, Error> {
             }
         },
         _ => Ok(false),
+    }
+}
+
+/// # Errors
+/// When the header of a run names another method than that of profiles.
+pub(crate) fn expect_profiles(header: &[u8], file: &Path) -> Result<(), Error> {
+    let method = value(header, b"\"method\"").unwrap_or(b"null");
+    let mut values = serde_json::Deserializer::from_slice(method).into_iter::<Option<String>>();
+    match values.next() {
+        Some(Ok(Some(method))) if method != PROFILE_METHOD => Err(Error::OtherMethod {
+            file: file.to_owned(),
+            method: Untrusted::new(&method),
+        }),
+        // A run of an earlier version has profiles.
+        _ => Ok(()),
     }
 }
 
