@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use tonic::metadata::MetadataMap;
+
 use crate::{
+    report::Topic,
     similarity,
     survey::{self, hosts::Hosts},
 };
+
+/// Reads the metadata that are sent with every call of a round.
+pub type ReadMetadata = Box<dyn Fn() -> Option<MetadataMap> + Send + Sync>;
 
 /// A board.
 pub struct Config {
@@ -13,8 +19,10 @@ pub struct Config {
     pub hosts: Hosts,
     /// How they are surveyed.
     pub survey: survey::Config,
-    /// How the answers are ranked.
-    pub options: similarity::Options,
+    /// What they are asked, and what is shown of the answers.
+    pub topic: Topic,
+    /// Reads the metadata of a new round; `None` keeps that of the round before.
+    pub metadata: Option<ReadMetadata>,
     /// The command line, which the page shows.
     pub arguments: Vec<String>,
     /// From the start of one survey to the start of the next, unless one takes longer.
@@ -36,7 +44,8 @@ impl Config {
         Self {
             hosts,
             survey: survey::Config::default(),
-            options: similarity::Options::default(),
+            topic: Topic::Profiles(similarity::Options::default()),
+            metadata: None,
             arguments: Vec::new(),
             every: Duration::from_secs(2),
             anonymous: false,

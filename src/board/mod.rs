@@ -17,7 +17,7 @@ use std::{io, pin::pin, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-pub use self::config::Config;
+pub use self::config::{Config, ReadMetadata};
 use self::{pseudonyms::Pseudonyms, rounds::Board, web::Web};
 use crate::serve::{
     accept_backoff::AcceptBackoff,

@@ -20,13 +20,14 @@ use crate::{
     profile::Id,
     question::GetProfile,
     report::{
-        Answer, Report, RunInfo, Survey,
+        Answer, Report, RunInfo, Survey, Topic,
         html::{self, Live, View},
     },
     survey::{
         self,
         hosts::Hosts,
         outcome::{EndpointResult, Outcome},
+        question::Question,
     },
 };
 
@@ -56,13 +57,12 @@ pub(crate) struct Board {
 impl Board {
     /// The snapshot before the first survey.
     pub(crate) fn first(&self) -> Snapshot {
-        self.snapshot(&self.report(SystemTime::now(), unasked(&self.config.hosts)))
+        self.snapshot(&self.unasked())
     }
 
     /// The Content-Security-Policy of the page.
     pub(crate) fn policy(&self) -> String {
-        let report = self.report(SystemTime::now(), unasked(&self.config.hosts));
-        html::policy(&report.findings, Some(&self.live()))
+        html::policy(&self.unasked().findings, Some(&self.live()))
     }
 
     fn live(&self) -> Live<'static> {
@@ -72,12 +72,34 @@ impl Board {
         }
     }
 
-    fn report(&self, started: SystemTime, survey: Survey) -> Report {
-        let Config {
-            options, arguments, ..
-        } = &self.config;
-        let run = RunInfo::since(started, arguments.clone());
-        Report::survey(run, survey, options.clone())
+    /// The report before the first survey.
+    fn unasked(&self) -> Report {
+        let Config { hosts, topic, .. } = &self.config;
+        self.report(topic, SystemTime::now(), unasked(hosts))
+    }
+
+    fn report(&self, topic: &Topic, started: SystemTime, survey: Survey) -> Report {
+        let run = RunInfo::since(started, self.config.arguments.clone());
+        topic.report(run, survey)
+    }
+
+    /// Prepares the question of a new round. Of the distinct answers those are kept that endpoints still have: an
+    /// answer that changes in every round would take more and more memory.
+    fn renew(&self, topic: &mut Topic, known: &mut Survey) {
+        let Topic::Answers(question, _) = topic else {
+            return;
+        };
+        let results = known.answers.iter_mut();
+        *question = question.renewed(results.filter_map(|result| match &mut result.outcome {
+            Outcome::Ok {
+                answer: Answer::Interned(id),
+                ..
+            } => Some(id),
+            _ => None,
+        }));
+        if let Some(metadata) = self.config.metadata.as_ref().and_then(|read| read()) {
+            question.metadata = metadata;
+        }
     }
 
     fn snapshot(&self, report: &Report) -> Snapshot {
@@ -155,54 +177,73 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
         ..
     } = &board.config;
     let mut last = unasked(hosts);
+    let mut topic = board.config.topic.clone();
     let changed = Notify::new();
     loop {
         let (begun, started) = (Instant::now(), SystemTime::now());
         let hosts = survey::resolve(hosts, survey.max_time).await;
         // The last answer of each endpoint; this round replaces them one by one.
-        let known = Mutex::new(next_round(last, &hosts));
-        let surveying = survey::run(
-            &hosts,
-            &GetProfile,
-            survey,
-            |index, answer| {
-                let answer = answer.clone().map(Answer::from);
-                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.answers[index] = answer;
-                changed.notify_one();
-            },
-            pending(),
-        );
+        let mut next = next_round(last, &hosts);
+        board.renew(&mut topic, &mut next);
+        let known = Mutex::new(next);
+        let observe = |index: usize, answer| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.answers[index] = answer;
+            changed.notify_one();
+        };
+        let surveying = async {
+            match &topic {
+                Topic::Profiles(_) => ask(&hosts, &GetProfile, survey, observe).await,
+                Topic::Answers(question, _) => ask(&hosts, question, survey, observe).await,
+            }
+        };
         let showing = async {
             loop {
                 changed.notified().await;
                 let drawing = Instant::now();
-                show(board, snapshots, started, &known).await;
+                show(board, snapshots, &topic, started, &known).await;
                 // With thousands of endpoints drawing takes long: it gets a fifth of the time at most.
                 sleep(MIN_REDRAW.max(4 * drawing.elapsed())).await;
             }
         };
         tokio::select! {
-            _ = surveying => {}
+            () = surveying => {}
             () = showing => {}
         }
-        show(board, snapshots, started, &known).await;
+        show(board, snapshots, &topic, started, &known).await;
         last = known.into_inner().unwrap_or_else(PoisonError::into_inner);
         sleep_until((begun + *every).max(Instant::now() + MIN_PAUSE)).await;
     }
+}
+
+/// Asks all endpoints once.
+async fn ask<Q>(
+    hosts: &Hosts,
+    question: &Q,
+    config: &survey::Config,
+    mut observe: impl FnMut(usize, EndpointResult<Answer>),
+) where
+    Q: Question,
+    Answer: From<Q::Answer>,
+{
+    let observe = |index, answer: &EndpointResult<Q::Answer>| {
+        observe(index, answer.clone().map(Answer::from));
+    };
+    survey::run(hosts, question, config, observe, pending()).await;
 }
 
 /// Draws the known answers, on a thread where that may block.
 async fn show(
     board: &Arc<Board>,
     snapshots: &watch::Sender<Snapshot>,
+    topic: &Topic,
     started: SystemTime,
     known: &Mutex<Survey>,
 ) {
     let survey = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let drawer = Arc::clone(board);
-    let drawn =
-        tokio::task::spawn_blocking(move || drawer.snapshot(&drawer.report(started, survey))).await;
+    let (drawer, topic) = (Arc::clone(board), topic.clone());
+    let draw = move || drawer.snapshot(&drawer.report(&topic, started, survey));
+    let drawn = tokio::task::spawn_blocking(draw).await;
     if let Ok(snapshot) = drawn {
         snapshots.send_replace(snapshot);
     }

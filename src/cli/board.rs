@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-use labrpc::{board, lab};
+use labrpc::{board, lab, report::Topic};
 use tokio::net::TcpListener;
 
 use crate::cli::{
@@ -93,7 +93,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     };
     let config = board::Config {
         survey: target_args::config(&args.timeouts, &args.tls)?,
-        options: args.ranking.options(true),
+        topic: Topic::Profiles(args.ranking.options(true)),
         arguments: arguments(),
         every: args.every,
         anonymous: args.anonymous,

@@ -2,12 +2,17 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use labrpc::{
-    board, lab,
+    board,
+    lab::{self, ServiceKind},
     profile::Profile,
+    question::AnyMethod,
+    report::{CompareOptions, Topic},
+    schema::Schema,
     serve::{self, listen::Listener},
     survey::hosts::{Builder, Hosts},
 };
@@ -63,6 +68,14 @@ impl Board {
         stream
     }
 
+    /// The first event that contains a text.
+    async fn until(&self, text: &str) -> String {
+        let mut events = self.request("/events", "localhost", "").await;
+        let begin = read_until(&mut events, text).await;
+        let rest = read_until(&mut events, "</footer>").await;
+        begin + &rest
+    }
+
     async fn get(&self, path: &str, host: &str, more: &str) -> String {
         let mut text = String::new();
         let mut stream = self.request(path, host, more).await;
@@ -106,10 +119,10 @@ fn hosts(text: &str) -> Hosts {
 fn quick(hosts: Hosts) -> board::Config {
     board::Config {
         every: Duration::from_millis(100),
-        options: labrpc::similarity::Options {
+        topic: Topic::Profiles(labrpc::similarity::Options {
             top: 6,
             ..Default::default()
-        },
+        }),
         arguments: vec![
             "board".to_owned(),
             "--hosts".to_owned(),
@@ -442,5 +455,86 @@ async fn browser_beyond_the_limit_gets_503_until_another_leaves() {
             break;
         }
     }
+    board.stop().await;
+}
+
+/// A question about the status of a fleet.
+fn fleet_status() -> AnyMethod {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let files = files_below(&root.join("fleet"));
+    let schema = Schema::compile(&files, &[root]).unwrap();
+    let method = schema
+        .method(&"fleet.v1.MachineService/GetStatus".parse().unwrap())
+        .unwrap();
+    AnyMethod::new(method.clone(), method.request("").unwrap())
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn board_shows_the_groups_of_a_fleet() {
+    let room = lab::Room::start(lab::Config {
+        seats: 30,
+        service: ServiceKind::Fleet,
+        faults: "drift=3,old-schema=1".parse().unwrap(),
+        ..lab::Config::default()
+    });
+    let room = room.await.unwrap();
+    let path = |text: &str| text.parse().unwrap();
+    let options = CompareOptions {
+        ignore: vec![path("hostName"), path("uptime")],
+        fields: vec![path("version")],
+        ..CompareOptions::default()
+    };
+    let config = |anonymous| board::Config {
+        topic: Topic::Answers(fleet_status(), options.clone()),
+        every: Duration::from_millis(100),
+        anonymous,
+        ..board::Config::new(room.hosts())
+    };
+    let board = Board::start(config(true)).await;
+    let page = board.until("30 of 30 answered, in 3 groups").await;
+    assert!(
+        page.contains("differences") && page.contains("group 2"),
+        "{page}"
+    );
+    for secret in ["1.8.1", "4391", "machine-"] {
+        assert!(!page.contains(secret), "{secret}");
+    }
+    board.stop().await;
+
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let board = Board::start(config(false)).await;
+    let page = browser.page().await;
+    page.screen(1920, 1080, "light").await;
+    page.open(&board.url()).await;
+    page.until("document.querySelectorAll('.seat.g1').length === 26")
+        .await;
+    page.until("document.querySelectorAll('.seat.g2').length === 3")
+        .await;
+    page.until("document.querySelectorAll('.seat.g3').length === 1")
+        .await;
+    // Rounds go on, and the page stays the same.
+    page.until("document.querySelector('#link').textContent.startsWith('Live')")
+        .await;
+    assert_eq!(page.count("#groups ol.answers > li").await, 3);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+    page.assert_accessible().await;
+    page.picture("board-fleet").await;
     board.stop().await;
 }
