@@ -11,7 +11,9 @@ use labrpc::{board, lab, report::Topic};
 use tokio::net::TcpListener;
 
 use crate::cli::{
+    compare_args::CompareArgs,
     exit::{Exit, Failure},
+    question_args::QuestionArgs,
     report_args::{RankingArgs, arguments},
     runtime,
     signals::Signals,
@@ -35,7 +37,8 @@ Examples:
   labrpc board --hosts hosts.txt                  then open http://127.0.0.1:8024/
   labrpc board --demo                             a simulated room whose seats join one by one
   labrpc board --hosts hosts.txt --anonymous --listen 0.0.0.0:8024
-  labrpc board 192.168.1.1-40 --every 5s")]
+  labrpc board 192.168.1.1-40 --every 5s
+  labrpc board --hosts fleet.txt --method etc.Service/Method")]
 pub(crate) struct Args {
     #[command(flatten)]
     targets: HostListArgs,
@@ -70,6 +73,10 @@ pub(crate) struct Args {
     #[arg(long, env = "LABRPC_ANONYMOUS")]
     anonymous: bool,
     #[command(flatten)]
+    question: QuestionArgs,
+    #[command(flatten)]
+    compare: CompareArgs,
+    #[command(flatten)]
     timeouts: TimeoutArgs,
     #[command(flatten)]
     tls: ClientTlsArgs,
@@ -91,9 +98,23 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         Some(room) => room.hosts(),
         None => args.targets.hosts()?,
     };
+    let survey = target_args::config(&args.timeouts, &args.tls)?;
+    let compared = args.compare.topic(&args.question, &hosts, &survey).await?;
+    let shown = match &compared {
+        Some(_) => "the answers",
+        None => "ids, heights and weights",
+    };
+    if compared.is_some() {
+        args.ranking.reject()?;
+    }
+    let question = args.question;
     let config = board::Config {
-        survey: target_args::config(&args.timeouts, &args.tls)?,
-        topic: Topic::Profiles(args.ranking.options(true)),
+        survey,
+        topic: compared.unwrap_or_else(|| Topic::Profiles(args.ranking.options(true))),
+        metadata: Some(Box::new(move || {
+            let metadata = question.metadata();
+            metadata.map_err(Failure::report).ok()
+        })),
         arguments: arguments(),
         every: args.every,
         anonymous: args.anonymous,
@@ -108,7 +129,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::io(args.listen, &error))?;
     if !address.ip().is_loopback() && !args.anonymous {
         errln!(
-            "warning: every machine that can reach {address} sees ids, heights and weights\n\
+            "warning: every machine that can reach {address} sees {shown}\n\
              hint: --anonymous hides them; the default --listen is this machine alone"
         );
     }

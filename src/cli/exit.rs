@@ -13,7 +13,8 @@ Exit status:
     2  wrong usage, a bad host list, or nothing to ask
     3  survey: too few answered; check: a check failed
     4  survey: no endpoint answered
-    5  survey: enough answered, but some data are invalid or an id is claimed twice
+    5  survey: enough answered, but some data are invalid, an id is claimed twice, answers differ
+       (--expect-same), or a service is not SERVING (--health)
   130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first, for 5 s at most
  64+N  get: the call failed with gRPC code N (78: no connection, 68: no answer in time)";
 
@@ -28,6 +29,8 @@ pub(crate) enum Exit {
     ChecksFailed,
     NoAnswers,
     BadData,
+    /// Answers differ that were to be the same, or a service is not healthy.
+    Unexpected,
     /// The call of `get` failed with this gRPC code. The status is the one that grpcurl ends with.
     Call(tonic::Code),
     Interrupted,
@@ -43,7 +46,7 @@ impl Exit {
             Self::Usage => 2,
             Self::BelowThreshold | Self::ChecksFailed => 3,
             Self::NoAnswers => 4,
-            Self::BadData => 5,
+            Self::BadData | Self::Unexpected => 5,
             // The codes are 0 to 16.
             Self::Call(code) => 64 + code as u8,
             Self::Interrupted => 130,

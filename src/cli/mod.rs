@@ -15,6 +15,7 @@ macro_rules! errln {
 mod board;
 mod certs;
 mod check;
+mod compare_args;
 mod exit;
 mod generate;
 mod get;
@@ -22,6 +23,7 @@ mod headers;
 mod init;
 mod lab;
 mod log;
+mod min_ok;
 mod output;
 mod profile_args;
 mod progress;

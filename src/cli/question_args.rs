@@ -49,7 +49,7 @@ pub(crate) struct QuestionArgs {
         value_parser = service,
         conflicts_with_all = ["method", "data", "proto", "protoset"]
     )]
-    health: Option<String>,
+    pub(crate) health: Option<String>,
     /// Send this request, in JSON [default: {}]; @FILE reads it from a file, @ from standard input.
     #[arg(
         short,
@@ -117,7 +117,7 @@ fn service(text: &str) -> Result<String, &'static str> {
 
 impl QuestionArgs {
     /// Whether the question is that of the computer room, which has commands and reports of its own.
-    fn is_profile(&self) -> bool {
+    pub(crate) fn is_profile(&self) -> bool {
         let has_more = self.data.is_some() || !self.header.is_empty() || self.idempotent;
         let has_schema = !self.proto.is_empty() || self.protoset.is_some();
         let method = self.method.as_ref();
@@ -131,23 +131,19 @@ impl QuestionArgs {
     }
 
     /// The metadata of a round.
-    fn metadata(&self) -> Result<MetadataMap, Failure> {
+    pub(crate) fn metadata(&self) -> Result<MetadataMap, Failure> {
         headers::read(&self.header)
     }
 
-    /// The question of a round, if it is not that of the computer room. In the first one, endpoints are asked for the
-    /// schema unless the arguments have one.
-    pub(crate) async fn of_round(
+    /// The question, if it is not that of the computer room. Endpoints are asked for the schema unless the arguments
+    /// have one.
+    pub(crate) async fn question(
         &self,
-        previous: Option<AnyMethod>,
         hosts: &Hosts,
         config: &survey::Config,
     ) -> Result<Option<AnyMethod>, Failure> {
         if self.is_profile() {
             return Ok(None);
-        }
-        if let Some(previous) = previous {
-            return Ok(Some(self.renewed(&previous)));
         }
         let metadata = self.metadata()?;
         let json = self.json()?;
@@ -173,7 +169,7 @@ impl QuestionArgs {
     }
 
     /// The question of another round. Files of headers are read again; if that fails, the previous headers are kept.
-    fn renewed(&self, question: &AnyMethod) -> AnyMethod {
+    pub(crate) fn renewed(&self, question: &AnyMethod) -> AnyMethod {
         let mut renewed = question.renewed([]);
         match self.metadata() {
             Ok(metadata) => renewed.metadata = metadata,

@@ -49,6 +49,17 @@ pub(crate) struct RankingArgs {
 }
 
 impl RankingArgs {
+    /// Rejects what has no meaning for answers that are not profiles.
+    pub(crate) fn reject(&self) -> Result<(), Failure> {
+        match self.like {
+            Some(_) => Err(
+                Failure::usage("--like ranks profiles, and other answers are compared")
+                    .hint("leave out --like, or --method and --health"),
+            ),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn options(&self, has_page: bool) -> Options {
         // A page has space for more, and --like asks for a list.
         let many = self.like.is_some() || has_page;

@@ -1,11 +1,10 @@
-//! `labrpc survey`: expands the host list, asks all endpoints, ranks the answers and writes the reports.
+//! `labrpc survey`: expands the host list, asks all endpoints, ranks or compares the answers and writes the reports.
 
 use std::{
     collections::HashSet,
     io,
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
-    str::FromStr,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -13,7 +12,7 @@ use clap::Args as ClapArgs;
 use labrpc::{
     lab,
     question::GetProfile,
-    report::{Answer, Input, Report, RunInfo, Settings, Summary, Survey, saved, table},
+    report::{Answer, Findings, Input, Report, RunInfo, Settings, Survey, Topic, saved, table},
     survey::{
         self,
         endpoint::{DEFAULT_PORT, Endpoint},
@@ -24,17 +23,19 @@ use labrpc::{
 };
 
 use crate::cli::{
+    compare_args::{CompareArgs, not_compared},
     exit::{self, Exit, Failure},
+    min_ok::MinOk,
     output, progress,
     question_args::QuestionArgs,
-    report_args::{OutputArgs, RankingArgs, ReportFormat, Written, arguments},
+    report_args::{OutputArgs, Plan, RankingArgs, ReportFormat, Written, arguments},
     runtime,
     signals::Interruption,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
     values,
 };
 
-/// Ask all endpoints at once and show who is most alike.
+/// Ask all endpoints at once, and show who is most alike, or whose answers differ.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
@@ -43,7 +44,9 @@ Examples:
   labrpc survey 192.168.1.1-40 lab[01-20].example:2048
   labrpc survey --hosts hosts.txt --wait 5m   until all are up
   labrpc survey --hosts hosts.txt -o run.jsonl -o report.html
-  labrpc survey --only-failed run.jsonl       ask again those that failed", after_help = exit::HELP)]
+  labrpc survey --only-failed run.jsonl       ask again those that failed
+  labrpc survey --hosts fleet.txt --method etc.Service/Method --ignore hostname --expect-same
+  labrpc survey --hosts fleet.txt --health", after_help = exit::HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     targets: HostListArgs,
@@ -63,6 +66,15 @@ pub(crate) struct Args {
     only_failed: Option<PathBuf>,
     #[command(flatten)]
     question: QuestionArgs,
+    #[command(flatten)]
+    compare: CompareArgs,
+    /// End with status 5 if two answers that are compared differ.
+    #[arg(
+        long,
+        help_heading = "Comparison (with --method or --health)",
+        env = "LABRPC_EXPECT_SAME"
+    )]
+    expect_same: bool,
     #[command(flatten)]
     requests: RequestArgs,
     #[command(flatten)]
@@ -118,38 +130,6 @@ struct RequestArgs {
     watch: Option<Duration>,
 }
 
-/// How many endpoints must answer for success.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum MinOk {
-    Count(u64),
-    Percent(f64),
-}
-
-impl FromStr for MinOk {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || "a number of endpoints, or a percentage from 0% to 100%".to_owned();
-        match text.strip_suffix('%') {
-            Some(percent) => match percent.parse() {
-                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Percent(percent)),
-                _ => Err(bad()),
-            },
-            None => text.parse().map(Self::Count).map_err(|_| bad()),
-        }
-    }
-}
-
-impl MinOk {
-    fn holds(self, answered: u64, asked: u64) -> bool {
-        match self {
-            Self::Count(count) => answered >= count,
-            // Exact up to 2^53 endpoints: 35 of 40 are 87.5 %.
-            Self::Percent(percent) => answered as f64 * 100.0 >= percent * asked as f64,
-        }
-    }
-}
-
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     // One thread: with one allocator arena 100,000 endpoints need some 25 MiB less than with several.
     runtime::one_thread(survey(&args))?
@@ -170,44 +150,42 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     }
     let config = args.config()?;
     let plan = args.output.plan()?;
+    let mut round = targets.resolve(lookup_limit).await;
+    let mut topic = args.topic(&round.to_ask(), &config, &plan).await?;
+    // Until here a signal ends the process at once: there is nothing to report.
     let mut interruption = Interruption::new()?;
-    let (mut question, mut present_before) = (None, None);
+    let mut present_before = None;
     loop {
-        let round = tokio::select! {
-            round = targets.resolve(lookup_limit) => round,
-            end = interruption.wait() => return Ok(end),
-        };
-        let hosts = round.to_ask();
-        question = tokio::select! {
-            question = args.question.of_round(question, &hosts, &config) => question?,
-            end = interruption.wait() => return Ok(end),
-        };
         // Opened before the survey: afterwards a wrong name would cost all answers.
         let outputs = plan.open()?;
         let started = SystemTime::now();
-        let (answers, end) = match &question {
-            Some(question) => ask(&hosts, question, &config, &mut interruption).await,
-            None => ask(&hosts, &GetProfile, &config, &mut interruption).await,
+        let hosts = round.to_ask();
+        let (answers, end) = match &topic {
+            Topic::Profiles(_) => ask(&hosts, &GetProfile, &config, &mut interruption).await,
+            Topic::Answers(question, _) => ask(&hosts, question, &config, &mut interruption).await,
         };
         let run = RunInfo {
             settings: Some(Settings::from(&config)),
             ..RunInfo::since(started, arguments())
         };
-        let report = Report::survey(
-            run,
-            round.merge(answers),
-            args.ranking.options(plan.has(ReportFormat::Html)),
-        );
+        let report = topic.report(run, round.merge(answers));
         let written = outputs.write(&report);
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
         let Some(pause) = args.requests.watch.filter(|_| goes_on) else {
-            let exit = end.unwrap_or_else(|| exit_status(args.requests.min_ok, &report.summary()));
+            let exit = end.unwrap_or_else(|| args.exit_status(&report));
             return finish(&report, written).map(|()| exit);
         };
         print_changes(&report, &mut present_before);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+        let next = async {
+            tokio::time::sleep(pause).await;
+            targets.resolve(lookup_limit).await
+        };
+        round = tokio::select! {
+            round = next => round,
             end = interruption.wait() => return Ok(end),
+        };
+        if let Topic::Answers(question, _) = &mut topic {
+            *question = args.question.renewed(question);
         }
     }
 }
@@ -295,16 +273,6 @@ where
     (answers.collect(), end)
 }
 
-/// The exit status of a run that no signal has ended.
-fn exit_status(min_ok: MinOk, summary: &Summary) -> Exit {
-    match summary.answered() {
-        0 => Exit::NoAnswers,
-        answered if !min_ok.holds(answered, summary.asked()) => Exit::BelowThreshold,
-        _ if summary.unusable() > 0 => Exit::BadData,
-        _ => Exit::Success,
-    }
-}
-
 /// Prints which endpoints answer that did not in the last round, and the other way round.
 fn print_changes(report: &Report, before: &mut Option<Vec<Endpoint>>) {
     let Input::Survey(Survey { hosts, answers }) = &report.input else {
@@ -312,7 +280,7 @@ fn print_changes(report: &Report, before: &mut Option<Vec<Endpoint>>) {
     };
     let results = hosts.iter().zip(answers);
     let present: Vec<Endpoint> = results
-        .filter_map(|(endpoint, answer)| answer.outcome.profile().map(|_| endpoint))
+        .filter_map(|(endpoint, answer)| answer.outcome.answer().map(|_| endpoint))
         .collect();
     if let Some(before) = before.as_ref() {
         let (came, went) = (missing_in(before, &present), missing_in(&present, before));
@@ -350,6 +318,49 @@ async fn demo(seats: usize) -> Result<lab::Room, Failure> {
 }
 
 impl Args {
+    /// What is asked, and what is made of the answers. Endpoints are asked for the schema of a method, if no argument
+    /// gives it.
+    async fn topic(
+        &self,
+        hosts: &Hosts,
+        config: &survey::Config,
+        plan: &Plan,
+    ) -> Result<Topic, Failure> {
+        let is_profile = self.question.is_profile();
+        if is_profile && self.expect_same {
+            return Err(not_compared("--expect-same"));
+        }
+        if !is_profile && self.only_failed.is_some() {
+            return Err(Failure::usage("--only-failed goes on with profiles alone")
+                .hint("ask all endpoints again, or leave out --method and --health"));
+        }
+        if !is_profile {
+            self.ranking.reject()?;
+        }
+        let compared = self.compare.topic(&self.question, hosts, config).await?;
+        Ok(compared
+            .unwrap_or_else(|| Topic::Profiles(self.ranking.options(plan.has(ReportFormat::Html)))))
+    }
+
+    /// The exit status of a run that no signal has ended.
+    fn exit_status(&self, report: &Report) -> Exit {
+        let (summary, min_ok) = (report.summary(), self.requests.min_ok);
+        let is_expected = match &report.findings {
+            Findings::Ranking(_) => true,
+            Findings::Comparison(compared) => match compared.serving() {
+                Some(_) => compared.is_good(),
+                None => !(self.expect_same && compared.differ()),
+            },
+        };
+        match summary.answered() {
+            0 => Exit::NoAnswers,
+            answered if !min_ok.holds(answered, summary.asked()) => Exit::BelowThreshold,
+            _ if summary.unusable() > 0 => Exit::BadData,
+            _ if !is_expected => Exit::Unexpected,
+            _ => Exit::Success,
+        }
+    }
+
     fn config(&self) -> Result<survey::Config, Failure> {
         let requests = &self.requests;
         let default = target_args::config(&requests.timeouts, &self.tls)?;

@@ -44,6 +44,7 @@ mod style;
 mod support;
 mod survey;
 mod survey_dns;
+mod survey_method;
 mod survey_network;
 mod survey_room;
 mod survey_tls;

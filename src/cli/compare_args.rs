@@ -1,0 +1,157 @@
+//! Arguments of the commands that compare answers: what counts, and what they are compared with.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use labrpc::{
+    path::PathPattern,
+    report::{CompareOptions, Topic},
+    survey::{
+        self,
+        endpoint::{Address, Endpoint},
+        hosts::{Hosts, exactly_one},
+    },
+};
+
+use crate::cli::{exit::Failure, question_args::QuestionArgs};
+
+/// How answers are compared.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Comparison (with --method or --health)")]
+pub(crate) struct CompareArgs {
+    /// Leave this field out of the comparison, with everything below it: limits.maxQps, items[].id. Repeatable.
+    #[arg(long, value_name = "PATH", env = "LABRPC_IGNORE")]
+    ignore: Vec<PathPattern>,
+    /// Compare this field, with everything below it, and no other. Repeatable.
+    #[arg(long, value_name = "PATH", env = "LABRPC_ONLY")]
+    only: Vec<PathPattern>,
+    /// Compare with the answer of this endpoint, instead of the most frequent answer.
+    #[arg(long, value_name = "ENDPOINT", env = "LABRPC_REFERENCE")]
+    reference: Option<String>,
+    /// Compare only endpoints that have the same value of this label.
+    #[arg(long, value_name = "LABEL", env = "LABRPC_GROUP_BY")]
+    group_by: Option<String>,
+    /// List this field for every endpoint: in CSV as a column, on the page at its mark. Repeatable.
+    #[arg(long, value_name = "PATH", env = "LABRPC_FIELD")]
+    field: Vec<PathPattern>,
+}
+
+impl CompareArgs {
+    /// Rejects them where nothing is compared.
+    fn reject(&self) -> Result<(), Failure> {
+        let Self {
+            ignore,
+            only,
+            reference,
+            group_by,
+            field,
+        } = self;
+        let given = [
+            ("--ignore", !ignore.is_empty()),
+            ("--only", !only.is_empty()),
+            ("--reference", reference.is_some()),
+            ("--group-by", group_by.is_some()),
+            ("--field", !field.is_empty()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(not_compared(flag)),
+            None => Ok(()),
+        }
+    }
+
+    /// The question of the arguments, and how its answers are compared; `None` for profiles.
+    ///
+    /// # Errors
+    /// When the question cannot be asked, or a path, the reference or the label does not exist.
+    pub(crate) async fn topic(
+        &self,
+        question: &QuestionArgs,
+        hosts: &Hosts,
+        config: &survey::Config,
+    ) -> Result<Option<Topic>, Failure> {
+        if question.is_profile() {
+            return self.reject().map(|()| None);
+        }
+        let reference = self.reference.as_deref();
+        let options = CompareOptions {
+            reference: reference.map(|text| find(text, hosts)).transpose()?,
+            group_by: self.group_by.clone(),
+            health: question.health.is_some(),
+            ..CompareOptions::default()
+        };
+        if let Some(label) = options
+            .group_by
+            .as_deref()
+            .filter(|label| !has_label(hosts, label))
+        {
+            return Err(unknown_label(label, hosts));
+        }
+        let Some(question) = question.question(hosts, config).await? else {
+            return Ok(None);
+        };
+        let resolve = |patterns: &[PathPattern]| -> Result<Vec<_>, Failure> {
+            let resolved = patterns
+                .iter()
+                .map(|pattern| question.method.resolve(pattern));
+            Ok(resolved.collect::<Result<_, _>>()?)
+        };
+        let options = CompareOptions {
+            ignore: resolve(&self.ignore)?,
+            only: resolve(&self.only)?,
+            fields: resolve(&self.field)?,
+            ..options
+        };
+        Ok(Some(Topic::Answers(question, options)))
+    }
+}
+
+/// The failure of a flag that has no meaning for profiles.
+pub(crate) fn not_compared(flag: &str) -> Failure {
+    Failure::usage(format_args!(
+        "{flag} compares the answers of a method, and profiles are ranked"
+    ))
+    .hint("add --method package.Service/Method, or --health")
+}
+
+/// The endpoint that `--reference` names.
+fn find(text: &str, hosts: &Hosts) -> Result<Endpoint, Failure> {
+    let endpoint = exactly_one(text).map_err(Failure::usage)?;
+    if hosts.iter().any(|known| known == endpoint) {
+        return Ok(endpoint);
+    }
+    let failure = Failure::usage(format_args!(
+        "--reference {endpoint} is not among the endpoints"
+    ));
+    let same_host = |known: &Endpoint| match (&known.address, &endpoint.address) {
+        (Address::Ip(known, _), Address::Ip(ip, _)) => known == ip,
+        (Address::Name(known, _), Address::Name(name, _)) => known == name,
+        _ => false,
+    };
+    Err(match hosts.iter().find(same_host) {
+        Some(known) => failure.hint(format_args!("did you mean {known}?")),
+        None => failure.hint("--list prints the endpoints"),
+    })
+}
+
+fn has_label(hosts: &Hosts, label: &str) -> bool {
+    let mut labels = (0..hosts.len()).filter_map(|index| hosts.labels(index));
+    labels.any(|labels| labels.get(label).is_some())
+}
+
+fn unknown_label(label: &str, hosts: &Hosts) -> Failure {
+    let labels = (0..hosts.len()).filter_map(|index| hosts.labels(index));
+    let known: BTreeSet<&str> = labels
+        .flat_map(|labels| labels.iter().map(|(name, _)| name))
+        .collect();
+    let failure = Failure::usage(format_args!(
+        "--group-by {label}: no endpoint has this label"
+    ));
+    if known.is_empty() {
+        return failure.hint("labels come with --hosts from file_sd files and EndpointSlices");
+    }
+    let known: Vec<_> = known.into_iter().take(MAX_LABELS).collect();
+    failure.hint(format_args!("there are {}", known.join(", ")))
+}
+
+/// Labels that are named in an error.
+const MAX_LABELS: usize = 20;
