@@ -632,6 +632,34 @@ mod tests {
         }
     }
 
+    /// proto2 allows them, with a warning.
+    #[test]
+    fn fields_whose_json_names_are_equal_keep_their_own_names() {
+        let field = |name: &str, number, json_name: &str| FieldProto {
+            name: name.to_owned(),
+            number,
+            kind: Some(9),
+            json_name: Some(json_name.to_owned()),
+            ..FieldProto::default()
+        };
+        let file = FileProto {
+            name: "a.proto".to_owned(),
+            messages: vec![MessageProto {
+                name: "M".to_owned(),
+                fields: vec![field("foo_bar", 1, "fooBar"), field("fooBar2", 2, "fooBar")],
+                ..MessageProto::default()
+            }],
+            ..FileProto::default()
+        };
+        let pool = link([file]).unwrap();
+        let message = pool.get_message_by_name("M").unwrap();
+        let names: Vec<_> = message
+            .fields()
+            .map(|field| field.json_name().to_owned())
+            .collect();
+        assert_eq!(names, ["fooBar", "fooBar2"]);
+    }
+
     #[test]
     fn an_enum_of_many_values_links_in_any_order() {
         let values = (0..50_000).rev().map(|number| EnumValueProto {

@@ -603,6 +603,31 @@ async fn one_reflection_call_is_enough_for_all_endpoints() {
     assert_eq!(calls, [1, 0, 0, 0, 0]);
 }
 
+/// The first endpoint is slow and the second fast; the first is nevertheless the one whose schema counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn of_endpoints_that_answer_the_first_of_the_list_counts() {
+    let (second, second_server) = healthy().await;
+    let asked = Arc::clone(&second_server.requests);
+    let first = Scripted::new(move |_| {
+        while asked.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut set = sample();
+        let methods = set.file.iter_mut().flat_map(|file| &mut file.service);
+        methods
+            .flat_map(|service| &mut service.method)
+            .for_each(|method| method.options = None);
+        Reply::Files(
+            set.file
+                .iter()
+                .map(FileDescriptorProto::encode_to_vec)
+                .collect(),
+        )
+    });
+    let found = find_at([first.start().await, second], &config()).await;
+    assert!(!found.unwrap().is_idempotent());
+}
+
 /// No attempt on them ends within the test, so the schema comes without waiting for a timeout.
 #[tokio::test]
 async fn endpoints_that_hang_at_the_head_of_the_list_cost_no_timeout() {
