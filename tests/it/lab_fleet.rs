@@ -320,7 +320,7 @@ fn faults_of_the_room_that_need_no_profile_apply_to_machines() {
 }
 
 /// `GetStatus` as any method, by the schema of the project.
-fn get_status() -> AnyMethod {
+pub(crate) fn get_status() -> AnyMethod {
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     let schema = Schema::compile(&[proto.join("fleet/v1/machine.proto")], &[proto]).unwrap();
     let method = schema.method(&STATUS.parse().unwrap()).unwrap();

@@ -14,6 +14,7 @@ mod commands;
 mod comparison;
 mod docs;
 mod end_to_end;
+mod fleet_scale;
 mod flood;
 mod frames;
 mod hosts;

@@ -114,9 +114,13 @@ impl Running {
         line.expect("a server says where it listens")
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         let status = Command::new("kill")
             .args(["-s", name, &pid])
             .status()
