@@ -14,7 +14,7 @@ Exit status:
     3  survey: too few answered; check: a check failed
     4  survey: no endpoint answered
     5  survey: enough answered, but some data are invalid, an id is claimed twice, answers differ
-       (--expect-same), or a service is not SERVING (--health)
+       (--expect-same), or a service is not SERVING (--health); diff: the runs differ
   130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first, for 5 s at most
  64+N  get: the call failed with gRPC code N (78: no connection, 68: no answer in time)";
 

@@ -16,6 +16,7 @@ mod board;
 mod certs;
 mod check;
 mod compare_args;
+mod diff;
 mod exit;
 mod generate;
 mod get;
@@ -70,6 +71,7 @@ enum Command {
     Serve(Box<serve::Args>),
     Survey(Box<survey::Args>),
     Rank(Box<rank::Args>),
+    Diff(Box<diff::Args>),
     Board(Box<board::Args>),
     Get(Box<get::Args>),
     Check(Box<check::Args>),
@@ -167,6 +169,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Serve(args) => serve::run(*args),
         Command::Survey(args) => survey::run(*args),
         Command::Rank(args) => rank::run(*args),
+        Command::Diff(args) => diff::run(*args),
         Command::Board(args) => board::run(*args),
         Command::Get(args) => get::run(*args),
         Command::Check(args) => check::run(*args),

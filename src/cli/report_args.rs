@@ -1,7 +1,7 @@
 //! Arguments of every command that ranks: how to rank, and where and in which format to write the reports.
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     thread,
@@ -199,8 +199,19 @@ impl Written {
 }
 
 impl Outputs {
-    /// Writes the report to all outputs. One that cannot be written goes to standard output, so that no answer is lost.
+    /// Writes the report to all outputs.
     pub(crate) fn write(self, report: &Report) -> Written {
+        self.write_with(&|format, width, out| match format {
+            ReportFormat::Table => table::write(report, width, out),
+            ReportFormat::Json => json::write(report, out),
+            ReportFormat::Jsonl => jsonl::write(report, out),
+            ReportFormat::Csv => csv::write(report, out),
+            ReportFormat::Html => html::write(report, out),
+        })
+    }
+
+    /// Writes to all outputs with `render`. What cannot be written goes to standard output, so that no answer is lost.
+    pub(crate) fn write_with(self, render: &RenderFormat<'_>) -> Written {
         let is_stdout = |(output, _): &(Output, _)| matches!(output, Output::Stdout);
         let mut to_stdout = self.0.iter().any(is_stdout);
         let mut written = Written {
@@ -209,9 +220,13 @@ impl Outputs {
             files: Vec::new(),
             failure: None,
         };
+        let to = |output: Output, format| {
+            let width = output.width();
+            output.write(Box::new(move |out| render(format, width, out)))
+        };
         for (output, format) in self.0 {
             let file = output.file().map(Path::to_owned);
-            match render(report, format, output) {
+            match to(output, format) {
                 Ok(is_read) => {
                     written.is_read &= is_read;
                     written.files.extend(file);
@@ -221,7 +236,7 @@ impl Outputs {
                     if !to_stdout {
                         to_stdout = true;
                         // The failure that is reported is the first one.
-                        let _ = render(report, format, Output::Stdout);
+                        let _ = to(Output::Stdout, format);
                     }
                 }
             }
@@ -230,17 +245,8 @@ impl Outputs {
     }
 }
 
-/// Writes a report in one format, and returns whether there is still a reader.
-fn render(report: &Report, format: ReportFormat, output: Output) -> Result<bool, Failure> {
-    let width = output.width();
-    output.write(Box::new(move |out| match format {
-        ReportFormat::Table => table::write(report, width, out),
-        ReportFormat::Json => json::write(report, out),
-        ReportFormat::Jsonl => jsonl::write(report, out),
-        ReportFormat::Csv => csv::write(report, out),
-        ReportFormat::Html => html::write(report, out),
-    }))
-}
+/// Writes a report in one format, for lines of so many columns.
+type RenderFormat<'a> = dyn Fn(ReportFormat, Option<usize>, &mut dyn Write) -> io::Result<()> + 'a;
 
 /// The command line without the program's name and without the values of headers, as it is kept in a report.
 pub(crate) fn arguments() -> Vec<String> {

@@ -233,7 +233,7 @@ fn compared_rows<W: Write>(
 }
 
 /// A value from a peer: a text without its quotes, nothing for `null`, and lists and messages as JSON.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) => number(value),
@@ -258,7 +258,7 @@ fn number(value: impl ToString) -> String {
 ///
 /// A cell can begin inside a text as well: a spreadsheet that splits at semicolons or bars ignores quotes that follow a
 /// comma. There the apostrophe is put before spaces and quotes too, because some readers drop them.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let mut guarded = String::with_capacity(text.len() + 1);
     if text.starts_with(FORMULA) {
         guarded.push('\'');

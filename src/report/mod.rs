@@ -12,6 +12,7 @@ mod answer;
 mod category;
 mod comparison;
 pub mod csv;
+pub mod diff;
 mod failures;
 mod format;
 pub mod html;

@@ -175,7 +175,7 @@ impl RowFormat {
                 Ok(RunLine::Other) => Ok(Row::Ignored),
                 Err(reason) => Err(reason),
             },
-            (_, Some(Broken::TooLong)) => Err(Reason::TooLong),
+            (_, Some(Broken::TooLong)) => Err(Reason::TooLong(MAX_LINE)),
             (_, Some(Broken::Open)) => Err(Reason::Quote),
             (Self::Csv(columns), None) => columns.row(line.bytes),
             (Self::Profiles, None) => run::json::<JsonDraft<'_>>(line.bytes).and_then(Row::person),

@@ -143,12 +143,10 @@ pub fn read(file: &Path, max_hosts: usize) -> Result<Saved, Error> {
 }
 
 fn endpoint(details: &EndpointDetails<'_>) -> Result<Endpoint, Reason> {
-    let Some(Text(endpoint)) = &details.endpoint else {
-        return Err(Reason::Endpoint("endpoint is missing".to_owned()));
-    };
-    // A name that did not resolve is one endpoint of a run, and several of a list.
-    let parsed = endpoint.parse().or_else(|_| hosts::exactly_one(endpoint));
-    parsed.map_err(|error| Reason::Endpoint(error.to_string()))
+    match &details.endpoint {
+        Some(Text(endpoint)) => run::endpoint(endpoint),
+        None => Err(Reason::Endpoint("endpoint is missing".to_owned())),
+    }
 }
 
 /// The answer of a line, if the endpoint need not be asked again.

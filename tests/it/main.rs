@@ -12,6 +12,7 @@ mod check;
 mod cli_edge_cases;
 mod commands;
 mod comparison;
+mod diff;
 mod docs;
 mod end_to_end;
 mod fleet_scale;

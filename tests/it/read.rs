@@ -344,7 +344,7 @@ fn line_of_2_gib_is_read_in_bounded_memory() {
     assert_eq!(people.profiles.len(), 2);
     assert_eq!(
         (people.rejected[0].line, &people.rejected[0].reason),
-        (3, &Reason::TooLong)
+        (3, &Reason::TooLong(MAX_LINE))
     );
     assert!(
         input.most <= 4 * MAX_LINE,

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     profile,
-    report::{model::PROFILE_METHOD, read::lines::MAX_LINE, run_format::VERSION},
+    report::{model::PROFILE_METHOD, run_format::VERSION},
     untrusted::Untrusted,
 };
 
@@ -26,15 +26,21 @@ pub enum Reason {
     /// A field is missing, unreadable or out of range.
     #[error("{0}")]
     Field(profile::Error),
-    /// The line is longer than [`MAX_LINE`].
-    #[error("the line is longer than {MAX_LINE} bytes")]
-    TooLong,
-    /// A quoted cell is not closed within [`MAX_LINE`], or text follows its closing quote.
+    /// The line is longer than so many bytes.
+    #[error("the line is longer than {0} bytes")]
+    TooLong(usize),
+    /// A quoted cell is not closed within [`MAX_LINE`](crate::report::read::MAX_LINE), or text follows its closing quote.
     #[error("a cell's quotes are not closed; write \"\" for a quote within quotes")]
     Quote,
     /// The line is not a JSON object of a profile's or a saved run's shape; the parser's reason.
     #[error("not a JSON object of the expected form: {0}")]
     Json(Untrusted),
+    /// Another run begins, where only one can be read.
+    #[error("another run begins here; give each run as a file of its own")]
+    SecondRun,
+    /// A saved run ends before the answer of a group.
+    #[error("the run has no answer for group {0}; did it come to its end?")]
+    NoAnswer(u32),
     /// A saved run's line does not name one endpoint; why.
     #[error("{0}")]
     Endpoint(String),

@@ -10,10 +10,11 @@ use crate::{
         model::PROFILE_METHOD,
         read::{
             error::{Error, Reason},
-            lines::Line,
+            lines::{Line, MAX_LINE},
         },
         run_format::{PhasesMs, VERSION},
     },
+    survey::{endpoint::Endpoint, hosts},
     untrusted::Untrusted,
 };
 
@@ -116,7 +117,7 @@ pub(crate) fn parse<'a>(line: &Line<'a>) -> Result<RunLine<'a>, Reason> {
             .iter()
             .any(|key| value(line.bytes, key).is_some());
         return if is_row || !line.bytes.trim_ascii_start().starts_with(b"{") {
-            Err(Reason::TooLong)
+            Err(Reason::TooLong(MAX_LINE))
         } else {
             Ok(RunLine::Other)
         };
@@ -139,6 +140,16 @@ pub(crate) fn parse<'a>(line: &Line<'a>) -> Result<RunLine<'a>, Reason> {
 /// When it is not an object with these fields.
 pub(crate) fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Reason> {
     serde_json::from_slice(line).map_err(|error| Reason::Json(Untrusted::new(&error.to_string())))
+}
+
+/// The endpoint of a line, in its canonical form.
+///
+/// # Errors
+/// When it is not one endpoint.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Reason> {
+    // A name that did not resolve is one endpoint of a run, and several of a list.
+    let parsed = text.parse().or_else(|_| hosts::exactly_one(text));
+    parsed.map_err(|error| Reason::Endpoint(error.to_string()))
 }
 
 /// The text after a quoted word that is a key and not a value: an id or an argument may be any word.

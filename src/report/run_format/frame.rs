@@ -29,6 +29,8 @@ pub struct Header<'a> {
     method: Option<&'a str>,
     /// `null` for a ranking of files.
     settings: Option<&'a Settings>,
+    /// The label within whose values answers were compared.
+    group_by: Option<&'a str>,
     arguments: &'a [String],
     metric: Option<&'static str>,
     weights: Option<Weights>,
@@ -44,9 +46,9 @@ impl<'a> Header<'a> {
             arguments,
             settings,
         } = &report.run;
-        let options = match &report.findings {
-            Findings::Ranking(ranked) => Some(&ranked.options),
-            Findings::Comparison(_) => None,
+        let (options, group_by) = match &report.findings {
+            Findings::Ranking(ranked) => (Some(&ranked.options), None),
+            Findings::Comparison(compared) => (None, compared.options.group_by.as_deref()),
         };
         Self {
             labrpc_run: VERSION,
@@ -58,6 +60,7 @@ impl<'a> Header<'a> {
             finished: *finished,
             method: report.method(),
             settings: settings.as_ref(),
+            group_by,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Colours only repeat the words. Two runs with the same answers print the same.
 
 mod comparison;
+mod diff;
 mod ranking;
 mod styles;
 
@@ -11,6 +12,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
+pub use self::diff::write_diff;
 use self::styles::{BAD, GOOD, HEADING};
 use crate::report::{
     failures::FailureGroup,

@@ -293,7 +293,7 @@ impl<'a> ComparisonText<'a> {
 }
 
 impl DifferenceText {
-    fn new(difference: &Difference) -> Self {
+    pub(crate) fn new(difference: &Difference) -> Self {
         let Difference {
             path,
             reference,

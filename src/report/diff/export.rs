@@ -1,0 +1,220 @@
+//! A comparison of runs for programs: one JSON document, JSON Lines, or CSV.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use serde::Serialize;
+use serde_json::{
+    Value,
+    ser::{CompactFormatter, PrettyFormatter},
+};
+
+use crate::{
+    compare::Difference,
+    report::{
+        csv::{cell, text},
+        diff::changes::{Change, ChangeKind, RunDiff},
+        diff::side::SavedOutcome,
+        printable_json::write_value,
+    },
+    survey::hosts::fold,
+};
+
+/// The version of the format, the value of `labrpc_diff`.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct DiffHeader<'a> {
+    labrpc_diff: u32,
+    version: &'static str,
+    method: &'a str,
+    a: Side<'a>,
+    b: Side<'a>,
+}
+
+#[derive(Serialize)]
+struct Side<'a> {
+    file: &'a Path,
+    endpoints: usize,
+}
+
+#[derive(Serialize)]
+struct ChangeLine<'a> {
+    change: ChangeKind,
+    count: usize,
+    endpoints: String,
+    before: Option<&'a SavedOutcome>,
+    after: Option<&'a SavedOutcome>,
+    differences: Vec<DifferenceLine<'a>>,
+    /// How many differences there are beyond those.
+    omitted: usize,
+}
+
+#[derive(Serialize)]
+struct DifferenceLine<'a> {
+    path: String,
+    before: &'a Option<Value>,
+    after: &'a Option<Value>,
+}
+
+#[derive(Serialize)]
+struct DiffSummary {
+    came: usize,
+    went: usize,
+    changed: usize,
+    same: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum TaggedLine<'a> {
+    Change(ChangeLine<'a>),
+    Summary(DiffSummary),
+}
+
+/// Writes one document.
+///
+/// # Errors
+/// Those of `out`.
+pub fn json(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        header: DiffHeader<'a>,
+        changes: Vec<ChangeLine<'a>>,
+        summary: DiffSummary,
+    }
+    let document = Document {
+        header: header(diff),
+        changes: diff.changes.iter().map(change_line).collect(),
+        summary: summary(diff),
+    };
+    write_value(&document, PrettyFormatter::new(), out)?;
+    writeln!(out)
+}
+
+/// Writes lines: a header, the changes, a summary.
+///
+/// # Errors
+/// Those of `out`.
+pub fn jsonl(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
+    write_value(&header(diff), CompactFormatter, out)?;
+    writeln!(out)?;
+    let changes = diff
+        .changes
+        .iter()
+        .map(|change| TaggedLine::Change(change_line(change)));
+    for line in changes.chain([TaggedLine::Summary(summary(diff))]) {
+        write_value(&line, CompactFormatter, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Writes a row for each endpoint and what changed there.
+///
+/// # Errors
+/// Those of `out`.
+pub fn csv(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    rows.write_record(["endpoint", "change", "path", "before", "after"])?;
+    for Change {
+        kind,
+        before,
+        after,
+        differences,
+        endpoints,
+    } in &diff.changes
+    {
+        for endpoint in endpoints {
+            let endpoint = text(&endpoint.to_string());
+            if before != after {
+                let [before, after] =
+                    [before, after].map(|state| text(&state_text(state.as_ref())));
+                rows.write_record([&endpoint, kind.name(), "", &before, &after])?;
+            }
+            for Difference {
+                path,
+                reference,
+                value,
+            } in &differences.listed
+            {
+                let [before, after] =
+                    [reference, value].map(|side| side.as_ref().map_or(String::new(), cell));
+                rows.write_record([
+                    &endpoint,
+                    kind.name(),
+                    &text(&path.to_string()),
+                    &before,
+                    &after,
+                ])?;
+            }
+        }
+    }
+    rows.flush()
+}
+
+/// An outcome and its details.
+pub(crate) fn state_text(state: Option<&SavedOutcome>) -> String {
+    match state {
+        None => String::new(),
+        Some(SavedOutcome {
+            outcome,
+            detail: None,
+            ..
+        }) => outcome.clone(),
+        Some(SavedOutcome {
+            outcome,
+            detail: Some(detail),
+            ..
+        }) => format!("{outcome} ({detail})"),
+    }
+}
+
+fn header(diff: &RunDiff) -> DiffHeader<'_> {
+    let side = |at: usize| Side {
+        file: &diff.files[at],
+        endpoints: diff.counts[at],
+    };
+    DiffHeader {
+        labrpc_diff: VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        method: &diff.method,
+        a: side(0),
+        b: side(1),
+    }
+}
+
+fn change_line(change: &Change) -> ChangeLine<'_> {
+    let differences = change
+        .differences
+        .listed
+        .iter()
+        .map(|difference| DifferenceLine {
+            path: difference.path.to_string(),
+            before: &difference.reference,
+            after: &difference.value,
+        });
+    ChangeLine {
+        change: change.kind,
+        count: change.endpoints.len(),
+        endpoints: fold(change.endpoints.iter().cloned()),
+        before: change.before.as_ref(),
+        after: change.after.as_ref(),
+        differences: differences.collect(),
+        omitted: change.differences.omitted,
+    }
+}
+
+fn summary(diff: &RunDiff) -> DiffSummary {
+    DiffSummary {
+        came: diff.count(ChangeKind::Came),
+        went: diff.count(ChangeKind::Went),
+        changed: diff.count(ChangeKind::Changed),
+        same: diff.same(),
+    }
+}

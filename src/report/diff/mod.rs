@@ -1,0 +1,10 @@
+//! Two saved runs compared, endpoint by endpoint.
+
+mod changes;
+pub mod export;
+mod side;
+
+pub use crate::report::diff::{
+    changes::{Change, ChangeKind, RunDiff},
+    side::{RunReader, SavedOutcome, SavedSide},
+};
