@@ -220,19 +220,20 @@ mod tests {
         }
     }
 
-    /// Each level costs three bytes; decoders and counters that recurse would run out of stack.
+    /// Each level costs a few bytes; decoders and counters that recurse would run out of stack.
     #[test]
     fn definitions_nested_without_end_are_an_error() {
-        let mut bytes = Vec::new();
-        for _ in 0..5_000 {
-            let mut outer = vec![3 << 3 | 2];
-            prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
-            outer.extend(&bytes);
-            bytes = outer;
+        let mut headers = Vec::new();
+        let mut length = 0;
+        for _ in 0..200_000 {
+            let mut header = vec![3 << 3 | 2];
+            prost::encoding::encode_varint(length, &mut header);
+            length += header.len() as u64;
+            headers.push(header);
         }
         let mut file = vec![4 << 3 | 2];
-        prost::encoding::encode_varint(bytes.len() as u64, &mut file);
-        file.extend(&bytes);
+        prost::encoding::encode_varint(length, &mut file);
+        file.extend(headers.into_iter().rev().flatten());
         let error = Files::default().add(&file).unwrap_err().to_string();
         assert!(error.starts_with("not a file descriptor: "), "{error}");
     }
