@@ -38,7 +38,7 @@ pub struct ComparedAnswers {
     pub hosts: Hosts,
     /// The groups; their members are indices of [`Self::hosts`].
     pub comparison: Comparison,
-    /// The index of the endpoint that is to be the reference, if it is among them.
+    /// The index of the endpoint that is the reference because that was asked for; `None` if it has not answered.
     pub reference: Option<usize>,
     /// For each endpoint the number of its group within its section, from 1; `None` without an answer.
     pub group_of: Vec<Option<u32>>,
@@ -91,6 +91,7 @@ impl ComparedAnswers {
             Some(_) => hosts.iter().position(is_reference),
             None => None,
         };
+        let reference = reference.filter(|&endpoint| answers[endpoint].is_some());
         let comparison = compare::groups(answers, label, reference, &rules, value);
         let mut group_of = vec![None; answers.len()];
         for section in &comparison.sections {

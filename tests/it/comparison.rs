@@ -294,7 +294,7 @@ fn reference_is_the_one_that_was_asked_for_or_the_largest_group() {
     let missing = text(&fleet(with("10.0.0.37:50051")), 80);
     let note = "reference: 10.0.0.37:50051 did not answer; the largest group is the reference\n    instead\n";
     assert!(missing.contains(note), "{missing}");
-    assert!(missing.contains("  35 reference  10.0.0"), "{missing}");
+    assert!(missing.contains("  35 alike   10.0.0"), "{missing}");
 }
 
 #[test]
@@ -446,6 +446,41 @@ fn lists_are_bounded_and_the_rest_is_counted() {
     assert!(page.contains("and 2950 more groups of 2950 endpoints"));
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
     assert_eq!(lines(&report).len(), 1 + 2 * count as usize + 1);
+}
+
+#[test]
+fn fields_by_which_every_group_differs_are_pointed_out() {
+    let note = |same_version: bool, count: u32| {
+        let values = (0..count).map(|seat| {
+            let version = if same_version { 1 } else { seat };
+            json!({"version": version, "host": format!("h{seat}"), "uptime": seat, "zone": seat / 3})
+        });
+        let hosts = hosts(&format!("10.0.0.1-{count}"));
+        let given = (0..count).map(Ok);
+        text(
+            &report(hosts, given, values.collect(), CompareOptions::default()),
+            80,
+        )
+    };
+    let pointed_out = note(true, 9);
+    let expected = "9 of 9 answered, in 9 groups\nhost, uptime differ in every group; --ignore host --ignore uptime compares the\nrest\n";
+    assert!(pointed_out.starts_with(expected), "{pointed_out}");
+    assert!(note(false, 9).contains("\nversion, host, uptime differ in every group; "));
+    assert!(!note(true, 4).contains("every group"), "too few to tell");
+}
+
+#[test]
+fn columns_align_with_wide_characters() {
+    let values = vec![json!({"体重": 1, "ab": 1}), json!({"体重": 2, "ab": 2})];
+    let report = report(
+        hosts("10.0.0.1-3"),
+        [Ok(0), Ok(0), Ok(1)],
+        values,
+        CompareOptions::default(),
+    );
+    let text = text(&report, 80);
+    let expected = "             [\"体重\"]  1 → 2\n             ab        1 → 2\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -1,17 +1,14 @@
 //! The texts of a comparison of answers.
-//!
-//! Paths and values are what peers sent: each is an [`Untrusted`] excerpt.
 
 use serde_json::Value;
 
 use crate::{
     compare::{Difference, Differences, Group, GroupDetails, Section},
-    path::{Path, PathPattern, PathStep},
     report::{
         comparison::{ComparedAnswers, SERVING},
         failures::folded,
         format::plural,
-        text::note::Note,
+        text::leaves::{DifferenceText, LeafText, for_each_leaf, path_text, value_text},
         view::View,
     },
     untrusted::Untrusted,
@@ -54,24 +51,6 @@ pub struct AnswersText {
     pub more_differences: Option<String>,
 }
 
-/// A leaf and its value.
-pub struct LeafText {
-    /// Where it is.
-    pub path: String,
-    /// What is there.
-    pub value: String,
-}
-
-/// A leaf with another value than the reference has.
-pub struct DifferenceText {
-    /// Where it is.
-    pub path: String,
-    /// What the reference has there.
-    pub reference: String,
-    /// What the group has there.
-    pub value: String,
-}
-
 /// How much of each list a format shows.
 #[derive(Clone, Copy)]
 pub struct ListLimits {
@@ -109,41 +88,6 @@ pub(super) fn headline(compared: &ComparedAnswers) -> String {
     }
 }
 
-/// What the reader has to know of how it was compared.
-pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
-    let options = &compared.options;
-    let mut notes = Vec::new();
-    if let Some(reference) = &options.reference
-        && chosen(compared).is_none()
-    {
-        let endpoint = folded([reference.clone()]);
-        notes.push(Note {
-            label: "reference",
-            text: format!("{endpoint} did not answer; the largest group is the reference instead"),
-        });
-    }
-    for (word, paths) in [("by", &options.only), ("without", &options.ignore)] {
-        if !paths.is_empty() && view.shows_personal_data() {
-            let paths: Vec<_> = paths.iter().map(shortened).collect();
-            notes.push(Note {
-                label: "",
-                text: format!("compared {word} {}", paths.join(", ")),
-            });
-        }
-    }
-    notes
-}
-
-/// The endpoint that is the reference because that was asked for.
-fn chosen(compared: &ComparedAnswers) -> Option<usize> {
-    let has_answer = |&endpoint: &usize| compared.group_of[endpoint].is_some();
-    compared.reference.filter(has_answer)
-}
-
-fn shortened(path: &PathPattern) -> String {
-    Untrusted::new(&path.to_string()).to_string()
-}
-
 impl SectionText<'_> {
     /// What a list of at most `listed` groups leaves out.
     #[must_use]
@@ -169,7 +113,7 @@ impl<'a> ComparisonText<'a> {
     /// Which group the others are compared with, as a sentence.
     #[must_use]
     pub fn reference(&self) -> String {
-        match chosen(self.compared) {
+        match self.compared.reference {
             Some(endpoint) => {
                 let endpoint = folded([self.compared.hosts.get(endpoint)]);
                 format!("The group of {endpoint} is the reference.")
@@ -238,7 +182,7 @@ impl<'a> ComparisonText<'a> {
         if let Some(status) = self.compared.status(group) {
             return (Untrusted::new(&status).to_string(), status == SERVING);
         }
-        let is_chosen = self.compared.options.reference.is_some();
+        let is_chosen = self.compared.reference.is_some();
         let word = match (number, group.members.len()) {
             (1, 2..) if !is_chosen => "alike",
             (1, _) => "reference",
@@ -289,82 +233,6 @@ impl<'a> ComparisonText<'a> {
             (more, _) => Some(format!("and {}", plural(more, "more difference"))),
         };
         (texts, more)
-    }
-}
-
-impl DifferenceText {
-    pub(crate) fn new(difference: &Difference) -> Self {
-        let Difference {
-            path,
-            reference,
-            value,
-        } = difference;
-        let [reference, value] = match [reference, value] {
-            [Some(Value::String(a)), Some(Value::String(b))] => {
-                let start = differing_start(a, b);
-                [a, b].map(|text| string_text(text, start))
-            }
-            values => values.map(|value| value.as_ref().map_or("absent".to_owned(), value_text)),
-        };
-        Self {
-            path: path_text(path),
-            reference,
-            value,
-        }
-    }
-}
-
-/// Where two long texts begin to differ, if an excerpt of their beginnings would not show it.
-fn differing_start(a: &str, b: &str) -> usize {
-    const CONTEXT: usize = 10;
-    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
-    match same + CONTEXT > Untrusted::MAX_CHARS {
-        true => same - CONTEXT,
-        false => 0,
-    }
-}
-
-/// A string of JSON from a character on.
-fn string_text(text: &str, start: usize) -> String {
-    let rest: String = text.chars().skip(start).collect();
-    match start {
-        0 => value_text(&Value::String(rest)),
-        _ => format!("…{}", value_text(&Value::String(rest))),
-    }
-}
-
-/// A value in one short line.
-pub(crate) fn value_text(value: &Value) -> String {
-    Untrusted::new(&value.to_string()).to_string()
-}
-
-fn path_text(path: &Path) -> String {
-    Untrusted::new(&path.to_string()).to_string()
-}
-
-/// Visits what is not divided further: all but objects and lists that have parts.
-fn for_each_leaf<'a>(
-    value: &'a Value,
-    path: &mut Vec<PathStep<'a>>,
-    visit: &mut impl FnMut(&[PathStep<'a>], &'a Value),
-) {
-    let mut inside = |step, value| {
-        path.push(step);
-        for_each_leaf(value, path, visit);
-        path.pop();
-    };
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (key, value) in fields {
-                inside(PathStep::Key(key), value);
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (index, value) in items.iter().enumerate() {
-                inside(PathStep::Index(index), value);
-            }
-        }
-        leaf => visit(path, leaf),
     }
 }
 

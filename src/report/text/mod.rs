@@ -4,13 +4,15 @@
 //! texts at once: a format asks for the texts of each item that it shows.
 
 mod comparison;
+mod comparison_notes;
+mod leaves;
 mod note;
 mod ranking;
 mod story;
 
-pub(crate) use self::{comparison::value_text, story::headline};
 pub use self::{
-    comparison::{AnswersText, ComparisonText, DifferenceText, LeafText, ListLimits, SectionText},
+    comparison::{AnswersText, ComparisonText, ListLimits, SectionText},
+    leaves::{DifferenceText, LeafText},
     note::Note,
     ranking::{
         ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText, RankingText,
@@ -18,3 +20,4 @@ pub use self::{
     },
     story::{FindingsText, Story},
 };
+pub(crate) use self::{leaves::value_text, story::headline};

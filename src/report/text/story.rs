@@ -7,6 +7,7 @@ use crate::{
         model::{Findings, Input, Report, Summary},
         text::{
             comparison::{self, ComparisonText},
+            comparison_notes,
             note::Note,
             ranking::RankingText,
         },
@@ -111,7 +112,7 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
         });
     }
     if let Findings::Comparison(compared) = &report.findings {
-        notes.extend(comparison::notes(compared, view));
+        notes.extend(comparison_notes::notes(compared, view));
     }
     notes
 }
