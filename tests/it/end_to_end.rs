@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::TcpListener,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -180,17 +181,24 @@ fn python_grpcio_server_gives_the_same_report_as_labrpc_serve() {
 }
 
 /// A folder with the Python code of the proto file.
-pub(crate) fn generate(python: &std::path::Path) -> tempfile::TempDir {
+pub(crate) fn generate(python: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
-    let generated = Command::new(python)
-        .args(["-m", "grpc_tools.protoc", "-I", proto, "profile.proto"])
-        .arg(format!("--python_out={}", folder.path().display()))
-        .arg(format!("--grpc_python_out={}", folder.path().display()))
-        .status()
-        .unwrap();
-    assert!(generated.success());
+    let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    generate_into(folder.path(), python, &[&proto], &["profile.proto"]);
     folder
+}
+
+/// Writes the Python code of proto files, which are in `imports`, into a folder.
+pub(crate) fn generate_into(folder: &Path, python: &Path, imports: &[&Path], files: &[&str]) {
+    let mut command = Command::new(python);
+    command.args(["-m", "grpc_tools.protoc"]);
+    for import in imports {
+        command.arg("-I").arg(import);
+    }
+    for kind in ["--python_out", "--grpc_python_out"] {
+        command.arg(format!("{kind}={}", folder.display()));
+    }
+    assert!(command.args(files).status().unwrap().success());
 }
 
 #[test]

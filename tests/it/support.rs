@@ -188,6 +188,21 @@ pub(crate) fn python(modules: &str) -> Option<PathBuf> {
     Some(python)
 }
 
+/// Node, and the folder of these npm packages below `LABRPC_AXE`, the folder where npm installed them.
+pub(crate) fn node(packages: &[&str]) -> Option<(PathBuf, PathBuf)> {
+    let node = tool("node")?;
+    let modules =
+        std::env::var_os("LABRPC_AXE").map(|folder| Path::new(&folder).join("node_modules"));
+    let modules = modules.filter(|modules| packages.iter().all(|name| modules.join(name).is_dir()));
+    if modules.is_none() {
+        skip(&format!(
+            "LABRPC_AXE names no folder with {}; npm install them",
+            packages.join(", ")
+        ));
+    }
+    Some((node, modules?))
+}
+
 /// Says that a test does less than it could; an error where `LABRPC_REQUIRE_TOOLS` is set.
 pub(crate) fn skip(reason: &str) {
     assert!(
