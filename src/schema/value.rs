@@ -28,8 +28,8 @@ const MAX_SIZE: usize = 48 * 1024 * 1024;
 /// What one value takes: an entry of an object with its key, or an element of a growing list.
 const VALUE_SIZE: usize = 192;
 
-/// What an object takes besides its entries.
-const MESSAGE_SIZE: usize = 256;
+/// What an object takes besides its entries: an index, and space for the first four of them.
+const MESSAGE_SIZE: usize = 576;
 
 /// The canonical value of an encoded message.
 ///
@@ -106,7 +106,12 @@ impl Decoder {
             while let Some((number, wire)) = wire::next(&mut rest)? {
                 self.charge(VALUE_SIZE)?;
                 let Some(field) = descriptor.get_field(number) else {
-                    unknown.entry(number).or_default().push(self.unknown(wire)?);
+                    let values = unknown.entry(number).or_default();
+                    if values.is_empty() {
+                        // A list, and a name.
+                        self.charge(MESSAGE_SIZE)?;
+                    }
+                    values.push(self.unknown(wire)?);
                     continue;
                 };
                 let place = place(field.path());
@@ -282,6 +287,9 @@ impl Decoder {
 
     /// A field that the schema does not have. Of its type only the encoding is known.
     fn unknown(&mut self, wire: Wire<'_>) -> Result<Value, ValueError> {
+        if !matches!(wire, Wire::Varint(_) | Wire::Bytes(_)) {
+            self.charge(MESSAGE_SIZE)?;
+        }
         Ok(match wire {
             Wire::Varint(n) => n.into(),
             Wire::Fixed64(n) => json!({"fixed64": n.to_string()}),
@@ -301,6 +309,8 @@ impl Decoder {
         if fields.is_empty() {
             return Ok(Value::Object(fields));
         }
+        // The plain fields, and the object that is made of them.
+        self.charge(2 * MESSAGE_SIZE)?;
         let text = |key| fields.get(key).and_then(Value::as_str).unwrap_or_default();
         let (url, encoded) = (text("typeUrl"), text("value"));
         let name = url.rsplit('/').next().unwrap_or_default();
@@ -788,10 +798,13 @@ mod tests {
         let numbers = |count: usize| value(&SHAPES, &bytes(18, vec![1; count]));
         assert!(numbers(200_000).is_ok());
         let messages = |count: usize| value(&SHAPES, &[bytes(20, [])].concat().repeat(count));
-        assert!(messages(100_000).is_ok());
-        for too_large in [numbers(4 << 20), messages(2 << 20), messages(125_000)] {
+        assert!(messages(60_000).is_ok());
+        for too_large in [numbers(4 << 20), messages(2 << 20), messages(70_000)] {
             assert!(matches!(too_large, Err(ValueError::TooLarge)));
         }
+        let numbered = (1000..71_000).flat_map(|number| varint(number, 7));
+        let unknown = value(&SHAPES, &numbered.collect::<Vec<u8>>());
+        assert!(matches!(unknown, Err(ValueError::TooLarge)));
         let text = bytes(3, "x".repeat(64 << 20));
         assert!(value(&SHAPES, &text).is_ok());
     }
