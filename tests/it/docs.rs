@@ -2,9 +2,10 @@
 //!
 //! The word behind the language of a code block says how it is run. `sh` runs to its end and succeeds; where numbers
 //! follow, as in `sh 3`, it exits with one of them instead. `sh input:A,B` gets these lines on standard input.
-//! `sh background` runs until the section ends. `sh python` needs a Python with grpcio. `sh cargo`, `sh bench` and
-//! `sh long` take minutes; they are only compared with what exists. `text NAME.EXT` is the content of a file, and
-//! `text output` what the last command printed.
+//! `sh background` runs until the section ends. `sh python` needs a Python with grpcio, `sh duckdb` one with DuckDB's
+//! command line; kubectl is a script of the tests. `sh cargo`, `sh bench` and `sh long` take minutes; they are only
+//! compared with what exists. `text NAME.EXT` is the content of a file, and `text output` what the last command
+//! printed.
 
 use std::{
     fs,
@@ -52,6 +53,9 @@ fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
+/// Python modules that the commands with a word need; the programs of one are in the folder of its Python.
+const MODULES: &[(&str, &str)] = &[("python", "grpc, grpc_tools"), ("duckdb", "duckdb_cli")];
+
 /// The machine of a reader: an empty folder, and the program on the path.
 struct Reader {
     folder: tempfile::TempDir,
@@ -72,8 +76,9 @@ impl Drop for Background {
 impl Reader {
     fn shell(&self, line: &str) -> Command {
         let own = Path::new(env!("CARGO_BIN_EXE_labrpc"));
+        let kubectl = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers/bin/kubectl");
         let system = std::env::var_os("PATH").unwrap_or_default();
-        let folders = [self.python.as_deref(), Some(own)]
+        let folders = [self.python.as_deref(), Some(own), Some(Path::new(kubectl))]
             .into_iter()
             .flatten()
             .filter_map(Path::parent);
@@ -93,7 +98,8 @@ impl Reader {
     fn follow(&mut self, Block { mark, text, .. }: &Block) {
         let mut words = mark.split(' ');
         let language = words.next().unwrap_or_default();
-        let words: Vec<&str> = words.filter(|word| *word != "python").collect();
+        let is_module = |word: &&str| MODULES.iter().any(|(name, _)| name == word);
+        let words: Vec<&str> = words.filter(|word| !is_module(word)).collect();
         match (language, words.as_slice()) {
             ("sh", ["background"]) => self.start(text, mark.contains("python")),
             ("sh", ["cargo"]) => {
@@ -123,7 +129,11 @@ impl Reader {
                     assert!(recipes.contains(&format!("\n{recipe}:")), "{line}");
                 }
             }
-            ("sh", words) => text.lines().for_each(|line| self.run(line, words)),
+            // A backslash continues a line.
+            ("sh", words) => text
+                .replace("\\\n", "")
+                .lines()
+                .for_each(|line| self.run(line, words)),
             ("text", ["output"]) => assert_eq!(&self.printed, text),
             ("text", ["architecture"] | []) => {}
             ("text", [name]) => drop(support::file(self.folder.path(), name, text)),
@@ -191,8 +201,16 @@ fn follow(name: &str) {
         }
     }
     let blocks = blocks(&page(name));
-    let python = if blocks.iter().any(|block| block.mark.contains("python")) {
-        let Some(python) = support::python("grpc, grpc_tools") else {
+    let marked = |word: &str| {
+        let mut words = blocks.iter().flat_map(|block| block.mark.split(' '));
+        words.any(|found| found == word)
+    };
+    let needed = MODULES.iter().filter(|(word, _)| marked(word));
+    let modules: Vec<&str> = needed.map(|(_, modules)| *modules).collect();
+    let python = if modules.is_empty() {
+        None
+    } else {
+        let Some(python) = support::python(&modules.join(", ")) else {
             return;
         };
         // The page calls `python3`; that must be the one with the modules.
@@ -201,8 +219,6 @@ fn follow(name: &str) {
                 .parent()
                 .is_some_and(|folder| folder.join("python3").is_file())
         })
-    } else {
-        None
     };
     if std::env::var_os(INSIDE).is_none() {
         let own = Command::new("unshare")
@@ -276,6 +292,7 @@ macro_rules! pages {
 pages! {
     every_command_of_the_readme_works: "README.md",
     every_command_of_docs_engineering_works: "docs/engineering.md",
+    every_command_of_docs_fleet_works: "docs/fleet.md",
     every_command_of_docs_formats_works: "docs/formats.md",
     every_command_of_docs_lesson_works: "docs/lesson.md",
     every_command_of_docs_operations_works: "docs/operations.md",
