@@ -40,6 +40,9 @@ const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflecti
 /// After this time without an answer, twice as many endpoints are asked. Far above the time of a healthy one.
 const ESCALATION: Duration = Duration::from_millis(300);
 
+/// How long endpoints that are earlier in the list may still answer after one that is later has.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Most endpoints that are asked at the same time.
 const MAX_PARALLEL: usize = 64;
 
@@ -205,12 +208,13 @@ impl Search<'_> {
                 return;
             }
             tokio::select! {
+                biased;
                 Some(Ok((place, found))) = self.tasks.join_next() => {
                     self.running.remove(&place);
                     match found {
                         Ok(method) => {
                             if self.found.is_none() {
-                                step = Instant::now() + ESCALATION;
+                                step = Instant::now() + GRACE;
                             }
                             if self.found.as_ref().is_none_or(|(found, _)| place < *found) {
                                 self.found = Some((place, method));
