@@ -444,6 +444,9 @@ fn lists_are_bounded_and_the_rest_is_counted() {
     html::write(&report, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
     assert!(page.contains("and 2950 more groups of 2950 endpoints"));
+    // Blocks of neighbours, of which the first has the reference.
+    assert_eq!(page.matches("class=\"seat block\"").count(), 231);
+    assert!(page.contains("<b>1</b> of 13 alike"));
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
     assert_eq!(lines(&report).len(), 1 + 2 * count as usize + 1);
 }
