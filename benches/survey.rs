@@ -7,6 +7,7 @@
 //! cargo bench --bench survey -- forty 15
 //! cargo bench --bench survey -- growth 3
 //! cargo bench --bench survey -- campus 100000
+//! cargo bench --bench survey -- method 100000 3
 //! ```
 //!
 //! The simulated room is one process and each client another; the CPU time of the client's process is counted from
@@ -27,11 +28,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use labrpc::{
-    lab::{self, Room},
+    lab::{self, Room, ServiceKind},
     pb::{GetProfileRequest, GetProfileResponse, profile_client::ProfileClient},
     profile::Profile,
-    question::GetProfile,
+    question::{AnswerId, AnyMethod, DEFAULT_MAX_MESSAGE, GetProfile, find_method},
+    schema::Schema,
     survey::{
         self,
         endpoint::{Address, Endpoint},
@@ -45,6 +48,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
+use tonic::metadata::MetadataMap;
 
 /// Calls open at the same time, in every client.
 const CONCURRENCY: usize = 256;
@@ -53,18 +57,22 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["room", seats, faults] => room(seats, faults),
+        ["room", seats, service, faults] => room(seats, service, faults),
         ["client", kind, hosts] => client(kind, hosts),
         [] => {
             cpu(20_000, 5);
             forty(15);
             growth(3);
             campus(100_000);
+            method(100_000, 3);
         }
         ["cpu", endpoints, times] => cpu(endpoints.parse().unwrap(), times.parse().unwrap()),
         ["forty", times] => forty(times.parse().unwrap()),
         ["growth", times] => growth(times.parse().unwrap()),
         ["campus", endpoints] => campus(endpoints.parse().unwrap()),
+        ["method", endpoints, times] => {
+            method(endpoints.parse().unwrap(), times.parse().unwrap());
+        }
         _ => panic!("{words:?}"),
     }
 }
@@ -101,10 +109,11 @@ impl Checksum {
 }
 
 /// Opens a room, writes its checksum and hosts to stdout and keeps it until stdin ends.
-fn room(seats: &str, faults: &str) {
+fn room(seats: &str, service: &str, faults: &str) {
     let runtime = single();
     runtime.block_on(async {
         let room = Room::start(lab::Config {
+            service: ServiceKind::from_name(service).unwrap(),
             seats: seats.parse().unwrap(),
             faults: faults.parse().unwrap(),
             ..lab::Config::default()
@@ -112,7 +121,9 @@ fn room(seats: &str, faults: &str) {
         .await
         .unwrap();
         let hosts = room.hosts();
-        let mut text = Checksum::of(room.people()).line() + "\n";
+        let mut sum = Checksum::of(room.people());
+        sum.answers = hosts.len() as u64;
+        let mut text = sum.line() + "\n";
         for index in 0..hosts.len() {
             text += &format!("{}\n", hosts.get(index));
         }
@@ -137,8 +148,12 @@ struct Other {
 
 impl Other {
     fn open(seats: usize, faults: &str) -> Self {
+        Self::open_with(seats, ServiceKind::Profile, faults)
+    }
+
+    fn open_with(seats: usize, service: ServiceKind, faults: &str) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["room", &seats.to_string(), faults])
+            .args(["room", &seats.to_string(), service.name(), faults])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -176,6 +191,8 @@ struct Row {
     /// Seconds of processor time, and of the clock.
     cpus: Vec<f64>,
     walls: Vec<f64>,
+    /// The largest resident set that the client has reported, in KiB.
+    peak: u64,
 }
 
 /// What a client prints.
@@ -197,6 +214,7 @@ impl Row {
             answers,
             cpus: vec![],
             walls: vec![],
+            peak: 0,
         }
     }
 
@@ -225,6 +243,8 @@ impl Row {
         self.cpus.push((children_cpu() - before).as_secs_f64());
         let sum = self.answers.sum(&output.stdout);
         let said = String::from_utf8_lossy(&output.stderr);
+        let peak = said.lines().find_map(|line| line.strip_prefix("peak "));
+        self.peak = self.peak.max(peak.map_or(0, |peak| peak.parse().unwrap()));
         assert_eq!(sum, room.checksum, "{}: {said}", self.name);
     }
 }
@@ -406,6 +426,37 @@ fn campus(endpoints: usize) {
     );
 }
 
+/// Any method beside the profile's generated code.
+fn method(endpoints: usize, times: usize) {
+    println!("\nany method, {endpoints} endpoints, median of {times}");
+    let client = |name, kind| Row::new(name, Answers::Sum, &[&own(), "client", kind]);
+    let profiles = Other::open(endpoints, "");
+    let machines = Other::open_with(endpoints, ServiceKind::Fleet, "");
+    let mut rows = [
+        (client("GetProfile", "labrpc"), &profiles),
+        (client("the same, generic", "generic"), &profiles),
+        (client("GetStatus, generic", "fleet"), &machines),
+    ];
+    for _ in 0..times {
+        rows.iter_mut().for_each(|(row, room)| row.measure(room));
+    }
+    println!(
+        "{:<20} {:>8} {:>12} {:>9}",
+        "", "µs CPU", "of the first", "peak MiB"
+    );
+    for (row, _) in &rows {
+        let ratios = row.cpus.iter().zip(&rows[0].0.cpus);
+        let ratios: Vec<f64> = ratios.map(|(cpu, first)| cpu / first).collect();
+        println!(
+            "{:<20} {:>8.1} {:>12.2} {:>9}",
+            row.name,
+            median(&row.cpus) * 1e6 / endpoints as f64,
+            median(&ratios),
+            row.peak / 1024
+        );
+    }
+}
+
 /// The largest resident set of a process so far, in KiB; none once it has ended.
 fn memory_peak(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
@@ -444,34 +495,76 @@ fn client(kind: &str, hosts: &str) {
     let runtime = single();
     let sum = match kind {
         "labrpc" => runtime.block_on(labrpc(&text)),
+        "generic" => runtime.block_on(generic(&text)),
+        "fleet" => runtime.block_on(fleet(&text)),
         "floor" => runtime.block_on(each(&text, floor)),
         "channel" => runtime.block_on(each(&text, channel)),
         _ => panic!("{kind}"),
     };
     println!("{}", sum.line());
+    eprintln!("peak {}", memory_peak(std::process::id()).unwrap());
+}
+
+/// The endpoints of a list, one in a line.
+fn hosts(text: &str) -> Hosts {
+    let endpoint = |line: &str| {
+        let address: SocketAddr = line.parse().unwrap();
+        Endpoint {
+            address: Address::Ip(address.ip(), address.port()),
+            raw: false,
+        }
+    };
+    text.lines().map(endpoint).collect()
+}
+
+fn config() -> survey::Config {
+    survey::Config {
+        concurrency: NonZeroUsize::new(CONCURRENCY).unwrap(),
+        ..survey::Config::default()
+    }
 }
 
 async fn labrpc(text: &str) -> Checksum {
-    let hosts: Hosts = text
-        .lines()
-        .map(|line| {
-            let address: SocketAddr = line.parse().unwrap();
-            Endpoint {
-                address: Address::Ip(address.ip(), address.port()),
-                raw: false,
-            }
-        })
-        .collect();
-    let config = survey::Config {
-        concurrency: NonZeroUsize::new(CONCURRENCY).unwrap(),
-        ..survey::Config::default()
-    };
+    let (hosts, config) = (hosts(text), config());
     let answers = survey::run(&hosts, &GetProfile, &config, |_, _| {}, pending()).await;
     Checksum::of(
         answers
             .iter()
             .filter_map(|answer| Some(answer.outcome.answer()?.0)),
     )
+}
+
+/// The same method without its generated code: every answer is another one.
+async fn generic(text: &str) -> Checksum {
+    let method = Schema::built_in().method(&"lab.Profile/GetProfile".parse().unwrap());
+    let question = AnyMethod::new(method.unwrap(), Bytes::new());
+    let (hosts, config) = (hosts(text), config());
+    let results = survey::run(&hosts, &question, &config, |_, _| {}, pending()).await;
+    let answers = question.answers();
+    let mut sum = Checksum::default();
+    for (AnswerId(id), _) in results.iter().filter_map(|result| result.outcome.answer()) {
+        let bytes = answers.distinct[*id as usize].clone();
+        let response = GetProfileResponse::decode(bytes).unwrap();
+        sum.add(&response.try_into().unwrap());
+    }
+    sum
+}
+
+/// A method of a fleet, with its schema by reflection.
+async fn fleet(text: &str) -> Checksum {
+    let (hosts, config) = (hosts(text), config());
+    let name = "fleet.v1.MachineService/GetStatus".parse().unwrap();
+    let (metadata, max_message) = (MetadataMap::new(), DEFAULT_MAX_MESSAGE);
+    let method = find_method(&hosts, &config, &metadata, max_message, &name).await;
+    let question = AnyMethod::new(method.unwrap(), Bytes::new());
+    let results = survey::run(&hosts, &question, &config, |_, _| {}, pending()).await;
+    let answers = results
+        .iter()
+        .filter(|result| result.outcome.answer().is_some());
+    Checksum {
+        answers: answers.count() as u64,
+        ..Checksum::default()
+    }
 }
 
 /// Asks every line with `ask`, so many at a time, each within 5 s as `labrpc` does.
