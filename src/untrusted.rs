@@ -28,20 +28,32 @@ pub struct Untrusted {
 }
 
 impl Untrusted {
-    /// Characters kept: enough to recognise a text, too few to flood a terminal or a report.
-    pub const MAX_CHARS: usize = 80;
+    /// Characters kept: enough for the whole of most messages, too few to flood a terminal or a report.
+    pub const MAX_CHARS: usize = 200;
 
-    /// Takes an excerpt of `text`.
+    /// Takes an excerpt of `text`. It ends with a whole word where one ends near.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let end = text
-            .char_indices()
-            .nth(Self::MAX_CHARS)
-            .map_or(text.len(), |(end, _)| end);
+        let end_of = |count| text.char_indices().nth(count).map(|(end, _)| end);
+        let end = end_of(Self::MAX_CHARS).map_or(text.len(), |end| {
+            let near = end_of(Self::MAX_CHARS - Self::MAX_WORD).unwrap_or_default();
+            text[near..end].rfind(' ').map_or(end, |space| near + space)
+        });
         Self {
             excerpt: text[..end].into(),
             cut: NonZeroUsize::new(text.len()).filter(|len| end < len.get()),
         }
+    }
+
+    /// The longest word that is left out as a whole instead of being cut.
+    const MAX_WORD: usize = 20;
+
+    /// Takes an excerpt of the first line of bytes that is not empty.
+    #[must_use]
+    pub fn first_line(bytes: &[u8]) -> Self {
+        let text = bytes.trim_ascii_start();
+        let end = text.iter().position(|byte| b"\r\n".contains(byte));
+        Self::from_bytes(text[..end.unwrap_or(text.len())].trim_ascii_end())
     }
 
     /// Takes an excerpt of bytes that should be UTF-8; invalid ones become U+FFFD.
@@ -140,14 +152,17 @@ mod tests {
 
     #[test]
     fn long_text_is_truncated_at_a_character_with_its_length() {
-        let text = "体".repeat(100);
-        let shown = format!("{}… (300 bytes)", "体".repeat(80));
+        let text = "体".repeat(300);
+        let shown = format!("{}… (900 bytes)", "体".repeat(200));
         assert_eq!(Untrusted::new(&text).to_string(), shown);
         assert_eq!(Untrusted::from_bytes(text.as_bytes()).to_string(), shown);
         assert_eq!(Untrusted::new("80").to_string(), "80");
         // U+FFFD is longer than the byte that it replaces.
-        let shown = format!("{}… (100 bytes)", "\u{fffd}".repeat(80));
-        assert_eq!(Untrusted::from_bytes(&[0xff; 100]).to_string(), shown);
+        let shown = format!("{}… (300 bytes)", "\u{fffd}".repeat(200));
+        assert_eq!(Untrusted::from_bytes(&[0xff; 300]).to_string(), shown);
+        let text = format!("{} last-word", "x".repeat(195));
+        let shown = format!("{}… (205 bytes)", "x".repeat(195));
+        assert_eq!(Untrusted::new(&text).to_string(), shown);
     }
 
     #[test]

@@ -39,8 +39,10 @@ impl ExpectedOutcome {
             Outcome::Reset => self == Self::ConnectionReset,
             Outcome::TooLarge(_) => self == Self::TooLarge,
             Outcome::NotGrpc(protocol, _) => self == Self::NotGrpc(*protocol),
-            Outcome::Invalid(Invalid::Message(_)) => self == Self::InvalidMessage,
-            Outcome::Invalid(Invalid::Field(_)) => self == Self::InvalidField,
+            Outcome::Invalid(Invalid::Message(_) | Invalid::Json(_)) => {
+                self == Self::InvalidMessage
+            }
+            Outcome::Invalid(Invalid::Fields { .. }) => self == Self::InvalidField,
             Outcome::Status { code, .. } => self == Self::Status(*code),
             _ => false,
         }

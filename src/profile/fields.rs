@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     pb::GetProfileResponse,
     profile::{
-        error::Error,
+        error::{Error, FieldErrors},
         id::Id,
         measure::{Height, Weight},
         size::Size,
@@ -62,7 +62,7 @@ impl fmt::Display for Profile {
 
 /// The fields of a profile as far as they are known, in the types in which a source has them.
 ///
-/// Every source of profiles fills one of these in and converts it, so that all of them report the same first error.
+/// Every source of profiles fills one of these in and converts it, so that all of them report the same errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(expecting = "a profile as an object")]
 #[expect(missing_docs, reason = "the names are the fields")]
@@ -75,6 +75,21 @@ pub struct Draft<I = Id, H = Height, W = Weight, S = Size> {
 
 /// A profile as JSON has it, before its values are checked.
 pub(crate) type JsonDraft<'a> = Draft<Text<'a>, f64, f64, Text<'a>>;
+
+/// A profile whose fields a source has read, each for itself.
+pub(crate) type ReadDraft =
+    Draft<Result<Id, Error>, Result<Height, Error>, Result<Weight, Error>, Result<Size, Error>>;
+
+impl From<Draft> for ReadDraft {
+    fn from(draft: Draft) -> Self {
+        Self {
+            id: draft.id.map(Ok),
+            height: draft.height.map(Ok),
+            weight: draft.weight.map(Ok),
+            size: draft.size.map(Ok),
+        }
+    }
+}
 
 // Derived, it would ask for defaults of the fields' types.
 impl<I, H, W, S> Default for Draft<I, H, W, S> {
@@ -128,27 +143,56 @@ where
     S: TryInto<Size>,
     Error: From<I::Error> + From<H::Error> + From<W::Error> + From<S::Error>,
 {
-    type Error = Error;
+    type Error = FieldErrors;
 
     /// # Errors
-    /// The first field that is absent or invalid, in the order of [`Draft::NAMES`].
+    /// Every field that is absent or invalid.
     #[inline]
-    fn try_from(draft: Draft<I, H, W, S>) -> Result<Self, Error> {
+    fn try_from(draft: Draft<I, H, W, S>) -> Result<Self, FieldErrors> {
         #[inline]
-        fn field<F: TryInto<T>, T>(value: Option<F>, name: &'static str) -> Result<T, Error>
+        fn field<F: TryInto<T>, T>(
+            value: Option<F>,
+            name: &'static str,
+            errors: &mut Vec<Error>,
+        ) -> Option<T>
         where
             Error: From<F::Error>,
         {
-            Ok(value.ok_or(Error::Missing(name))?.try_into()?)
+            let value = value.ok_or(Error::Missing(name));
+            let value = value.and_then(|value| Ok(value.try_into()?));
+            value.map_err(|error| errors.push(error)).ok()
         }
-        Ok(Self {
-            id: field(draft.id, "id")?,
-            height: field(draft.height, "height")?,
-            weight: field(draft.weight, "weight")?,
-            size: field(draft.size, "size")?,
-        })
+        let mut errors = Vec::new();
+        let id = field(draft.id, "id", &mut errors);
+        let height = field(draft.height, "height", &mut errors);
+        let weight = field(draft.weight, "weight", &mut errors);
+        let size = field(draft.size, "size", &mut errors);
+        match (id, height, weight, size) {
+            (Some(id), Some(height), Some(weight), Some(size)) => Ok(Self {
+                id,
+                height,
+                weight,
+                size,
+            }),
+            _ => Err(FieldErrors::new(errors)),
+        }
     }
 }
+
+/// Makes a field from one that a source may have failed to read.
+macro_rules! from_result {
+    ($($field:ident)*) => {$(
+        impl TryFrom<Result<$field, Error>> for $field {
+            type Error = Error;
+
+            fn try_from(read: Result<$field, Error>) -> Result<Self, Error> {
+                read
+            }
+        }
+    )*};
+}
+
+from_result!(Id Height Weight Size);
 
 impl From<&Profile> for GetProfileResponse {
     fn from(profile: &Profile) -> Self {
@@ -162,11 +206,11 @@ impl From<&Profile> for GetProfileResponse {
 }
 
 impl TryFrom<GetProfileResponse> for Profile {
-    type Error = Error;
+    type Error = FieldErrors;
 
     /// # Errors
-    /// Any [`Error`]: protobuf lets NaN and unknown sizes through.
-    fn try_from(response: GetProfileResponse) -> Result<Self, Error> {
+    /// Every field that is absent or invalid: protobuf lets NaN and unknown sizes through.
+    fn try_from(response: GetProfileResponse) -> Result<Self, FieldErrors> {
         let GetProfileResponse {
             id,
             height_cm,
@@ -174,10 +218,10 @@ impl TryFrom<GetProfileResponse> for Profile {
             size,
         } = response;
         Self::try_from(Draft {
-            id: Some(Text(id.into())),
+            // An empty id, or 0 as the size, stands for an absent one.
+            id: (!id.is_empty()).then(|| Text(id.into())),
             height: height_cm,
             weight: weight_kg,
-            // 0 stands for an absent size.
             size: (size != 0).then_some(size),
         })
     }

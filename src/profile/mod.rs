@@ -7,15 +7,22 @@
 mod error;
 mod fields;
 mod id;
+mod json;
 mod measure;
+mod message;
 mod size;
 mod text;
 
 pub use crate::profile::{
-    error::Error,
+    error::{Error, FieldErrors},
     fields::{Draft, Profile},
     id::Id,
     measure::{Height, TICKS, Weight},
     size::Size,
 };
-pub(crate) use crate::profile::{fields::JsonDraft, text::Text};
+pub(crate) use crate::profile::{
+    fields::{JsonDraft, ReadDraft},
+    json::{JsonError, from_json},
+    message::{MessageError, from_message},
+    text::Text,
+};

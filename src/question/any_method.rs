@@ -2,17 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use http::{Extensions, Uri};
-use tonic::{
-    Status,
-    client::Grpc,
-    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    metadata::MetadataMap,
-};
+use tonic::{Status, client::Grpc, metadata::MetadataMap};
 
 use crate::{
-    question::answers::{AnswerId, Answers, Interner},
+    question::{
+        answers::{AnswerId, Answers, Interner},
+        unary::unary,
+    },
     schema::Method,
     survey::{
         question::{InvalidAnswer, Question},
@@ -86,13 +84,10 @@ impl Question for AnyMethod {
         let (metadata, request) = (self.metadata.clone(), self.request.clone());
         let mut request = tonic::Request::from_parts(metadata, Extensions::new(), request);
         request.set_timeout(timeout);
-        let mut client =
+        let client =
             Grpc::with_origin(transport, origin).max_decoding_message_size(self.max_message);
-        let ready = client.ready().await;
-        ready.map_err(|error| Status::unknown(error.to_string()))?;
-        let path = self.method.path().clone();
-        let response = client.unary(request, path, BytesCodec).await?;
-        Ok(self.interner.intern(&self.method, response.get_ref()))
+        let answer = unary(client, self.method.path().clone(), request).await?;
+        Ok(self.interner.intern(&self.method, &answer))
     }
 
     fn max_message(&self) -> usize {
@@ -101,57 +96,5 @@ impl Question for AnyMethod {
 
     fn is_idempotent(&self) -> bool {
         self.is_idempotent
-    }
-}
-
-/// Passes messages through as bytes.
-struct BytesCodec;
-
-impl BytesCodec {
-    /// tonic's default is 8 KiB for each direction of each call. A longer message gets what it needs.
-    fn buffers() -> BufferSettings {
-        BufferSettings::new(512, 32 * 1024)
-    }
-}
-
-impl Codec for BytesCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        Self::buffers()
-    }
-}
-
-impl Decoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        Self::buffers()
     }
 }

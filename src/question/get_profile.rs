@@ -2,24 +2,27 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::Uri;
-use tonic::{Code, Status};
+use bytes::Bytes;
+use http::{Uri, uri::PathAndQuery};
+use tonic::{Code, Status, client::Grpc};
 
 use crate::{
-    pb::{GetProfileRequest, profile_client::ProfileClient},
-    profile::{self, JsonDraft, Profile},
+    profile::{FieldErrors, JsonError, MessageError, Profile, from_json, from_message},
+    question::unary::unary,
     survey::{
-        outcome::{AttemptPhase, Invalid, Outcome},
+        outcome::{Invalid, Outcome},
         question::{InvalidAnswer, Question},
         transport::CallTransport,
     },
     untrusted::Untrusted,
 };
 
+const PATH: &str = "/lab.Profile/GetProfile";
+
 /// Largest message that is decoded. A profile has at most 60 bytes; the rest is for fields of later versions.
 const MAX_MESSAGE: usize = 4 * 1024;
 
-/// Asks for the profile, through the generated client.
+/// Asks for the profile.
 #[derive(Clone, Copy, Debug)]
 pub struct GetProfile;
 
@@ -32,13 +35,15 @@ impl Question for GetProfile {
         origin: Uri,
         timeout: Duration,
     ) -> Result<Result<Profile, InvalidAnswer>, Status> {
-        let mut request = tonic::Request::new(GetProfileRequest {});
+        // A `GetProfileRequest` is an empty message.
+        let mut request = tonic::Request::new(Bytes::new());
         request.set_timeout(timeout);
-        let mut client = ProfileClient::with_origin(transport, origin)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE);
-        let response = client.get_profile(request).await?.into_inner();
-        let profile = Profile::try_from(response).map_err(invalid_field);
+        let client = Grpc::with_origin(transport, origin).max_decoding_message_size(MAX_MESSAGE);
+        let answer = unary(client, PathAndQuery::from_static(PATH), request).await?;
+        let profile = from_message(&answer).map_err(|error| match error {
+            MessageError::Fields(errors) => invalid_fields(&errors),
+            MessageError::Undecodable(text) => Invalid::Message(Untrusted::new(&text)),
+        });
         Ok(profile.map_err(InvalidAnswer::Invalid))
     }
 
@@ -55,17 +60,20 @@ impl Question for GetProfile {
     }
 
     fn parse_raw(&self, object: &[u8]) -> Option<Result<Profile, Invalid>> {
-        let mut objects = serde_json::Deserializer::from_slice(object).into_iter::<JsonDraft<'_>>();
-        Some(match objects.next()? {
-            Ok(draft) => Profile::try_from(draft).map_err(invalid_field),
-            Err(error) if error.is_eof() => return None,
-            Err(error) => Err(Invalid::Message(Untrusted::new(&error.to_string()))),
+        Some(match from_json(object) {
+            Ok(profile) => Ok(profile),
+            Err(JsonError::Incomplete) => return None,
+            Err(JsonError::Fields(errors)) => Err(invalid_fields(&errors)),
+            Err(JsonError::Syntax(text)) => Err(Invalid::Json(text)),
         })
     }
 }
 
-fn invalid_field(error: profile::Error) -> Invalid {
-    Invalid::Field(error.to_string().into())
+fn invalid_fields(errors: &FieldErrors) -> Invalid {
+    Invalid::Fields {
+        text: errors.to_string().into(),
+        any_missing: errors.any_missing(),
+    }
 }
 
 /// One line on what to do about an outcome, in the words of the computer room where they say more than
@@ -73,23 +81,36 @@ fn invalid_field(error: profile::Error) -> Invalid {
 #[must_use]
 pub fn profile_hint<A>(outcome: &Outcome<A>) -> Option<Cow<'static, str>> {
     let hint = match outcome {
-        Outcome::Refused => "the machine is up; is `labrpc serve` running there, on this port?",
-        Outcome::Timeout(AttemptPhase::Headers) => {
-            "connected, then silence; is the server stopped, or another program on this port?"
-        }
         Outcome::Status { code, .. } => match code {
-            Code::Unimplemented => "a gRPC server, but it has no lab.Profile/GetProfile",
+            Code::Unimplemented => {
+                "it has no lab.Profile/GetProfile; package, service and method must be named so"
+            }
             Code::Unavailable | Code::ResourceExhausted => return outcome.hint(),
             Code::PermissionDenied | Code::Unauthenticated => {
                 "the server does not let this client ask; is a certificate needed?"
             }
-            _ => "the server's own code failed; its log knows more",
+            _ => "the server reported this error; see its log",
         },
-        Outcome::Invalid(_) => "the server answers, but its data must be put right there",
+        Outcome::Invalid(invalid) => invalid_hint(invalid),
         Outcome::TooLarge(_) => "the answer is larger than any profile can be",
         other => return other.hint(),
     };
     Some(Cow::Borrowed(hint))
+}
+
+fn invalid_hint(invalid: &Invalid) -> &'static str {
+    match invalid {
+        Invalid::Json(_) => {
+            "the server must send JSON; a JSON library writes it right, such as json.dumps"
+        }
+        Invalid::Message(_) => {
+            "the server must use proto/profile.proto as it is, with its types and field numbers"
+        }
+        Invalid::Fields {
+            any_missing: true, ..
+        } => "the server must send all four fields, named and numbered as in proto/profile.proto",
+        Invalid::Fields { .. } => "the server works; correct the data on that machine",
+    }
 }
 
 #[cfg(test)]
@@ -125,15 +146,15 @@ mod tests {
             ),
             (
                 r#"{"id":"a","height":"178","weight":60,"size":"M"}"#,
-                "invalid type: string",
+                "height must be a number without quotes",
             ),
             (
                 r#"{"id":"a","height":NaN,"weight":60,"size":"M"}"#,
-                "expected value",
+                "a problem at NaN",
             ),
             (
                 r#"{"id":"a","id":"b","height":178,"weight":60,"size":"M"}"#,
-                "duplicate field",
+                "a key stands twice",
             ),
         ];
         for (text, expected) in cases {
@@ -141,8 +162,8 @@ mod tests {
                 panic!("{text} was not rejected");
             };
             let shown = match invalid {
-                Invalid::Field(text) => text.to_string(),
-                Invalid::Message(text) => text.to_string(),
+                Invalid::Fields { text, .. } => text.to_string(),
+                Invalid::Json(text) | Invalid::Message(text) => text.to_string(),
             };
             assert!(shown.starts_with(expected), "{text}: {shown}");
         }

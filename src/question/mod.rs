@@ -4,6 +4,7 @@ mod answers;
 mod any_method;
 mod get_profile;
 mod reflect;
+mod unary;
 
 pub use self::{
     answers::{AnswerId, Answers},

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::{
     file,
-    profile::{self, Draft, Height, Profile, Weight},
+    profile::{self, Draft, Profile, ReadDraft},
     untrusted::Untrusted,
 };
 
@@ -52,10 +52,11 @@ pub(crate) fn read_with(
     let text = String::from_utf8(bytes).map_err(|_| error(Cause::NotUtf8))?;
     // Some editors begin a file with a byte order mark.
     let fields = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
-    Profile::try_from(overrides.or_else_from(fields)).map_err(|missing| error(missing.into()))
+    let fields = ReadDraft::from(overrides).or_else_from(fields);
+    Profile::try_from(fields).map_err(|errors| error(errors.into()))
 }
 
-fn parse(text: &str) -> Result<Draft, Cause> {
+fn parse(text: &str) -> Result<ReadDraft, Cause> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| Cause::Syntax {
@@ -70,25 +71,21 @@ fn parse(text: &str) -> Result<Draft, Cause> {
     {
         return Err(Cause::UnknownKey(Untrusted::new(key)));
     }
-    let text = |key: &'static str, example| match table.get(key) {
-        Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(_) => Err(Cause::NotText { key, example }),
-        None => Ok(None),
+    let text = |field, example| match table.get(field)? {
+        Value::String(text) => Some(Ok(text.as_str())),
+        _ => Some(Err(profile::Error::NotText { field, example })),
     };
-    let number = |key: &'static str, example| match table.get(key) {
+    let number = |field, example| match table.get(field)? {
         // A float is not exact beyond 2^53, which is far out of range.
-        Some(Value::Integer(number)) => Ok(Some(*number as f64)),
-        Some(Value::Float(number)) => Ok(Some(*number)),
-        Some(_) => Err(Cause::NotNumber { key, example }),
-        None => Ok(None),
+        Value::Integer(number) => Some(Ok(*number as f64)),
+        Value::Float(number) => Some(Ok(*number)),
+        _ => Some(Err(profile::Error::NotNumber { field, example })),
     };
     Ok(Draft {
-        id: text("id", "1527406014")?.map(str::parse).transpose()?,
-        height: number("height", "178")?.map(Height::try_from).transpose()?,
-        weight: number("weight", "60.5")?
-            .map(Weight::try_from)
-            .transpose()?,
-        size: text("size", "XXL")?.map(str::parse).transpose()?,
+        id: text("id", "1527406014").map(|id| id?.parse()),
+        height: number("height", "178").map(|height| height?.try_into()),
+        weight: number("weight", "60.5").map(|weight| weight?.try_into()),
+        size: text("size", "XXL").map(|size| size?.parse()),
     })
 }
 
@@ -114,18 +111,8 @@ enum Cause {
     Syntax { line: usize, message: Untrusted },
     #[error(": the key \"{0}\" is unknown; a profile has id, height, weight and size")]
     UnknownKey(Untrusted),
-    #[error(": {key} must be text in quotes, such as {key} = \"{example}\"")]
-    NotText {
-        key: &'static str,
-        example: &'static str,
-    },
-    #[error(": {key} must be a number without quotes, such as {key} = {example}")]
-    NotNumber {
-        key: &'static str,
-        example: &'static str,
-    },
     #[error(": {0}")]
-    Profile(#[from] profile::Error),
+    Profile(#[from] profile::FieldErrors),
 }
 
 impl Error {
@@ -139,10 +126,7 @@ impl Error {
     pub(crate) fn for_log(&self) -> String {
         let path = self.path.display();
         match &self.cause {
-            Cause::Profile(error) => format!(
-                "{path}: the value of {} is not valid; labrpc serve --profile with this file shows the problem",
-                error.field()
-            ),
+            Cause::Profile(errors) => format!("{path}: {}", errors.without_values()),
             // The messages of both may quote the file.
             Cause::Syntax { line, .. } => format!("{path}:{line}: not TOML"),
             Cause::UnknownKey(_) => format!("{path}: a key is unknown"),
@@ -191,10 +175,16 @@ mod tests {
             (with("height = inf"), "height inf"),
             (with("weight = 1200"), "jin"),
             (with("weight = true"), "weight must be a number"),
-            (with("id = 471"), "id = \"1527406014\""),
+            (
+                with("id = 471"),
+                "id must be text in quotes, such as \"1527406014\"",
+            ),
             (with("id = \"小明\""), "id \"小明\""),
             (with("size = \"XXS+\""), "none of XXS"),
-            (with("size = 7"), "size = \"XXL\""),
+            (
+                with("size = 7"),
+                "size must be text in quotes, such as \"XXL\"",
+            ),
             (with("age = 20"), "the key \"age\" is unknown"),
             (format!("{GOOD}height = 170\n"), ":5: duplicate key"),
             ("id = 15 27\n".into(), ":1:"),

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use crate::{
     survey::{
         attempt_state::Observations,
+        mistakes::{message_error, tls_error},
         outcome::{AttemptPhase, Invalid, OtherProtocol, Outcome},
         sniffed_stream::{ReadEnd, ReadSummary},
     },
@@ -120,7 +121,7 @@ pub(crate) fn io_error<A>(error: &io::Error, phase: AttemptPhase) -> Outcome<A> 
     use io::ErrorKind as Kind;
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
     if let Some::<&rustls::Error>(tls) = tls {
-        return Outcome::Tls(Untrusted::new(&tls.to_string()));
+        return Outcome::Tls(Untrusted::new(&tls_error(tls)));
     }
     match error.kind() {
         Kind::ConnectionReset
@@ -190,7 +191,10 @@ pub(crate) fn failed_call<A>(
         Some(error) => h2_error(&error, observed, summary),
         // tonic's code for a message above the limit.
         None if status.code() == Code::OutOfRange => Outcome::TooLarge(None).into(),
-        None => Outcome::Invalid(Invalid::Message(Untrusted::new(status.message()))).into(),
+        None => {
+            let mistake = message_error(status.message());
+            Outcome::Invalid(Invalid::Message(Untrusted::new(mistake))).into()
+        }
     }
 }
 
@@ -260,7 +264,7 @@ fn h2_error<A>(error: &h2::Error, observed: &Observations, summary: &ReadSummary
             Outcome::TooLarge(None)
         }
         reason => {
-            let reason = Untrusted::new(&format!("HTTP/2 with {reason}"));
+            let reason = Untrusted::new(&format!("HTTP/2 with a {reason:?}"));
             Outcome::NotGrpc(OtherProtocol::Other, reason)
         }
     };

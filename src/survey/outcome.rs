@@ -99,9 +99,16 @@ named! {
 /// Why an answer is not a valid one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invalid {
-    /// A field is missing, unreadable or out of range; a text that is printable.
-    Field(Box<str>),
-    /// The bytes are not a message of the expected type, or the text is not a JSON object of that shape.
+    /// Fields are missing, of another type or out of range.
+    Fields {
+        /// What is wrong with each; a text that is printable.
+        text: Box<str>,
+        /// Whether one is missing.
+        any_missing: bool,
+    },
+    /// The text of the raw protocol is not JSON.
+    Json(Untrusted),
+    /// The bytes are not a message of the expected type.
     Message(Untrusted),
 }
 
@@ -274,8 +281,8 @@ impl<A> Outcome<A> {
             Self::NotGrpc(OtherProtocol::Tls, _) => Some(OtherProtocol::Tls.to_string()),
             Self::NotGrpc(speaks, excerpt) => Some(format!("{speaks}: {excerpt}")),
             Self::Status { code, message } => Some(format!("{}: {message}", code_name(*code))),
-            Self::Invalid(Invalid::Field(text)) => Some(text.to_string()),
-            Self::Invalid(Invalid::Message(text)) => Some(text.to_string()),
+            Self::Invalid(Invalid::Fields { text, .. }) => Some(text.to_string()),
+            Self::Invalid(Invalid::Json(text) | Invalid::Message(text)) => Some(text.to_string()),
             Self::DuplicateLine { first } => Some(format!("same as line {first}")),
             Self::DuplicateId { id, .. } => Some(format!("id {id}")),
             _ => None,
@@ -288,7 +295,9 @@ impl<A> Outcome<A> {
         let hint = match self {
             Self::Ok { .. } => return None,
             Self::Dns(_) => "is the name spelled right, and known to this machine's resolver?",
-            Self::Refused => "the machine is up; is the server running there, on this port?",
+            Self::Refused => {
+                "nothing listens there; is the server started, on this port, and not for 127.0.0.1 only?"
+            }
             Self::Unreachable => "no route; is the machine switched on, and in this network?",
             Self::Timeout(AttemptPhase::Connect) => {
                 "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
@@ -297,22 +306,26 @@ impl<A> Outcome<A> {
                 "the TLS handshake stalled; does this port speak TLS?"
             }
             Self::Timeout(AttemptPhase::Headers) => {
-                "connected, then no answer; is the method slow (see --max-time), or the server stuck?"
+                "connected, then no answer in time (--max-time); is the server slow or stuck, or not gRPC?"
             }
             Self::Timeout(AttemptPhase::Body) => {
                 "the answer began and did not end; is the server stuck?"
             }
             Self::Reset => {
-                "the connection was closed before an answer; does the server log say why?"
+                "closed before an answer; see the server's log; if it serves TLS only, give --cacert CA.pem"
             }
             Self::Tls(_) => {
-                "certificate or TLS settings do not match; see --cacert and --authority"
+                "the TLS settings of both sides must match; see --cacert, --cert and --authority"
             }
             Self::NotGrpc(OtherProtocol::Http1, _) => {
                 "a web server, or a proxy, answers on this port"
             }
-            Self::NotGrpc(OtherProtocol::Tls, _) => "the server wants TLS: give --cacert CA.pem",
-            Self::NotGrpc(OtherProtocol::Text, _) => "another program listens on this port",
+            Self::NotGrpc(OtherProtocol::Tls, _) => {
+                "the server serves TLS only; give --cacert CA.pem"
+            }
+            Self::NotGrpc(OtherProtocol::Text, _) => {
+                "another program, such as a web server, listens on this port"
+            }
             Self::NotGrpc(OtherProtocol::Other, _) => {
                 "something other than a gRPC server answers on this port"
             }
@@ -344,7 +357,7 @@ impl<A> Outcome<A> {
 fn status_hint(code: tonic::Code) -> &'static str {
     match code {
         tonic::Code::Unimplemented => "a gRPC server, but it does not have this method",
-        tonic::Code::Unavailable => "the server says it cannot answer now; ask again later",
+        tonic::Code::Unavailable => "the server cannot answer now; ask again later",
         tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
         tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
             "the server does not let this client ask; does it need credentials (--cert, -H)?"
@@ -353,7 +366,7 @@ fn status_hint(code: tonic::Code) -> &'static str {
         tonic::Code::InvalidArgument
         | tonic::Code::FailedPrecondition
         | tonic::Code::AlreadyExists
-        | tonic::Code::OutOfRange => "the server rejects this request; its message says why",
+        | tonic::Code::OutOfRange => "the server rejects this request; see its message",
         tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
             "the server gave up; does the method need a longer --max-time?"
         }

@@ -40,7 +40,7 @@ pub(crate) async fn read_raw<Q: Question>(
 fn parse<Q: Question>(question: &Q, bytes: &[u8]) -> Option<Outcome<Q::Answer>> {
     let text = without_bom(bytes).trim_ascii_start();
     if *text.first()? != b'{' {
-        let excerpt = Untrusted::from_bytes(bytes);
+        let excerpt = Untrusted::first_line(bytes);
         return Some(Outcome::NotGrpc(other_protocol(bytes), excerpt));
     }
     Some(match question.parse_raw(text)? {

@@ -82,7 +82,7 @@ pub(crate) enum ReadEnd {
 pub(crate) struct ReadSummary {
     /// The peer's protocol; `None` if there were too few bytes.
     pub(crate) detected: Option<Detected>,
-    /// The first bytes, unless a reader has taken them.
+    /// The first line of the first bytes, unless a reader has taken them.
     pub(crate) excerpt: Untrusted,
     /// Bytes read.
     pub(crate) received: usize,
@@ -141,7 +141,7 @@ impl SniffedStream {
         }
         ReadSummary {
             detected: inner.detected.clone(),
-            excerpt: Untrusted::from_bytes(inner.first_bytes.trim_ascii_end()),
+            excerpt: Untrusted::first_line(&inner.first_bytes),
             received: inner.received,
             end: inner.end.take(),
         }

@@ -561,7 +561,7 @@ fn invalid_profiles_and_addresses_are_rejected_at_start() {
         ),
         (
             vec!["--profile".into(), bad("a", "id = \"1\"\nheight = 178\n")],
-            "a: weight is missing",
+            "a: weight and size are missing",
         ),
         (
             vec!["--profile".into(), bad("b", "id = \"1\"\nheigth = 178\n")],
@@ -569,7 +569,7 @@ fn invalid_profiles_and_addresses_are_rejected_at_start() {
         ),
         (
             vec!["--profile".into(), bad("c", "id = 1\n")],
-            "c: id must be text in quotes",
+            "size are missing; id must be text in quotes",
         ),
         (vec!["--profile".into(), bad("d", "id \x1b[2J")], "d:1: "),
         (

@@ -75,7 +75,11 @@ fn invalid_profile_error_names_field_value_and_range() {
     };
     type Change = fn(&mut GetProfileResponse);
     let wire: &[(Change, String)] = &[
-        (|r| r.id = String::new(), id("")),
+        (|r| r.id = String::new(), "id is missing".into()),
+        (
+            |r| *r = GetProfileResponse::default(),
+            "id, height, weight and size are missing".into(),
+        ),
         (|r| r.id = "a".repeat(33), id(&"a".repeat(33))),
         (|r| r.id = "10 01".into(), id("10 01")),
         (|r| r.id = "张三".into(), id("张三")),
@@ -275,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_response_is_a_profile_that_round_trips_or_an_error_that_names_its_first_bad_field(
+    fn arbitrary_response_is_a_profile_that_round_trips_or_an_error_that_names_every_bad_field(
         id in "[a-z]{1,4}|.{0,40}",
         height in prop_oneof![Just(None), (0.0..300.0).prop_map(Some), any::<f64>().prop_map(Some)],
         weight in prop_oneof![Just(None), (0.0..700.0).prop_map(Some), any::<f64>().prop_map(Some)],
@@ -288,17 +292,18 @@ proptest! {
             ("weight", weight.is_some_and(|weight| Weight::try_from(weight).is_ok())),
             ("size", (1..=8).contains(&size)),
         ];
-        let first_bad = valid.into_iter().find(|(_, valid)| !valid).map(|(field, _)| field);
+        let bad: Vec<_> = valid.into_iter().filter(|(_, valid)| !valid).map(|(field, _)| field).collect();
         match Profile::try_from(response) {
             Ok(profile) => {
-                prop_assert_eq!(first_bad, None);
+                prop_assert_eq!(&bad, &Vec::<&str>::new());
                 let sent = GetProfileResponse::from(&profile);
                 prop_assert_eq!(Profile::try_from(sent), Ok(profile));
             }
-            Err(error) => {
-                prop_assert_eq!(first_bad, Some(error.field()));
-                let text = error.to_string();
-                prop_assert!(text.starts_with(error.field()), "{}", text);
+            Err(errors) => {
+                let named: Vec<_> = errors.iter().map(labrpc::profile::Error::field).collect();
+                let text = errors.to_string();
+                prop_assert!(named.iter().all(|field| text.contains(field)), "{}", text);
+                prop_assert_eq!(named, bad);
                 prop_assert!(!text.contains(char::is_control), "{}", text);
             }
         }

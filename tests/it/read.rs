@@ -96,7 +96,8 @@ fn csv_json_lines_and_saved_runs_are_read_and_bad_rows_described() {
         // A saved survey; without its endpoints, an outcome is but another column.
         (
             b"endpoint,outcome,id,height,weight,size\nx,ok,a,178,60,S\nx,refused,,,,\nx,duplicate_id,b,178,60,S\nx,ok,,1,1,S",
-            "a: 178 cm, 60 kg, S\nb: 178 cm, 60 kg, S\nfile:5: id is missing",
+            "a: 178 cm, 60 kg, S\nb: 178 cm, 60 kg, S\nfile:5: id is missing; height 1 is not within 50 to 272 cm \
+             (is that in metres? send centimetres); weight 1 is not within 10 to 650 kg",
         ),
         (
             b"outcome,id,height,weight,size\nlost,a,178,60,S\n",
@@ -109,7 +110,7 @@ fn csv_json_lines_and_saved_runs_are_read_and_bad_rows_described() {
         ),
         (
             b"id,height,weight,size\na,178\n",
-            "file:2: weight is missing",
+            "file:2: weight and size are missing",
         ),
         (
             b"id,height,weight,size\na,NaN,60,S\n",
@@ -210,7 +211,7 @@ fn csv_json_lines_and_saved_runs_are_read_and_bad_rows_described() {
         // A saved run: other outcomes and other lines have no profile.
         (
             run.as_bytes(),
-            "a: 178 cm, 60.5 kg, XXL\nc: 170 cm, 60 kg, M\nfile:5: id is missing",
+            "a: 178 cm, 60.5 kg, XXL\nc: 170 cm, 60 kg, M\nfile:5: id, height, weight and size are missing",
         ),
     ];
     for (text, expected) in table {
@@ -559,8 +560,8 @@ proptest! {
                 for rejected in &people.rejected {
                     let text = rejected.to_string();
                     prop_assert!(text.starts_with(&format!("file:{}: ", rejected.line)), "{}", text);
-                    if let Reason::Field(error) = &rejected.reason {
-                        prop_assert!(text.contains(error.field()), "{}", text);
+                    if let Reason::Field(errors) = &rejected.reason {
+                        prop_assert!(errors.iter().all(|error| text.contains(error.field())), "{}", text);
                     }
                     prop_assert!(printable(text));
                 }

@@ -25,7 +25,7 @@ pub struct Rejected {
 pub enum Reason {
     /// A field is missing, unreadable or out of range.
     #[error("{0}")]
-    Field(profile::Error),
+    Field(profile::FieldErrors),
     /// The line is longer than so many bytes.
     #[error("the line is longer than {0} bytes")]
     TooLong(usize),

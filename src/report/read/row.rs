@@ -19,7 +19,7 @@ impl Row {
     /// A row that has to hold a profile.
     #[inline]
     pub(crate) fn person(
-        draft: impl TryInto<Profile, Error = profile::Error>,
+        draft: impl TryInto<Profile, Error = profile::FieldErrors>,
     ) -> Result<Self, Reason> {
         draft.try_into().map(Self::Person).map_err(Reason::Field)
     }
@@ -27,7 +27,7 @@ impl Row {
     /// A row of a survey, which has a profile only with these outcomes.
     pub(crate) fn surveyed(
         outcome: &[u8],
-        draft: impl TryInto<Profile, Error = profile::Error>,
+        draft: impl TryInto<Profile, Error = profile::FieldErrors>,
     ) -> Result<Self, Reason> {
         match str::from_utf8(outcome)
             .ok()
