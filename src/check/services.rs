@@ -11,27 +11,21 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body, Frame};
-use prost::Message as _;
-use prost_types::FileDescriptorProto;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
 };
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, ServerReflectionResponse, server_reflection_request::MessageRequest,
-    server_reflection_response::MessageResponse,
-};
 
 use crate::{
     check::{
-        contract,
-        result::{CheckResult, Verdict, describe_status, fail},
+        contract, offers,
+        reflection::{REFLECTION, file_of},
+        result::{CheckResult, Verdict, describe_status, fail, warn},
         target::{MAX_MESSAGE, SERVICE, Target},
     },
     pb::{GetProfileRequest, GetProfileResponse},
     survey::outcome::{Outcome, Protocol, code_name},
-    untrusted::Untrusted,
 };
 
 /// The deadline of a call that can never be completed. By then a request has reached even a distant server.
@@ -40,25 +34,51 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// Time after the deadline for the call to end: a server's timers need not be exact.
 const DEADLINE_SLACK: Duration = Duration::from_secs(3);
 
-/// The method of reflection in both versions.
-pub(super) const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-pub(super) const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-
-pub(super) async fn data(target: &mut Target) -> Verdict {
-    match target.ask().await.outcome {
+pub(super) async fn profile(target: &mut Target) -> Verdict {
+    let outcome = target.ask().await.outcome;
+    target.has_method = match &outcome {
+        Outcome::Ok { protocol, .. } => *protocol == Protocol::Grpc,
+        Outcome::Status { code, .. } => *code != Code::Unimplemented,
+        Outcome::Invalid(_) | Outcome::TooLarge(_) => true,
+        _ => false,
+    };
+    match outcome {
         Outcome::Ok { protocol, answer } => {
             target.profile = Some(answer);
-            Ok(match protocol {
-                Protocol::Grpc => "a valid profile".to_owned(),
-                Protocol::Raw => "a valid profile, as bare JSON".to_owned(),
-            })
+            match protocol {
+                Protocol::Raw => Ok("as bare JSON".to_owned()),
+                Protocol::Grpc if has_second_message(target).await => warn(
+                    "a second message follows the first one",
+                    "declare GetProfile without stream; other clients reject a second message",
+                ),
+                Protocol::Grpc => Ok("by lab.Profile/GetProfile".to_owned()),
+            }
         }
+        Outcome::Status {
+            code: Code::Unimplemented,
+            ..
+        } => match offers::instead(target).await {
+            Some(offer) => fail(
+                format!("it has no lab.Profile/GetProfile; {offer}"),
+                "package, service and method must be lab, Profile and GetProfile",
+            ),
+            None => Err(outcome.into()),
+        },
         outcome => Err(outcome.into()),
     }
 }
 
+async fn has_second_message(target: &mut Target) -> bool {
+    let Ok(caller) = target.caller().await else {
+        return false;
+    };
+    let call = caller.responses("/lab.Profile/GetProfile", GetProfileRequest {}, 2);
+    let responses: Result<Vec<GetProfileResponse>, Status> = target.within_max_time(call).await;
+    responses.is_ok_and(|responses| responses.len() > 1)
+}
+
 pub(super) async fn health(target: &mut Target) -> Verdict {
-    const ADVICE: &str = "offer grpc.health.v1.Health, SERVING for \"\" and for \"lab.Profile\"";
+    const ADVICE: &str = "offer grpc.health.v1.Health (in Python grpcio-health-checking), SERVING for \"\" and \"lab.Profile\"";
     let caller = target.caller().await?;
     for service in ["", SERVICE] {
         let request = HealthCheckRequest {
@@ -71,53 +91,36 @@ pub(super) async fn health(target: &mut Target) -> Verdict {
         let seen = match response.map(|response| response.status()) {
             Ok(ServingStatus::Serving) => continue,
             Ok(status) => status.as_str_name().to_owned(),
+            Err(status) if status.code() == Code::Unimplemented => {
+                return warn("not offered", ADVICE);
+            }
             Err(status) => describe_status(&status),
         };
-        return fail(format!("for \"{service}\" the answer is {seen}"), ADVICE);
+        return warn(format!("for \"{service}\" the answer is {seen}"), ADVICE);
     }
     Ok("SERVING".to_owned())
 }
 
-/// Asks a reflection service for the description of the service. Both versions have the same messages.
-pub(super) async fn reflection(target: &mut Target, path: &'static str) -> Verdict {
-    let request = ServerReflectionRequest {
-        message_request: Some(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
-        ..Default::default()
-    };
-    let call = target.caller().await?.first_response(path, request);
-    let response = target.within_max_time(call).await;
-    let response = response.map(|response: Option<ServerReflectionResponse>| {
-        response.map(|response| response.message_response)
-    });
-    let seen = match response {
-        Ok(Some(Some(MessageResponse::FileDescriptorResponse(files)))) => {
-            let files = files.file_descriptor_proto.iter();
-            let files = files.map(|bytes| FileDescriptorProto::decode(&**bytes));
-            match files.collect::<Result<_, _>>() {
-                Ok(files) => {
-                    target.files.get_or_insert(files);
-                    return Ok(format!("describes {SERVICE}"));
-                }
-                Err(error) => {
-                    let error = Untrusted::new(&error.to_string());
-                    format!("not a file descriptor: {error}")
-                }
+/// One version is enough: clients fall back to the other one.
+pub(super) async fn reflection(target: &mut Target) -> Verdict {
+    let mut reasons = Vec::new();
+    for (path, version) in REFLECTION.into_iter().zip(["v1", "v1alpha"]) {
+        match file_of(target, path).await {
+            Ok(files) => {
+                target.files = Some(files);
+                return Ok(format!("{version} describes {SERVICE}"));
             }
+            Err(reason) => reasons.push(format!("{version}: {reason}")),
         }
-        Ok(Some(Some(MessageResponse::ErrorResponse(error)))) => {
-            format!(
-                "the answer is an error: {}",
-                Untrusted::new(&error.error_message)
-            )
-        }
-        Ok(Some(_)) => "an answer to another question".to_owned(),
-        Ok(None) => "no answer".to_owned(),
-        Err(status) => describe_status(&status),
+    }
+    let is_absent = |reason: &String| reason.contains("UNIMPLEMENTED");
+    let seen = match reasons.iter().all(is_absent) {
+        true => "not offered".to_owned(),
+        false => reasons.join("; "),
     };
-    let service = path.split('/').nth(1).unwrap_or_default();
-    fail(
+    warn(
         seen,
-        format!("offer {service}, so that grpcurl needs no copy of the proto file"),
+        "with gRPC reflection (in Python grpcio-reflection) grpcurl needs no proto file",
     )
 }
 
@@ -131,7 +134,7 @@ pub(super) async fn descriptor(target: &mut Target) -> Verdict {
                 0 => String::new(),
                 more => format!(" (and {more} more)"),
             };
-            fail(
+            warn(
                 format!("{first}{more}"),
                 "generate the code from the profile.proto of this project",
             )
@@ -146,11 +149,11 @@ pub(super) async fn unknown_method(target: &mut Target) -> Verdict {
     let response: Result<GetProfileResponse, Status> = target.within_max_time(call).await;
     match response {
         Err(status) if status.code() == Code::Unimplemented => Ok("UNIMPLEMENTED".to_owned()),
-        Err(status) => fail(
+        Err(status) => warn(
             describe_status(&status),
-            "answer UNIMPLEMENTED, so that callers can distinguish a missing method from a broken one",
+            "answer UNIMPLEMENTED, which tells callers that the method is missing",
         ),
-        Ok(_) => fail(
+        Ok(_) => warn(
             format!("OK for {PATH}"),
             "answer UNIMPLEMENTED; does the server look at the path at all?",
         ),
@@ -183,7 +186,7 @@ pub(super) async fn deadline(target: &mut Target) -> Verdict {
     let status = timeout(DEADLINE + DEADLINE_SLACK, status).await;
     match status {
         Ok(status) => judge_end(status.map(|status| status.code()), start.elapsed()),
-        Err(_) => fail(
+        Err(_) => warn(
             format!("a call was still open {DEADLINE_SLACK:?} after its deadline"),
             "stop working on a call when its grpc-timeout is over, or stuck calls pile up",
         ),
@@ -199,19 +202,19 @@ fn judge_end(code: Option<Code>, elapsed: Duration) -> Verdict {
         Some(Code::Ok) => Err(CheckResult::Skip(
             "it answers before the request is complete",
         )),
-        None if early => fail(
+        None if early => warn(
             "a request that came in two parts was reset at once",
             "wait for the message; callers may send it in a frame of its own",
         ),
         None => Ok(format!("the call was reset {after}")),
-        Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) if early => fail(
+        Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) if early => warn(
             format!("{} {after}, of {DEADLINE:?}", code_name(code)),
             "wait for the message until the deadline is over",
         ),
         Some(code @ (Code::DeadlineExceeded | Code::Cancelled)) => {
             Ok(format!("{} {after}", code_name(code)))
         }
-        Some(code) => fail(
+        Some(code) => warn(
             format!("{} instead of DEADLINE_EXCEEDED", code_name(code)),
             "stop working on a call when its grpc-timeout is over",
         ),

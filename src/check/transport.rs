@@ -9,11 +9,12 @@ use tokio::{
 
 use crate::{
     check::{
-        result::{Verdict, describe, fail},
+        result::{CheckResult, Verdict, describe, fail, warn},
         target::Target,
     },
     survey::{
-        outcome::{AttemptPhase, Outcome},
+        detect::{Detected, MAX_SNIFFED, detect, detect_at_eof},
+        outcome::{AttemptPhase, OtherProtocol, Outcome, Protocol},
         sniffed_stream::Stream,
     },
     untrusted::Untrusted,
@@ -36,13 +37,24 @@ pub(super) async fn reachable(target: &mut Target) -> Verdict {
         Ok((stream, _)) => Ok(stream),
         // TCP has connected, so the server is reachable; the next check reports the handshake.
         Err(outcome @ (Outcome::Tls(_) | Outcome::Timeout(AttemptPhase::Tls))) => Err(outcome),
-        Err(outcome) => return Err(outcome.into()),
+        Err(outcome) => {
+            let advice = outcome.hint().unwrap_or_default();
+            return fail(
+                format!("{}: {}", target.endpoint, describe(&outcome)),
+                advice,
+            );
+        }
     });
+    target.is_connected = true;
     Ok(target.endpoint.to_string())
 }
 
 /// Sends the preface, and expects a SETTINGS frame first.
-pub(super) async fn preface(target: &mut Target) -> Verdict {
+pub(super) async fn http2(target: &mut Target) -> Verdict {
+    if target.endpoint.raw {
+        target.protocol = Some(Protocol::Raw);
+        return Err(CheckResult::Skip("the endpoint is asked for bare JSON"));
+    }
     let mut stream = match target.connection.take() {
         Some(connection) => connection?,
         None => return Err(Outcome::Reset.into()),
@@ -50,11 +62,11 @@ pub(super) async fn preface(target: &mut Target) -> Verdict {
     // A failed write shows in what is read.
     let _ = stream.write_all(PREFACE).await;
     let _ = stream.flush().await;
-    let mut header = [0; 9];
+    let mut received = [0; MAX_SNIFFED];
     let mut length = 0;
     let reading = async {
-        while length < header.len() {
-            match stream.read(&mut header[length..]).await {
+        while length < received.len() && detect(&received[..length]).is_none() {
+            match stream.read(&mut received[length..]).await {
                 Ok(0) | Err(_) => break,
                 Ok(read) => length += read,
             }
@@ -62,18 +74,27 @@ pub(super) async fn preface(target: &mut Target) -> Verdict {
     };
     let timed_out = timeout(target.config.max_time, reading).await.is_err();
     close(stream).await;
-    match &header[..length] {
-        [0, _, _, 4, 0, 0, 0, 0, 0] => Ok("SETTINGS came first".to_owned()),
-        [] if timed_out => Err(Outcome::Timeout(AttemptPhase::Headers).into()),
-        [] => Err(Outcome::Reset.into()),
-        [b'{', ..] => fail(
-            "it sends a JSON object at once, as the original exercise's servers do",
-            "a survey understands that, gRPC callers do not",
-        ),
-        bytes => fail(
-            format!("it sent {}", Untrusted::from_bytes(bytes)),
-            "callers speak gRPC, which is HTTP/2; is the right server running on this port?",
-        ),
+    let received = &received[..length];
+    match detect(received).or_else(|| detect_at_eof(received)) {
+        Some(Detected::Http2) => {
+            target.protocol = Some(Protocol::Grpc);
+            Ok("SETTINGS came first".to_owned())
+        }
+        Some(Detected::Json) => {
+            target.protocol = Some(Protocol::Raw);
+            warn(
+                "it sends a JSON object at once, as the original exercise's servers do",
+                "a survey understands that, gRPC callers do not",
+            )
+        }
+        Some(Detected::Other(protocol)) => {
+            Err(Outcome::NotGrpc(protocol, Untrusted::first_line(received)).into())
+        }
+        None if target.serves_tls().await => {
+            Err(Outcome::NotGrpc(OtherProtocol::Tls, Untrusted::new("")).into())
+        }
+        None if timed_out => Err(Outcome::Timeout(AttemptPhase::Headers).into()),
+        None => Err(Outcome::Reset.into()),
     }
 }
 

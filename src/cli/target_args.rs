@@ -57,6 +57,11 @@ impl HostListArgs {
     }
 
     pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
+        self.hosts_or("give endpoints, or --hosts FILE, or try --demo")
+    }
+
+    /// The list, or a failure with this hint where no endpoint is given.
+    pub(crate) fn hosts_or(&self, hint: &str) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
         for file in &self.hosts {
             let contents = read(file)?;
@@ -74,7 +79,7 @@ impl HostListArgs {
             Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
                 "every endpoint is excluded"
             } else if self.hosts.is_empty() {
-                "give endpoints, or --hosts FILE, or try --demo"
+                hint
             } else {
                 "the files of --hosts hold no endpoints"
             }),

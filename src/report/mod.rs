@@ -28,7 +28,7 @@ pub mod table;
 pub mod text;
 mod topic;
 mod view;
-mod wrap;
+pub mod wrap;
 
 pub use crate::report::{
     answer::Answer,

@@ -6,20 +6,25 @@ use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The output, and the width of its lines.
-pub(super) struct LineWriter<'a> {
+pub struct LineWriter<'a> {
     pub(super) out: &'a mut dyn Write,
     width: usize,
 }
 
 impl<'a> LineWriter<'a> {
-    pub(super) fn new(width: Option<usize>, out: &'a mut dyn Write) -> Self {
+    /// A writer of lines of at most this width.
+    pub fn new(width: Option<usize>, out: &'a mut dyn Write) -> Self {
         Self {
             out,
             width: width.unwrap_or(usize::MAX).max(20),
         }
     }
 
-    pub(super) fn line(&mut self, style: Style, text: &str) -> io::Result<()> {
+    /// Writes one text.
+    ///
+    /// # Errors
+    /// That of the output.
+    pub fn line(&mut self, style: Style, text: &str) -> io::Result<()> {
         self.wrap(style, "", 0, text)
     }
 
@@ -27,13 +32,10 @@ impl<'a> LineWriter<'a> {
     ///
     /// A word that is wider than a line is cut where the line ends: Chinese has no spaces, and a peer's text may have
     /// none.
-    pub(super) fn wrap(
-        &mut self,
-        style: Style,
-        label: &str,
-        indent: usize,
-        text: &str,
-    ) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// That of the output.
+    pub fn wrap(&mut self, style: Style, label: &str, indent: usize, text: &str) -> io::Result<()> {
         let (label_style, text_style) = if label.is_empty() {
             (Style::new(), style)
         } else {
@@ -102,7 +104,11 @@ impl<'a> LineWriter<'a> {
         write!(self.out, "{style:#}\n{:indent$}{style}", "")
     }
 
-    pub(super) fn blank(&mut self) -> io::Result<()> {
+    /// Writes an empty line.
+    ///
+    /// # Errors
+    /// That of the output.
+    pub fn blank(&mut self) -> io::Result<()> {
         writeln!(self.out)
     }
 }

@@ -89,18 +89,26 @@ impl Caller {
         Ok(response.into_inner())
     }
 
-    /// Calls a streaming method with one message, and returns the first one of the response.
-    pub(crate) async fn first_response<Q, R>(
+    /// Calls a method with one message, and returns the messages of the response, `max` at most.
+    pub(crate) async fn responses<Q, R>(
         self,
         path: &'static str,
         request: Q,
-    ) -> Result<Option<R>, Status>
+        max: usize,
+    ) -> Result<Vec<R>, Status>
     where
         Q: Message + 'static,
         R: Message + Default + 'static,
     {
         let requests = tonic::Request::new(tokio_stream::once(request));
-        self.stream(path, requests).await?.message().await
+        let mut stream = self.stream(path, requests).await?;
+        let mut responses = Vec::new();
+        while responses.len() < max
+            && let Some(response) = stream.message().await?
+        {
+            responses.push(response);
+        }
+        Ok(responses)
     }
 
     /// Calls a streaming method.
