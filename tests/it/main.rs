@@ -53,3 +53,4 @@ mod survey_network;
 mod survey_room;
 mod survey_tls;
 mod tls;
+mod wrong_servers;
