@@ -16,7 +16,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::cli::exit::Failure;
 
@@ -38,6 +38,29 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The directives of a filter as it is typed. A bare level is that of this program.
+///
+/// # Errors
+/// The text to show when it is something else. A bare word would be taken for a module, and leave everything out.
+pub(crate) fn filter(text: &str) -> Result<String, &'static str> {
+    const MISTAKE: &str = "it must be error, warn, info, debug, trace or off, or a filter such as labrpc=debug,h2=info";
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let mut directives = text.split(',').map(str::trim);
+    if !directives.all(|directive| is_level(directive) || directive.contains(['=', '['])) {
+        return Err(MISTAKE);
+    }
+    // A peer can cause any number of warnings of h2; those of labrpc are limited to one a second.
+    let text = match text.trim().to_ascii_lowercase().as_str() {
+        level @ ("warn" | "info") => format!("error,labrpc={level}"),
+        "debug" => "warn,labrpc=debug".to_owned(),
+        _ => text.to_owned(),
+    };
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(MISTAKE),
+    }
+}
+
 /// The log. Dropping it waits a moment for what is not written yet.
 pub(crate) struct Log {
     queue: Arc<LineBuffer>,
@@ -48,7 +71,8 @@ impl Log {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(crate) fn start(format: LogFormat, filter: EnvFilter) -> Result<Self, Failure> {
+    pub(crate) fn start(format: LogFormat, filter: &str) -> Result<Self, Failure> {
+        let filter = EnvFilter::try_new(filter).map_err(Failure::usage)?;
         let queue = Arc::new(LineBuffer::default());
         let for_thread = Arc::clone(&queue);
         thread::Builder::new()

@@ -65,14 +65,15 @@ impl ProfileArgs {
         let missing = given.missing();
         if missing.is_empty() {
             let profile = Profile::try_from(given).map_err(Failure::usage)?;
+            log.line(format_args!("serving the profile of {}", profile.id));
             return Ok(Arc::new(profile));
         }
         if let Some(path) = profile.or_else(default_profile_path) {
-            return Ok(Arc::new(reload::profile(
-                path,
-                given,
-                reload::POLL_INTERVAL,
-            )?));
+            let file = path.display().to_string();
+            let profile = reload::profile(path, given, reload::POLL_INTERVAL)?;
+            let id = profile.borrow().id;
+            log.line(format_args!("serving the profile of {id} from {file}"));
+            return Ok(Arc::new(profile));
         }
         if given != Draft::default() {
             let flags: Vec<_> = missing.iter().map(|field| format!("--{field}")).collect();

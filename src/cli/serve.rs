@@ -13,7 +13,6 @@ use labrpc::{
     },
     tls,
 };
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{
     exit::{Exit, Failure},
@@ -47,7 +46,7 @@ pub(crate) struct Args {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Listening")]
 struct ListenArgs {
-    /// Listen at this address: IP:PORT, PORT, or unix:PATH. Repeatable. [::] stands for IPv6 and IPv4.
+    /// Listen at this address: IP:PORT, IP, PORT, or unix:PATH. Repeatable. [::] stands for IPv6 and IPv4.
     #[arg(
         long,
         value_name = "ADDR",
@@ -69,7 +68,13 @@ struct ListenArgs {
     )]
     protocols: Protocols,
     /// Accept connections only from these networks. Repeatable.
-    #[arg(long, value_name = "CIDR", env = "LABRPC_ALLOW", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        value_parser = values::network,
+        env = "LABRPC_ALLOW",
+        value_delimiter = ','
+    )]
     allow: Vec<IpNet>,
     /// Do not offer gRPC reflection, which lists the services to clients.
     #[arg(long, env = "LABRPC_NO_REFLECTION")]
@@ -115,22 +120,23 @@ struct OperationArgs {
         env = "LABRPC_DRAIN_TIMEOUT"
     )]
     drain_timeout: Duration,
-    /// Log at this level: error, warn, info, debug, or a filter such as labrpc=debug,h2=info. Profiles are never logged.
-    // A peer can cause any number of h2 warnings; those of labrpc are limited to one a second.
+    /// Log at this level: error, warn, info, debug (one line a call) or trace (also what libraries log); or by a filter
+    /// such as labrpc=debug,h2=info. Heights, weights and sizes are never logged.
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "error,labrpc=info",
+        default_value = "info",
+        value_parser = log::filter,
         env = "LABRPC_LOG"
     )]
-    log: EnvFilter,
+    log: String,
     /// Log in this format.
     #[arg(long, value_enum, default_value_t, env = "LABRPC_LOG_FORMAT")]
     log_format: log::LogFormat,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let log = Log::start(args.operation.log_format, args.operation.log.clone())?;
+    let log = Log::start(args.operation.log_format, &args.operation.log)?;
     runtime::all_threads(serve(args, &log))?
 }
 
@@ -154,8 +160,8 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     let profile = profile.open(log)?;
     let listeners = listen.open()?;
     let metrics = operation.metrics.as_ref();
-    let metrics = metrics.map(|address| Listener::bind(address, false));
-    let metrics = metrics.transpose().map_err(Failure::internal)?;
+    let metrics = metrics.map(|address| bind("--metrics", address, false, &listen.listen));
+    let metrics = metrics.transpose()?;
     // From here on signals do not end a step that hangs. Installed before the first line is printed, since a script
     // may send a signal as soon as it reads that line.
     let (signals, terminal) = (Signals::new()?, Terminal::new()?);
@@ -232,8 +238,16 @@ fn print_addresses(
             address(listener)?
         ));
     }
+    let reachable = listen::reachable(listeners);
+    let is_local = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => address.ip().to_canonical().is_loopback(),
+        ListenAddress::Unix(_) => true,
+    };
+    if reachable.iter().all(is_local) {
+        log.line(format_args!("only this machine can call it"));
+    }
     log.line(format_args!("to call it, type"));
-    for address in listen::reachable(listeners) {
+    for address in reachable {
         log.line(format_args!("  {}", example.command(&address)));
     }
     Ok(())
@@ -287,9 +301,36 @@ impl ListenArgs {
         if !passed.is_empty() {
             return Ok(passed);
         }
-        let bind = |address| Listener::bind(address, self.reuse_port).map_err(Failure::internal);
-        self.listen.iter().map(bind).collect()
+        let mut listeners = Vec::new();
+        for (index, address) in self.listen.iter().enumerate() {
+            let bound = &self.listen[..index];
+            listeners.push(bind("--listen", address, self.reuse_port, bound)?);
+        }
+        Ok(listeners)
     }
+}
+
+/// Binds the address of a flag. `bound` are those of `--listen` that this process has bound before.
+fn bind(
+    flag: &str,
+    address: &ListenAddress,
+    shared: bool,
+    bound: &[ListenAddress],
+) -> Result<Listener, Failure> {
+    Listener::bind(address, shared).map_err(|error| {
+        let failure = Failure::internal(format_args!("{flag}: {error}"));
+        if bound.contains(address) {
+            failure.hint(format_args!(
+                "--listen has this address already; give another {flag}"
+            ))
+        } else if error.source.kind() == std::io::ErrorKind::AddrInUse {
+            failure.hint(format_args!(
+                "stop the other program, or give another {flag}"
+            ))
+        } else {
+            failure
+        }
+    })
 }
 
 type ServerTls = tokio::sync::watch::Receiver<std::sync::Arc<rustls::ServerConfig>>;

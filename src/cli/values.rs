@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
+
 use crate::cli::exit::Failure;
 
 /// The longest time that is accepted. Beyond it is a slip, and clocks would overflow later on.
@@ -98,6 +100,16 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
     }
     String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format_args!("{}: the file is not UTF-8", path.display())))
+}
+
+/// A network in CIDR notation.
+///
+/// # Errors
+/// The text to show when it is something else.
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
+    text.parse().map_err(|_| {
+        "a network is an address, a slash and a prefix of 0 to 32 (IPv6: 128), as in 192.168.1.0/24"
+    })
 }
 
 /// A port; 0 stands for a free one.

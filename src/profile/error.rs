@@ -30,7 +30,7 @@ pub enum Error {
     #[error("id \"{0}\" is not 1 to 32 characters of 0-9 A-Z a-z _ -")]
     Id(Untrusted),
     /// The text of a measure is not a decimal number.
-    #[error("{field} \"{text}\" is not a number of {unit}, such as 60 or 60.5")]
+    #[error("{field} \"{text}\" is not a number of {unit}, such as {example}")]
     Number {
         /// `height` or `weight`.
         field: &'static str,
@@ -38,6 +38,8 @@ pub enum Error {
         unit: &'static str,
         /// The text.
         text: Untrusted,
+        /// A valid value.
+        example: &'static str,
     },
     /// A measure is not a number, infinite or outside its range.
     #[error(

@@ -11,7 +11,7 @@ pub const TICKS: u16 = 10;
 
 /// The two measures differ in name, unit and range only.
 macro_rules! measure {
-    ($(#[$doc:meta])* $name:ident, $field:literal, $unit:literal, $min:literal..=$max:literal, $hint:expr) => {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $unit:literal, $min:literal..=$max:literal, $example:literal, $hint:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(u16);
@@ -82,7 +82,7 @@ macro_rules! measure {
                 let value: f64 = text
                     .trim()
                     .parse()
-                    .map_err(|_| Error::Number { field: $field, unit: $unit, text: Untrusted::new(text) })?;
+                    .map_err(|_| Error::Number { field: $field, unit: $unit, text: Untrusted::new(text), example: $example })?;
                 Self::try_from(value)
             }
         }
@@ -117,7 +117,7 @@ macro_rules! measure {
 
 measure! {
     /// Body height in tenths of a centimetre, 50.0 to 272.0 cm (the tallest person on record).
-    Height, "height", "cm", 500..=2720, |value| match value {
+    Height, "height", "cm", 500..=2720, "178 or 178.5, with a point", |value| match value {
         v if v > 0.0 && v < 3.0 => Some("is that in metres? send centimetres"),
         v if v > 272.0 && v <= 2720.0 => Some("is that in millimetres? send centimetres"),
         _ => None,
@@ -126,7 +126,7 @@ measure! {
 
 measure! {
     /// Body weight in tenths of a kilogram, 10.0 to 650.0 kg (the heaviest person on record).
-    Weight, "weight", "kg", 100..=6500, |value| match value {
+    Weight, "weight", "kg", 100..=6500, "60 or 60.5, with a point", |value| match value {
         // A jin is half a kilogram: up to twice the largest weight, the number is probably one of jin.
         v if v > 650.0 && v <= 1300.0 => Some("is that in jin (斤)? send kilograms, half of it"),
         v if v > 1300.0 && v <= 650_000.0 => Some("is that in grams? send kilograms"),

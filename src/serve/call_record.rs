@@ -13,7 +13,7 @@ use crate::serve::{
     deadline_body::DeadlineBody,
     limiter::Resource,
     limits::YEAR,
-    metrics::{RejectReason, ServedMethod},
+    metrics::{RejectReason, ServedMethod, code_name},
     slot::Slot,
 };
 
@@ -98,6 +98,13 @@ impl Drop for CallRecord {
         let now = Instant::now();
         let metrics = &self.context.server.metrics;
         metrics.count_handled(self.method, self.code, now - self.started);
+        tracing::debug!(
+            peer = self.context.peer_name(),
+            method = self.method.name(),
+            status = code_name(self.code as usize),
+            elapsed = ?now - self.started,
+            "call answered"
+        );
         self.activity.end_call(now);
     }
 }

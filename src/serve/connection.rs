@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::serve::{
     config::{Config, Protocols},
-    context::{ConnectionContext, Phase, Shared},
+    context::{ConnectionContext, Phase, Shared, peer_name},
     detect::{Detection, WireProtocol, classify},
     grpc, http,
     limiter::LimitReached,
@@ -49,6 +49,7 @@ pub(crate) async fn serve(
     let context = Arc::new(ConnectionContext {
         server: Arc::clone(&server),
         permit,
+        peer,
         local: transport.local_addr(),
     });
     tokio::select! {
@@ -156,7 +157,7 @@ async fn dispatch(
 /// Logs a refused connection. Those that a user can mend with another flag are warnings, at most one a second, so
 /// that a peer cannot fill the log.
 fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
-    let peer = peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string());
+    let peer = peer_name(peer);
     if matches!(
         reason,
         RejectReason::NoCertificate | RejectReason::Plaintext
@@ -178,7 +179,7 @@ fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
         ),
         RejectReason::Plaintext => tracing::warn!(
             peer,
-            "plaintext client, but only TLS is served: call without -plaintext, or start the server with --plaintext"
+            "plaintext client, but only TLS is served: call with TLS (labrpc with --cacert, grpcurl without -plaintext), or start the server with --plaintext"
         ),
         reason => tracing::debug!(%reason, peer, "connection rejected"),
     }

@@ -52,6 +52,20 @@ impl Shared {
 pub(crate) struct ConnectionContext {
     pub(crate) server: Arc<Shared>,
     pub(crate) permit: Permit,
+    /// The address of the peer; absent for Unix sockets.
+    pub(crate) peer: Option<IpAddr>,
     /// The address that the peer connected to; absent for Unix sockets.
     pub(crate) local: Option<SocketAddr>,
+}
+
+impl ConnectionContext {
+    /// The peer as logs name it.
+    pub(crate) fn peer_name(&self) -> String {
+        peer_name(self.peer)
+    }
+}
+
+/// A peer as logs name it.
+pub(crate) fn peer_name(peer: Option<IpAddr>) -> String {
+    peer.map_or_else(|| "a unix socket".to_owned(), |peer| peer.to_string())
 }

@@ -27,7 +27,15 @@ pub(crate) async fn serve(io: PrefixedIo, context: Arc<ConnectionContext>, tls: 
         size: 16 * 1024,
     };
     // As long again for reading the response. A slower client is disconnected.
-    let served = http1::serve_one(io, limits, |request| respond(&context, request));
+    let served = http1::serve_one(io, limits, |request| {
+        let response = respond(&context, request);
+        tracing::debug!(
+            peer = context.peer_name(),
+            status = response.status().as_u16(),
+            "HTTP request answered"
+        );
+        response
+    });
     let _ = timeout(2 * limits.timeout, served).await;
 }
 

@@ -29,6 +29,7 @@ pub(crate) async fn serve(transport: Transport, context: Arc<ConnectionContext>)
         }
         Ok::<_, io::Error>(())
     };
+    tracing::debug!(peer = context.peer_name(), "raw profile sent");
     // A peer that neither reads nor closes is given up.
     let _ = tokio::time::timeout(context.server.config.limits.handshake, send).await;
 }

@@ -584,7 +584,10 @@ fn invalid_profiles_and_addresses_are_rejected_at_start() {
             vec!["--accept".into(), "telnet".into()],
             "\"telnet\" is not a protocol",
         ),
-        (vec!["--allow".into(), "10.0.0.0/33".into()], "10.0.0.0/33"),
+        (
+            vec!["--allow".into(), "10.0.0.0/33".into()],
+            "'10.0.0.0/33' for '--allow <CIDR>': a network is an address, a slash and a prefix",
+        ),
     ];
     for (arguments, expected) in table {
         let output = output(

@@ -40,6 +40,7 @@ mod reload_restart;
 mod schema;
 mod schema_reflection;
 mod serve;
+mod serve_command;
 mod similarity;
 mod soak;
 mod source;

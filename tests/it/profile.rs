@@ -190,19 +190,19 @@ fn invalid_profile_error_names_field_value_and_range() {
     let text: &[(Result<(), String>, &str)] = &[
         (
             typed::<Height>("tall"),
-            "height \"tall\" is not a number of cm, such as 60 or 60.5",
+            "height \"tall\" is not a number of cm, such as 178 or 178.5, with a point",
         ),
         (
             typed::<Height>(""),
-            "height \"\" is not a number of cm, such as 60 or 60.5",
+            "height \"\" is not a number of cm, such as 178 or 178.5, with a point",
         ),
         (
             typed::<Height>("178cm"),
-            "height \"178cm\" is not a number of cm, such as 60 or 60.5",
+            "height \"178cm\" is not a number of cm, such as 178 or 178.5, with a point",
         ),
         (
             typed::<Weight>("60,5"),
-            "weight \"60,5\" is not a number of kg, such as 60 or 60.5",
+            "weight \"60,5\" is not a number of kg, such as 60 or 60.5, with a point",
         ),
         (
             typed::<Weight>("nan"),

@@ -134,7 +134,7 @@ fn csv_json_lines_and_saved_runs_are_read_and_bad_rows_described() {
         ),
         (
             b"id,height,weight,size\na,178,sixty,S\n",
-            "file:2: weight \"sixty\" is not a number of kg, such as 60 or 60.5",
+            "file:2: weight \"sixty\" is not a number of kg, such as 60 or 60.5, with a point",
         ),
         (
             b"id,height,weight,size\na,178,60,\xff\n",

@@ -2,12 +2,15 @@
 
 use std::{
     fmt,
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     str::FromStr,
 };
 
 use crate::untrusted::Untrusted;
+
+/// The port where an address is given without one.
+const DEFAULT_PORT: u16 = 1024;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub enum ListenAddress {
 impl FromStr for ListenAddress {
     type Err = InvalidAddress;
 
-    /// Parses `192.0.2.1:1024`, `[::]:1024`, `:1024`, `1024` (all addresses) or `unix:PATH`.
+    /// Parses `192.0.2.1:1024`, `[::]:1024`, `192.0.2.1` (port 1024), `:1024`, `1024` (all addresses) or `unix:PATH`.
     ///
     /// # Errors
     /// [`InvalidAddress`] for anything else; names are not resolved.
@@ -37,6 +40,7 @@ impl FromStr for ListenAddress {
         port.parse()
             .map(|port| (Ipv6Addr::UNSPECIFIED, port).into())
             .or_else(|_| text.parse())
+            .or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DEFAULT_PORT).into()))
             .map(Self::Tcp)
             .map_err(|_| invalid())
     }
@@ -54,6 +58,6 @@ impl fmt::Display for ListenAddress {
 /// A text that is not an address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is not an address to listen on; give IP:PORT such as 192.0.2.1:1024 or [::]:1024, a port, or unix:PATH"
+    "\"{0}\" is not an address to listen on; give IP:PORT such as 192.0.2.1:1024 or [::]:1024, an IP address, a port, or unix:PATH"
 )]
 pub struct InvalidAddress(Untrusted);

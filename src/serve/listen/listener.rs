@@ -29,9 +29,7 @@ pub struct Error {
 
 fn hint(address: &ListenAddress, kind: io::ErrorKind) -> &'static str {
     match (kind, address) {
-        (io::ErrorKind::AddrInUse, _) => {
-            "; is another labrpc serve running? Stop it, or give another --listen"
-        }
+        (io::ErrorKind::AddrInUse, _) => "; is another labrpc serve running?",
         (io::ErrorKind::PermissionDenied, ListenAddress::Tcp(_)) => {
             "; ports below 1024 need a privilege, 1024 does not"
         }

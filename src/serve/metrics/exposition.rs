@@ -14,7 +14,7 @@ use crate::serve::metrics::{
 };
 
 /// The name of a status code, as grpc-go has it in its metrics.
-fn code_name(number: usize) -> String {
+pub(crate) fn code_name(number: usize) -> String {
     match Code::from_i32(number as i32) {
         Code::Ok => "OK".to_owned(),
         Code::Cancelled => "Canceled".to_owned(),

@@ -9,5 +9,6 @@ mod labels;
 
 pub(crate) use self::{
     counters::Metrics,
+    exposition::code_name,
     labels::{CloseReason, RejectReason, ServedMethod, ServedProtocol},
 };

@@ -151,7 +151,7 @@ async fn address_in_use_is_an_error_with_a_hint_unless_reuse_port_is_set() {
     let error = Listener::bind(&address, false).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains(&address.to_string()) && text.contains("--listen"),
+        text.contains(&address.to_string()) && text.contains("another labrpc serve"),
         "{text}"
     );
     Listener::bind(&address, true).unwrap();
@@ -164,19 +164,13 @@ fn listen_addresses_are_parsed_and_errors_name_the_forms() {
         (":1024", "[::]:1024"),
         ("[::]:1024", "[::]:1024"),
         ("192.0.2.1:80", "192.0.2.1:80"),
+        ("192.0.2.1", "192.0.2.1:1024"),
+        ("::1", "[::1]:1024"),
         ("unix:/run/labrpc.sock", "unix:/run/labrpc.sock"),
     ] {
         assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), meaning);
     }
-    for text in [
-        "",
-        "192.0.2.1",
-        "localhost:1024",
-        "65536",
-        "::",
-        "unix:",
-        "[::1]",
-    ] {
+    for text in ["", "localhost:1024", "65536", "unix:", "[::1]"] {
         let error = text.parse::<ListenAddress>().unwrap_err().to_string();
         assert!(error.contains("IP:PORT"), "{error}");
     }
