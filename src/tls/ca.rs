@@ -79,7 +79,8 @@ impl FromStr for CertName {
     type Err = CertNameError;
 
     /// # Errors
-    /// [`CertNameError`] for what is neither an IP address nor a host name (RFC 1123, section 2.1).
+    /// [`CertNameError`] for what is neither an IP address nor a host name (RFC 1123, section 2.1), or consists of digits, dots
+    /// and hyphens only.
     fn from_str(text: &str) -> Result<Self, CertNameError> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(SanType::IpAddress(address)));
@@ -88,8 +89,13 @@ impl FromStr for CertName {
         // RFC 1123 has neither of the two that `DnsName` allows: a final dot and underscores.
         let is_host =
             DnsName::try_from(host).is_ok() && !host.ends_with('.') && !host.contains('_');
+        // A mistyped or abbreviated address, such as 192.0.2.300 or 192.0.2.1-40.
+        let is_numeric = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
+        };
         match Ia5String::try_from(text) {
-            Ok(name) if is_host => Ok(Self(SanType::DnsName(name))),
+            Ok(name) if is_host && !is_numeric(host) => Ok(Self(SanType::DnsName(name))),
             _ => Err(CertNameError(Untrusted::new(text))),
         }
     }

@@ -8,6 +8,7 @@ mod abuse;
 mod any_method;
 mod board;
 mod browser;
+mod certs;
 mod check;
 mod cli_edge_cases;
 mod commands;

@@ -322,6 +322,8 @@ fn certificate_names_are_ip_addresses_or_host_names() {
         "a b",
         "-a",
         "192.0.2.256",
+        "192.0.2.1-40",
+        "10-20",
         "a..b",
         "*",
         "a.*",
