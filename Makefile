@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: all fmt lint deny proto workflows test long bench
+.PHONY: all fmt lint deny proto workflows test long bench deb
 
 all: fmt proto workflows deny lint test
 
@@ -36,3 +36,13 @@ long:
 
 bench:
 	$(CARGO) bench --locked
+
+# The Debian package, with man pages and completions that the program itself writes.
+deb:
+	$(CARGO) build --release --locked
+	mkdir -p target/generated
+	target/release/labrpc man --dir target/generated/man
+	target/release/labrpc completions bash > target/generated/labrpc.bash
+	target/release/labrpc completions zsh > target/generated/_labrpc
+	target/release/labrpc completions fish > target/generated/labrpc.fish
+	$(CARGO) deb --locked --no-build

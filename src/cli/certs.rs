@@ -36,6 +36,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Certs {
     /// Create a certificate authority: DIR/ca.pem to distribute, and DIR/ca.key.pem to keep secret.
+    #[command(before_help = "Examples:\n  labrpc certs ca lab-ca")]
     Ca {
         /// The folder; it is created if missing.
         #[arg(value_hint = ValueHint::DirPath)]
@@ -45,6 +46,10 @@ enum Certs {
     ///
     /// It is written to DIR/HOST.pem and DIR/HOST.key.pem, where HOST is the first host, and is valid for servers
     /// and clients.
+    #[command(before_help = "\
+Examples:
+  labrpc certs issue lab-ca lab01.example 192.168.1.1
+  labrpc certs issue lab-ca --each 192.168.1.1-40")]
     Issue {
         /// The folder with ca.pem and ca.key.pem.
         #[arg(value_hint = ValueHint::DirPath)]
@@ -127,7 +132,10 @@ fn names(hosts: &[String]) -> Result<Vec<CertName>, Failure> {
 fn name(endpoint: &Endpoint) -> Result<CertName, Failure> {
     let host = match &endpoint.address {
         Address::Ip(ip, _) => ip.to_string(),
-        Address::Name(name, _) => name.to_string(),
+        // TLS verifies the name, whatever the address.
+        Address::Name(name, _) | Address::Dns(name, _) | Address::Resolved(name, ..) => {
+            name.to_string()
+        }
         Address::Unix(_) => {
             return Err(Failure::usage(format_args!(
                 "{endpoint}: a Unix socket has no name for a certificate"

@@ -38,16 +38,19 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The levels, the most silent first.
+pub(crate) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// The directives of a filter as it is typed. A bare level is that of this program.
 ///
 /// # Errors
 /// The text to show when it is something else. A bare word would be taken for a module, and leave everything out.
-pub(crate) fn filter(text: &str) -> Result<String, &'static str> {
+pub(crate) fn filter(text: &str) -> Result<String, String> {
     const MISTAKE: &str = "it must be error, warn, info, debug, trace or off, or a filter such as labrpc=debug,h2=info";
     let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
     let mut directives = text.split(',').map(str::trim);
     if !directives.all(|directive| is_level(directive) || directive.contains(['=', '['])) {
-        return Err(MISTAKE);
+        return Err(MISTAKE.to_owned());
     }
     // A peer can cause any number of warnings of h2; those of labrpc are limited to one a second.
     let text = match text.trim().to_ascii_lowercase().as_str() {
@@ -57,7 +60,7 @@ pub(crate) fn filter(text: &str) -> Result<String, &'static str> {
     };
     match EnvFilter::try_new(&text) {
         Ok(_) => Ok(text),
-        Err(_) => Err(MISTAKE),
+        Err(_) => Err(MISTAKE.to_owned()),
     }
 }
 

@@ -24,6 +24,7 @@ mod headers;
 mod init;
 mod lab;
 mod log;
+mod man_page;
 mod min_ok;
 mod output;
 mod profile_args;
@@ -176,7 +177,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Lab(args) => lab::run(*args),
         Command::Init(args) => init::run(&args),
         Command::Certs(args) => certs::run(args),
-        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Completions(args) => {
+            generate::completions(&args, generate::with_hints(Cli::command()))
+        }
         Command::Man(args) => generate::man(&args, Cli::command()),
     }
 }
@@ -204,7 +207,7 @@ mod tests {
                 let typed = line[at..].split("  ").next().unwrap_or_default();
                 let words = typed
                     .split(' ')
-                    .take_while(|word| ![">", "|"].contains(word));
+                    .take_while(|word| ![">", ">>", "|"].contains(word));
                 let arguments: Vec<OsString> = words.map(OsString::from).collect();
                 let definition = definition(&arguments);
                 assert_eq!(single_dash(&definition, &arguments), None);
@@ -221,6 +224,7 @@ mod tests {
     fn variables_are_named_after_their_flags() {
         let actions = [
             "demo",
+            "dir",
             "header",
             "health",
             "list",

@@ -8,7 +8,7 @@ use labrpc::{
     serve::{profile_source::ProfileSource, reload},
 };
 
-use crate::cli::{exit::Failure, log::Log};
+use crate::cli::{exit::Failure, log::Log, values::Named};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Profile")]
@@ -35,7 +35,14 @@ pub(crate) struct ProfileArgs {
     )]
     weight: Option<Weight>,
     /// Serve this clothing size: XXS XS S M L XL XXL XXXL.
-    #[arg(long, value_name = "SIZE", env = "LABRPC_SIZE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = Named::<Size>::new(Size::ALL.map(Size::name)),
+        hide_possible_values = true,
+        env = "LABRPC_SIZE",
+        hide_env_values = true
+    )]
     size: Option<Size>,
     /// Read id, height, weight and size from this TOML file, and again when it changes [default: profile.toml here, or
     /// in the user's configuration folder].

@@ -14,7 +14,12 @@ use labrpc::{
     similarity::{Metric, Options, Weights},
 };
 
-use crate::cli::{exit::Failure, headers, output::Output, values};
+use crate::cli::{
+    exit::Failure,
+    headers,
+    output::Output,
+    values::{self, Named},
+};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Ranking")]
@@ -35,6 +40,8 @@ pub(crate) struct RankingArgs {
         long,
         value_name = "METRIC",
         default_value = "gower",
+        value_parser = Named::<Metric>::new(Metric::ALL.map(Metric::name)),
+        hide_possible_values = true,
         env = "LABRPC_METRIC"
     )]
     metric: Metric,

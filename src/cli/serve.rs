@@ -20,7 +20,7 @@ use crate::cli::{
     profile_args::ProfileArgs,
     runtime,
     signals::{Signals, Terminal},
-    values,
+    values::{self, Named},
 };
 
 /// Serve one profile to all clients.
@@ -63,6 +63,8 @@ struct ListenArgs {
         long,
         value_name = "LIST",
         default_value = "grpc,http,raw",
+        value_parser = Named::<Protocols>::new(["grpc", "http", "raw", "grpc,http", "grpc,raw", "http,raw"]),
+        hide_possible_values = true,
         alias = "accept",
         env = "LABRPC_PROTOCOLS"
     )]
@@ -126,7 +128,8 @@ struct OperationArgs {
         long,
         value_name = "FILTER",
         default_value = "info",
-        value_parser = log::filter,
+        value_parser = Named::parsed_by(log::LEVELS, log::filter),
+        hide_possible_values = true,
         env = "LABRPC_LOG"
     )]
     log: String,

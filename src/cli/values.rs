@@ -1,6 +1,7 @@
 //! Values as they are typed. Errors are worded for users, where those of the standard library are for programmers.
 
 use std::{
+    ffi::OsStr,
     fmt::{self, Display},
     fs::File,
     io::Read as _,
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use ipnet::IpNet;
 
 use crate::cli::exit::Failure;
@@ -110,6 +112,56 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().map_err(|_| {
         "a network is an address, a slash and a prefix of 0 to 32 (IPv6: 128), as in 192.168.1.0/24"
     })
+}
+
+/// A value that has a name out of a closed set, or can be written in other ways as well. Help and completions show the
+/// names.
+#[derive(Clone)]
+pub(crate) struct Named<T> {
+    names: Vec<&'static str>,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T> Named<T> {
+    pub(crate) fn new<E: Display>(names: impl Into<Vec<&'static str>>) -> Self
+    where
+        T: FromStr<Err = E>,
+    {
+        Self {
+            names: names.into(),
+            parse: |text| text.parse().map_err(|error: E| error.to_string()),
+        }
+    }
+
+    /// With a parser of another kind.
+    pub(crate) fn parsed_by(
+        names: impl Into<Vec<&'static str>>,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Self {
+        Self {
+            names: names.into(),
+            parse,
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        let parse = self.parse;
+        let parser = move |text: &str| parse(text);
+        parser.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().copied().map(PossibleValue::new)))
+    }
 }
 
 /// A port; 0 stands for a free one.

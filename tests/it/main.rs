@@ -20,6 +20,7 @@ mod fleet_scale;
 mod flood;
 mod frames;
 mod health_survey;
+mod generated;
 mod hosts;
 mod html;
 mod lab;
