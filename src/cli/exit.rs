@@ -73,7 +73,7 @@ impl Failure {
     fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self {
             exit,
-            message: message.to_string(),
+            message: without_error_numbers(&message.to_string()),
             hint: None,
         }
     }
@@ -116,6 +116,16 @@ impl Failure {
         self.hint = Some(hint.to_string());
         self
     }
+}
+
+/// Removes what std appends to the system's errors: ` (os error 2)`.
+fn without_error_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| match part.split_once(')') {
+        Some((_, rest)) => text + rest,
+        None => text + part,
+    })
 }
 
 impl From<tls::Error> for Failure {

@@ -18,7 +18,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::cli::exit::Failure;
+use crate::cli::{console::is_quiet, exit::Failure};
 
 /// Bytes that wait to be written: some thousand lines, more than a burst at the default level.
 const CAPACITY: usize = 256 * 1024;
@@ -97,9 +97,11 @@ impl Log {
         Ok(Self { queue })
     }
 
-    /// Writes a line that no filter leaves out.
+    /// Writes a line that no filter leaves out, unless only errors are to be printed.
     pub(crate) fn line(&self, text: fmt::Arguments<'_>) {
-        self.queue.push(format!("{text}\n").as_bytes());
+        if !is_quiet() {
+            self.queue.push(format!("{text}\n").as_bytes());
+        }
     }
 
     /// The number of lines that were dropped so far.

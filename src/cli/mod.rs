@@ -4,11 +4,13 @@
 //! of the library. The files `*_args.rs` hold arguments that several commands share. Only `main` imports this
 //! module.
 
-/// Writes a line to standard error. A closed standard error does not stop a command, and so does not panic either.
+/// Writes a line to standard error, unless only errors are to be printed. A closed standard error does not stop a command, and so does not panic either.
 macro_rules! errln {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(anstream::stderr(), $($text)*);
+        if !$crate::cli::console::is_quiet() {
+            let _ = writeln!(anstream::stderr(), $($text)*);
+        }
     }};
 }
 
@@ -16,6 +18,7 @@ mod board;
 mod certs;
 mod check;
 mod compare_args;
+mod console;
 mod diff;
 mod exit;
 mod generate;
@@ -37,6 +40,7 @@ mod serve;
 mod signals;
 mod survey;
 mod target_args;
+mod tips;
 mod values;
 
 use std::ffi::OsString;
@@ -47,7 +51,10 @@ use clap::{
     error::ErrorKind,
 };
 
-use self::exit::{Exit, Failure};
+use self::{
+    console::ConsoleArgs,
+    exit::{Exit, Failure},
+};
 
 /// Ask many machines one question over gRPC, at once, and rank the answers.
 #[derive(Debug, Parser)]
@@ -65,6 +72,8 @@ Examples:
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    console: ConsoleArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,32 +104,35 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
 /// Reads the command line. Help and errors are printed here.
 fn parse(arguments: &[OsString]) -> Result<Command, Exit> {
     let definition = definition(arguments);
-    // Before clap reads it: `-hosts FILE` would be `-h` with a value, and `-output FILE` be `-o utput`.
-    if let Some(flag) = single_dash(&definition, arguments) {
-        let failure = Failure::usage(format_args!("-{flag} has one dash"));
-        return Err(failure
-            .hint(format_args!("long flags have two dashes: --{flag}"))
-            .report());
+    if let Some(failure) = tips::single_dash(&definition, arguments) {
+        return Err(failure.report());
     }
-    read(definition, arguments).map_err(|error| {
-        // A closed pipe is not a reason to complain about a help text.
-        let _ = error.print();
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
-            _ => Exit::Usage,
+    match read(definition.clone(), arguments) {
+        Ok(Cli { command, console }) => {
+            console.apply();
+            Ok(command)
         }
-    })
+        Err(error) => {
+            let error = tips::add(error, &definition, arguments);
+            // A closed pipe is not a reason to complain about a help text.
+            let _ = error.print();
+            Err(match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
+                _ => Exit::Usage,
+            })
+        }
+    }
 }
 
-fn read(definition: clap::Command, arguments: &[OsString]) -> Result<Command, clap::Error> {
+fn read(definition: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let matches = definition.try_get_matches_from(arguments)?;
-    Ok(Cli::from_arg_matches(&matches)?.command)
+    Cli::from_arg_matches(&matches)
 }
 
 /// The definition of the command line for these arguments.
 ///
 /// Flags override variables. To clap, a variable that conflicts with a typed flag is an error, so such variables are
-/// removed from the definition.
+/// removed from the definition. So are those that are set to nothing.
 fn definition(arguments: &[OsString]) -> clap::Command {
     let is_typed = |arg: &Arg| {
         let flag = arg.get_long().map(|long| format!("--{long}"));
@@ -129,7 +141,20 @@ fn definition(arguments: &[OsString]) -> clap::Command {
             typed.any(|argument| argument.split('=').next() == Some(&*flag))
         })
     };
-    Cli::command().mut_subcommands(|command| {
+    let adapted = |arg: Arg| match arg.get_action() {
+        _ if arg
+            .get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| value.is_empty()) =>
+        {
+            arg.env(Resettable::<OsStr>::Reset)
+        }
+        // `LABRPC_STRICT=1` and `=yes` as well as `=true`.
+        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+        _ => arg,
+    };
+    let cli = Cli::command().color(console::clap_color(arguments));
+    cli.mut_args(adapted).mut_subcommands(|command| {
         let mut overridden = Vec::new();
         for arg in command.get_arguments() {
             for other in command.get_arg_conflicts_with(arg) {
@@ -139,30 +164,11 @@ fn definition(arguments: &[OsString]) -> clap::Command {
                 }
             }
         }
-        command.mut_args(|arg| match arg.get_action() {
-            _ if overridden.contains(arg.get_id()) => arg.env(Resettable::<OsStr>::Reset),
-            // `LABRPC_STRICT=1` and `=yes` as well as `=true`.
-            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
-            _ => arg,
+        command.mut_args(|arg| match overridden.contains(arg.get_id()) {
+            true => adapted(arg.env(Resettable::<OsStr>::Reset)),
+            false => adapted(arg),
         })
     })
-}
-
-/// The first long flag that was typed with a single dash, as grpcurl's users do: `-plaintext`.
-fn single_dash<'a>(definition: &clap::Command, arguments: &'a [OsString]) -> Option<&'a str> {
-    let longs: Vec<&str> = definition
-        .get_subcommands()
-        .flat_map(|command| command.get_arguments().filter_map(Arg::get_long))
-        .collect();
-    arguments
-        .iter()
-        .skip(1)
-        .take_while(|argument| *argument != "--")
-        .filter_map(|argument| argument.to_str()?.strip_prefix('-'))
-        .find(|flag| {
-            let name = flag.split('=').next().unwrap_or_default();
-            name.len() > 1 && longs.contains(&name)
-        })
 }
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
@@ -210,7 +216,7 @@ mod tests {
                     .take_while(|word| ![">", ">>", "|"].contains(word));
                 let arguments: Vec<OsString> = words.map(OsString::from).collect();
                 let definition = definition(&arguments);
-                assert_eq!(single_dash(&definition, &arguments), None);
+                assert!(tips::single_dash(&definition, &arguments).is_none());
                 let parsed = read(definition, &arguments);
                 assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
                 examples += 1;

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use labrpc::survey::{hosts::Hosts, outcome::Outcome};
 
+use crate::cli::console::is_quiet;
+
 /// Counts endpoints on standard error; invisible where that is not a terminal.
 pub(crate) struct Endpoints {
     bar: ProgressBar,
@@ -80,7 +82,10 @@ pub(crate) fn bytes(total: Option<u64>) -> ProgressBar {
 fn bar(total: u64, template: &str) -> ProgressBar {
     // Ten times a second looks smooth and costs little. Nothing is drawn at first: a room of forty has answered
     // before a bar can be read.
-    let target = ProgressDrawTarget::stderr_with_hz(10);
+    let target = match is_quiet() {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr_with_hz(10),
+    };
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─");

@@ -24,6 +24,7 @@ use labrpc::{
 
 use crate::cli::{
     compare_args::{CompareArgs, not_compared},
+    console,
     exit::{self, Exit, Failure},
     min_ok::MinOk,
     output, progress,
@@ -192,7 +193,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
 
 /// Ends standard error with the outcomes, unless a terminal shows the report.
 fn finish(report: &Report, written: Written) -> Result<(), Failure> {
-    if !written.is_shown {
+    if !written.is_shown && !console::is_quiet() {
         // A closed standard error is not a reason to fail.
         let width = output::columns(terminal_size::terminal_size_of(io::stderr()));
         let _ = table::outcomes(report, width, &mut anstream::stderr().lock());

@@ -1,6 +1,7 @@
 //! Arguments of every client command: which endpoints to ask, with which timeouts, and with which TLS.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -63,8 +64,15 @@ impl HostListArgs {
     /// The list, or a failure with this hint where no endpoint is given.
     pub(crate) fn hosts_or(&self, hint: &str) -> Result<Hosts, Failure> {
         let mut builder = Builder::default().max_hosts(self.max_hosts);
+        if let Some(file) = self.endpoints.iter().find(|text| looks_like_file(text)) {
+            return Err(
+                Failure::usage(format_args!("{file} is a file, not an endpoint"))
+                    .hint(format_args!("did you mean --hosts {file}?")),
+            );
+        }
         for file in &self.hosts {
             let contents = read(file)?;
+            refuse_report(file, &contents)?;
             builder.read(&file.to_string_lossy(), &contents);
         }
         self.endpoints
@@ -85,6 +93,49 @@ impl HostListArgs {
             }),
         )
     }
+}
+
+/// Whether an endpoint is the name of a file: one that exists, and that no host would have.
+fn looks_like_file(text: &str) -> bool {
+    let path = Path::new(text);
+    let endings = ["txt", "list", "hosts", "csv", "json", "jsonl", "html"];
+    let has_ending = path
+        .extension()
+        .and_then(OsStr::to_str)
+        .is_some_and(|ending| endings.contains(&ending));
+    has_ending && path.is_file()
+}
+
+/// Refuses a report of an earlier survey, which would be a bad expression on every line.
+fn refuse_report(file: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let start = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
+    let line = start
+        .split(|byte| *byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty());
+    let line = line.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    let start = &start[..start.len().min(200)];
+    let marks = |mark: &[u8]| start.windows(mark.len()).any(|window| window == mark);
+    let name = file.display();
+    let (kind, hint) = if start.trim_ascii_start().starts_with(b"{") && marks(b"\"labrpc_run\"") {
+        let again = format!("to ask those again that failed, give --only-failed {name}");
+        (
+            "a saved run",
+            format!("{again}; to rank it, labrpc rank {name}"),
+        )
+    } else if line.starts_with(b"line,endpoint,outcome,") || line.starts_with(b"id,height,") {
+        (
+            "a table of answers",
+            format!("to rank it, labrpc rank {name}"),
+        )
+    } else if line.starts_with(b"<!doctype html") || line.starts_with(b"<html") {
+        (
+            "a web page",
+            "a host list has one expression a line".to_owned(),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format_args!("{name} is {kind}, not a host list")).hint(hint))
 }
 
 /// A whole file, or standard input for `-`.

@@ -55,5 +55,6 @@ mod survey_method;
 mod survey_network;
 mod survey_room;
 mod survey_tls;
+mod tips;
 mod tls;
 mod wrong_servers;

@@ -1,0 +1,166 @@
+//! What is answered to a slip of the hand: other tools' flags, files in the place of endpoints, wrong variables. And
+//! how much is printed at all.
+
+use std::fs;
+
+use crate::support::{Running, file, labrpc, output, run};
+
+#[test]
+fn flags_of_other_tools_are_answered_with_the_flag_that_is_meant() {
+    for (arguments, tip) in [
+        (
+            &["survey", "127.0.0.1", "--timeout", "5"][..],
+            "'--max-time'",
+        ),
+        (&["check", "127.0.0.1", "--json"], "'--format json'"),
+        (&["survey", "127.0.0.1", "--no-progress"], "'--quiet'"),
+        (&["serve", "--verbose"], "'--log debug'"),
+        (
+            &["serve", "--port", "1024"],
+            "a port is part of the address: --listen PORT",
+        ),
+        (
+            &["survey", "127.0.0.1", "--port", "1024"],
+            "a port is part of the endpoint: HOST:PORT",
+        ),
+        (&["survey", "-help"], "long flags have two dashes: --help"),
+        (
+            &["get", "-plaintext", "127.0.0.1"],
+            "long flags have two dashes: --plaintext",
+        ),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status, 2, "{arguments:?}: {output:?}");
+        assert!(output.stderr.contains(tip), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn files_in_the_place_of_endpoints_and_reports_in_the_place_of_host_lists_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_in = |arguments: &[&str]| output(labrpc().args(arguments).current_dir(folder.path()));
+    file(folder.path(), "hosts.txt", "127.0.0.1\n");
+    for name in ["run.jsonl", "run.json", "run.csv", "run.html"] {
+        let made = run_in(&["survey", "--demo", "2", "-o", name]);
+        assert_eq!(made.status, 0, "{made:?}");
+    }
+    for (arguments, error, hint) in [
+        (
+            &["survey", "hosts.txt"][..],
+            "hosts.txt is a file, not an endpoint",
+            "did you mean --hosts hosts.txt?",
+        ),
+        (
+            &["check", "hosts.txt"],
+            "hosts.txt is a file",
+            "did you mean --hosts hosts.txt?",
+        ),
+        (
+            &["survey", "--hosts", "run.jsonl"],
+            "run.jsonl is a saved run, not a host list",
+            "give --only-failed run.jsonl",
+        ),
+        (
+            &["survey", "--hosts", "run.json"],
+            "run.json is a saved run",
+            "labrpc rank run.json",
+        ),
+        (
+            &["survey", "--hosts", "run.csv"],
+            "run.csv is a table of answers",
+            "labrpc rank run.csv",
+        ),
+        (
+            &["survey", "--hosts", "run.html"],
+            "run.html is a web page",
+            "one expression a line",
+        ),
+    ] {
+        let output = run_in(arguments);
+        assert_eq!(output.status, 2, "{arguments:?}: {output:?}");
+        assert_eq!(output.stderr.lines().count(), 2, "{output:?}");
+        assert!(output.stderr.contains(error), "{output:?}");
+        assert!(output.stderr.contains(hint), "{output:?}");
+    }
+    // A host may have any other name, whether or not there is a file of that name.
+    fs::write(folder.path().join("localhost"), "").unwrap();
+    let output = run_in(&["survey", "--list", "localhost"]);
+    assert_eq!(output.stdout, "localhost:1024\n", "{output:?}");
+}
+
+#[test]
+fn wrong_variable_is_named_and_an_empty_one_is_ignored() {
+    let survey = |name: &str, value: &str| {
+        output(
+            labrpc()
+                .args(["survey", "--list", "127.0.0.1"])
+                .env(name, value),
+        )
+    };
+    for (name, value) in [
+        ("LABRPC_FORMAT", "xml"),
+        ("LABRPC_MAX_TIME", "soon"),
+        ("LABRPC_COLOR", "red"),
+    ] {
+        let wrong = survey(name, value);
+        assert_eq!(wrong.status, 2, "{wrong:?}");
+        let tip = format!("the value is that of the variable {name}");
+        assert!(wrong.stderr.contains(&tip), "{wrong:?}");
+        assert_eq!(survey(name, "").status, 0, "{name}");
+    }
+    let typed = run(["survey", "--list", "127.0.0.1", "--format", "xml"]);
+    assert!(!typed.stderr.contains("variable"), "{typed:?}");
+}
+
+#[test]
+fn quiet_leaves_only_errors_on_standard_error() {
+    let server = Running::serve(["--listen", "127.0.0.1:0"]);
+    let loud = run(["survey", server.address()]);
+    let quiet = run(["survey", server.address(), "--quiet"]);
+    assert_ne!(loud.stderr, "");
+    assert_eq!((quiet.status, &*quiet.stderr), (0, ""), "{quiet:?}");
+    assert_eq!(quiet.stdout, loud.stdout);
+    let wrong = run(["-q", "survey", "127.0.0.300"]);
+    assert_eq!(wrong.status, 2, "{wrong:?}");
+    assert!(wrong.stderr.starts_with("error: "), "{wrong:?}");
+}
+
+#[test]
+fn color_flag_overrides_terminal_and_variables() {
+    let colored = |arguments: &[&str], force: bool| {
+        let mut command = labrpc();
+        command.args(arguments);
+        if force {
+            command.env("CLICOLOR_FORCE", "1");
+        }
+        let output = output(&mut command);
+        (output.stdout + &output.stderr).contains('\x1b')
+    };
+    let dead = "127.0.0.1:1";
+    assert!(!colored(&["check", dead], false));
+    assert!(colored(&["check", dead, "--color", "always"], false));
+    assert!(colored(&["check", dead], true));
+    assert!(!colored(&["check", dead, "--color=never"], true));
+    // Messages about the command line itself.
+    assert!(colored(
+        &["check", "--nonsense", "--color", "always"],
+        false
+    ));
+    assert!(!colored(&["check", "--nonsense", "--color", "never"], true));
+}
+
+#[test]
+fn errors_of_the_system_have_no_numbers() {
+    for arguments in [
+        &["survey", "--hosts", "/nonexistent/hosts.txt"][..],
+        &["serve", "--profile", "/nonexistent/profile.toml"],
+        &["serve", "--listen", "192.0.2.1:1024"],
+        &["rank", "/nonexistent/run.jsonl"],
+        &["get", "127.0.0.1", "--cacert", "/nonexistent/ca.pem"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status, 1, "{output:?}");
+        assert!(output.stderr.contains("error: "), "{output:?}");
+        assert!(!output.stderr.contains("os error"), "{output:?}");
+    }
+}
