@@ -265,7 +265,7 @@ mod tests {
         for (answer, outcome) in last
             .answers
             .iter_mut()
-            .zip([Outcome::Reset, Outcome::Refused])
+            .zip([Outcome::Reset { json_began: false }, Outcome::Refused])
         {
             answer.outcome = outcome;
         }

@@ -57,7 +57,7 @@ pub(super) async fn http2(target: &mut Target) -> Verdict {
     }
     let mut stream = match target.connection.take() {
         Some(connection) => connection?,
-        None => return Err(Outcome::Reset.into()),
+        None => return Err(Outcome::Reset { json_began: false }.into()),
     };
     // A failed write shows in what is read.
     let _ = stream.write_all(PREFACE).await;
@@ -94,7 +94,7 @@ pub(super) async fn http2(target: &mut Target) -> Verdict {
             Err(Outcome::NotGrpc(OtherProtocol::Tls, Untrusted::new("")).into())
         }
         None if timed_out => Err(Outcome::Timeout(AttemptPhase::Headers).into()),
-        None => Err(Outcome::Reset.into()),
+        None => Err(Outcome::Reset { json_began: false }.into()),
     }
 }
 

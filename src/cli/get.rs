@@ -57,7 +57,7 @@ fn code(outcome: &Outcome<Profile>) -> Code {
         Outcome::Refused
         | Outcome::Unreachable
         | Outcome::Dns(_)
-        | Outcome::Reset
+        | Outcome::Reset { .. }
         | Outcome::Tls(_)
         | Outcome::NotGrpc(..) => Code::Unavailable,
         Outcome::TooLarge(_) => Code::ResourceExhausted,

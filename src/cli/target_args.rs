@@ -199,7 +199,7 @@ pub(crate) struct TimeoutArgs {
         long,
         value_name = "TIME",
         default_value = values::shown(survey::Config::default().connect_timeout),
-        value_parser = values::duration,
+        value_parser = values::positive_duration,
         env = "LABRPC_CONNECT_TIMEOUT"
     )]
     pub(crate) connect_timeout: Duration,
@@ -208,7 +208,7 @@ pub(crate) struct TimeoutArgs {
         long,
         value_name = "TIME",
         default_value = values::shown(survey::Config::default().max_time),
-        value_parser = values::duration,
+        value_parser = values::positive_duration,
         env = "LABRPC_MAX_TIME"
     )]
     pub(crate) max_time: Duration,

@@ -32,6 +32,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
         .ok_or("a duration is a number of seconds, or has a unit: 500ms, 3s, 2m, 1h")
 }
 
+/// A duration of some length.
+///
+/// # Errors
+/// The text to show when it is something else.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, &'static str> {
+    duration(text).and_then(|duration| match duration.is_zero() {
+        true => Err("it must be longer than 0"),
+        false => Ok(duration),
+    })
+}
+
 /// A duration as the help shows it: `3.5s`.
 pub(crate) fn shown(duration: Duration) -> String {
     format!("{duration:?}")

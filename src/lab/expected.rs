@@ -36,7 +36,7 @@ impl ExpectedOutcome {
             }
             Outcome::Refused => self == Self::Refused,
             Outcome::Timeout(phase) => self == Self::Timeout(*phase),
-            Outcome::Reset => self == Self::ConnectionReset,
+            Outcome::Reset { .. } => self == Self::ConnectionReset,
             Outcome::TooLarge(_) => self == Self::TooLarge,
             Outcome::NotGrpc(protocol, _) => self == Self::NotGrpc(*protocol),
             Outcome::Invalid(Invalid::Message(_) | Invalid::Json(_)) => {

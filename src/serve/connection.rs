@@ -1,6 +1,7 @@
 //! One connection from accept to its end: admission, protocol detection, TLS, and the protocol's handler.
 
 use std::{
+    io,
     net::IpAddr,
     sync::{Arc, PoisonError},
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     sync::watch,
     time::{Instant, timeout_at},
 };
@@ -86,6 +87,8 @@ async fn detect_and_dispatch(
     let io = PrefixedIo::new(transport, prefix);
     if protocol != WireProtocol::Tls {
         if !plaintext {
+            // A peer that does not read is given up.
+            let _ = timeout_at(deadline, send_alert(io)).await;
             return Err(RejectReason::Plaintext);
         }
         return dispatch(context, protocol, io, false).await;
@@ -111,6 +114,17 @@ async fn detect_and_dispatch(
             dispatch(context, protocol, PrefixedIo::new(session, prefix), true).await
         }
     }
+}
+
+/// Ends a connection with a TLS alert, by which a peer without TLS recognises what is served.
+async fn send_alert(mut io: PrefixedIo) -> io::Result<()> {
+    // A record of type alert, TLS 1.2, with a fatal unexpected_message (RFC 8446, section 6).
+    io.write_all(b"\x15\x03\x03\0\x02\x02\x0a").await?;
+    io.shutdown().await?;
+    // Closing a socket with unread bytes sends a reset, and the peer may lose the alert.
+    let mut unread = [0; 512];
+    while io.read(&mut unread).await? > 0 {}
+    Ok(())
 }
 
 /// Reads until the peer's protocol is known, and returns it with the bytes read. `None` is a peer that has sent

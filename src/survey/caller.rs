@@ -47,7 +47,7 @@ impl Caller {
             .max_header_list_size(8 * 1024)
             .handshake(TokioIo::new(stream))
             .await;
-        let (streams, connection) = handshake.map_err(|_| Outcome::Reset)?;
+        let (streams, connection) = handshake.map_err(|_| Outcome::Reset { json_began: false })?;
         let mut driver = JoinSet::new();
         // An error of the connection is reported by the calls on it.
         driver.spawn(async { drop(connection.await) });

@@ -67,7 +67,7 @@ impl<A> From<Outcome<A>> for Conclusion<A> {
 impl<A> Conclusion<A> {
     fn reset(retry: Retry) -> Self {
         Self {
-            outcome: Outcome::Reset,
+            outcome: Outcome::Reset { json_began: false },
             retry,
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn io_error<A>(error: &io::Error, phase: AttemptPhase) -> Outcome<A> 
         | Kind::ConnectionAborted
         | Kind::BrokenPipe
         | Kind::NotConnected
-        | Kind::UnexpectedEof => Outcome::Reset,
+        | Kind::UnexpectedEof => Outcome::Reset { json_began: false },
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
             Outcome::Unreachable
         }
@@ -145,10 +145,10 @@ pub(crate) fn early_end<A>(summary: &ReadSummary, phase: AttemptPhase) -> Conclu
     let outcome = match &summary.end {
         Some(ReadEnd::LimitReached) => Outcome::TooLarge(None),
         Some(ReadEnd::Failed(error)) => io_error(error, phase),
-        Some(ReadEnd::Closed) | None => Outcome::Reset,
+        Some(ReadEnd::Closed) | None => Outcome::Reset { json_began: false },
     };
     match outcome {
-        Outcome::Reset if summary.received == 0 => Conclusion::reset(Retry::Soon(None)),
+        Outcome::Reset { .. } if summary.received == 0 => Conclusion::reset(Retry::Soon(None)),
         outcome => outcome.into(),
     }
 }
@@ -252,7 +252,7 @@ fn h2_error<A>(error: &h2::Error, observed: &Observations, summary: &ReadSummary
         Reason::NO_ERROR if remote && error.is_go_away() => {
             return Conclusion::reset(Retry::Unprocessed);
         }
-        _ if remote => Outcome::Reset,
+        _ if remote => Outcome::Reset { json_began: false },
         // h2's codes for a header list, or a flood, above its limits.
         Reason::REFUSED_STREAM | Reason::ENHANCE_YOUR_CALM if error.is_library() => {
             Outcome::TooLarge(None)

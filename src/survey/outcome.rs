@@ -131,7 +131,10 @@ pub enum Outcome<A> {
     /// The timeout of one attempt expired.
     Timeout(AttemptPhase),
     /// The peer closed or reset the connection before it had answered.
-    Reset,
+    Reset {
+        /// Whether the beginning of a JSON object had come.
+        json_began: bool,
+    },
     /// The TLS handshake failed; the reason.
     Tls(Untrusted),
     /// The peer speaks another protocol; an excerpt of what it sent.
@@ -204,7 +207,7 @@ impl<A> Outcome<A> {
             Self::Refused => OutcomeKind::Refused,
             Self::Unreachable => OutcomeKind::Unreachable,
             Self::Timeout(_) => OutcomeKind::Timeout,
-            Self::Reset => OutcomeKind::Reset,
+            Self::Reset { .. } => OutcomeKind::Reset,
             Self::Tls(_) => OutcomeKind::Tls,
             Self::NotGrpc(..) => OutcomeKind::NotGrpc,
             Self::Status { .. } => OutcomeKind::Status,
@@ -256,7 +259,7 @@ impl<A> Outcome<A> {
             Self::Refused => Outcome::Refused,
             Self::Unreachable => Outcome::Unreachable,
             Self::Timeout(phase) => Outcome::Timeout(phase),
-            Self::Reset => Outcome::Reset,
+            Self::Reset { json_began } => Outcome::Reset { json_began },
             Self::Tls(text) => Outcome::Tls(text),
             Self::NotGrpc(protocol, excerpt) => Outcome::NotGrpc(protocol, excerpt),
             Self::Status { code, message } => Outcome::Status { code, message },
@@ -273,6 +276,7 @@ impl<A> Outcome<A> {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Timeout(phase) => Some(phase.to_string()),
+            Self::Reset { json_began: true } => Some("the JSON ends too early".to_owned()),
             Self::TooLarge(limit) => limit.map(str::to_owned),
             Self::Dns(text) | Self::Tls(text) | Self::LocalError { reason: text, .. } => {
                 Some(text.to_string())
@@ -311,7 +315,10 @@ impl<A> Outcome<A> {
             Self::Timeout(AttemptPhase::Body) => {
                 "the answer began and did not end; is the server stuck?"
             }
-            Self::Reset => {
+            Self::Reset { json_began: true } => {
+                "the server must send the whole object before it closes; see its log"
+            }
+            Self::Reset { json_began: false } => {
                 "closed before an answer; see the server's log; if it serves TLS only, give --cacert CA.pem"
             }
             Self::Tls(_) => {

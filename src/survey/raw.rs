@@ -28,7 +28,11 @@ pub(crate) async fn read_raw<Q: Question>(
             return outcome.into();
         }
         if !more {
-            return early_end(&stream.summary(), AttemptPhase::Body);
+            let mut conclusion = early_end(&stream.summary(), AttemptPhase::Body);
+            if let Outcome::Reset { json_began } = &mut conclusion.outcome {
+                *json_began = !bytes.trim_ascii_start().is_empty();
+            }
+            return conclusion;
         }
         if bytes.len() > question.max_message() {
             return Outcome::TooLarge(None).into();

@@ -430,14 +430,14 @@ mod tests {
 
     #[test]
     fn retries_are_limited_to_a_tenth_of_the_endpoints() {
-        let soon = |_, _| attempt(Outcome::Reset, Retry::Soon(None));
+        let soon = |_, _| attempt(Outcome::Reset { json_began: false }, Retry::Soon(None));
         let (results, _) = simulate(1000, &config(), MANY_FILES, soon);
         assert_eq!(attempts(&results), 1100);
     }
 
     #[test]
     fn single_endpoint_uses_all_its_retries() {
-        let soon = |_, _| attempt(Outcome::Reset, Retry::Soon(None));
+        let soon = |_, _| attempt(Outcome::Reset { json_began: false }, Retry::Soon(None));
         let (results, _) = simulate(1, &config(), MANY_FILES, soon);
         assert_eq!(attempts(&results), 3);
         let none = Config {
@@ -458,11 +458,21 @@ mod tests {
     #[test]
     fn pushback_of_a_server_delays_the_retry() {
         let after = Duration::from_secs(3);
-        let asked = |_, _| attempt(Outcome::Reset, Retry::Soon(Some(after)));
+        let asked = |_, _| {
+            attempt(
+                Outcome::Reset { json_began: false },
+                Retry::Soon(Some(after)),
+            )
+        };
         let (results, took) = simulate(1, &config(), MANY_FILES, asked);
         assert_eq!(attempts(&results), 3);
         assert!(took >= 2 * after.mul_f64(0.8), "{took:?}");
-        let too_long = |_, _| attempt(Outcome::Reset, Retry::Soon(Some(10 * MAX_PUSHBACK)));
+        let too_long = |_, _| {
+            attempt(
+                Outcome::Reset { json_began: false },
+                Retry::Soon(Some(10 * MAX_PUSHBACK)),
+            )
+        };
         assert_eq!(attempts(&simulate(1, &config(), MANY_FILES, too_long).0), 1);
     }
 

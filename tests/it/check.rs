@@ -264,6 +264,8 @@ fn tls_server_that_is_asked_without_tls_is_named() {
     assert_results(&output, &expected);
     let advice = "not_grpc (tls); the server serves TLS only; give --cacert CA.pem";
     assert!(output.stdout.contains(advice), "{output:?}");
+    let output = run(["survey", server.address()]);
+    assert!(output.stdout.contains(advice), "{output:?}");
     let ca = format!("{dir}/ca.pem");
     let output = run(["check", server.address(), "--cacert", &ca]);
     assert_results(&output, &Expected::default());

@@ -57,6 +57,7 @@ fn survey_exit_status_follows_from_answers_and_usage() {
         (&["--hosts", "/nonexistent/hosts.txt"], 1),
         (&[a, "--min-ok", "101%"], 2),
         (&[a, "--max-time", "1 fortnight"], 2),
+        (&[a, "--max-time", "0"], 2),
         (&[a, "--weights", "shoes=2"], 2),
         (&[a, "-o", "/nonexistent/report"], 1),
         (&[a, "--cacert", "/nonexistent/ca.pem"], 1),

@@ -96,7 +96,7 @@ async fn survey_across_a_restart(seats: usize, seed: u64) {
     };
     let answers = survey::run(&hosts, &GetProfile, &config(seed), observe, pending()).await;
     let room = restart.await.unwrap();
-    let interrupted = |o: &Outcome<Profile>| matches!(o, Outcome::Refused | Outcome::Reset);
+    let interrupted = |o: &Outcome<Profile>| matches!(o, Outcome::Refused | Outcome::Reset { .. });
     let by_restart = wrong(&room, &answers, |_| false).len();
     assert!(by_restart > 0, "seed {seed}: the restart met no call");
     let wrong = wrong(&room, &answers, interrupted);
