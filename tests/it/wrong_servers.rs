@@ -151,14 +151,18 @@ const CASES: &[Case] = &[
         &["no answer in time (--max-time); is the server slow or stuck"],
         &[],
     ),
-    ("tls", &["TLS only", "give --cacert CA.pem"], &[]),
+    (
+        "tls",
+        &["TLS only", "give --cacert CA.pem"],
+        &["not_grpc (tls)"],
+    ),
     (
         "not-started",
         &[
             "refused",
             "is the server started, on this port, and not for 127.0.0.1 only?",
         ],
-        &["not_grpc (tls)"],
+        &[],
     ),
     (
         "http1",
