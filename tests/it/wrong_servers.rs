@@ -228,7 +228,7 @@ const CASES: &[Case] = &[
     ),
     (
         "json-capitals",
-        &["unknown keys: HEIGHT, ID, SIZE, WEIGHT", FIELDS],
+        &["unknown keys: ID, HEIGHT, WEIGHT, SIZE", FIELDS],
         &[],
     ),
 ];
