@@ -8,10 +8,7 @@ use crate::{
     named::named,
     profile::Profile,
     question::profile_hint,
-    survey::{
-        endpoint::Endpoint,
-        outcome::{Outcome, code_name},
-    },
+    survey::{endpoint::Endpoint, outcome::Outcome, status::code_name},
     untrusted::Untrusted,
 };
 

@@ -25,7 +25,10 @@ use crate::{
         target::{MAX_MESSAGE, SERVICE, Target},
     },
     pb::{GetProfileRequest, GetProfileResponse},
-    survey::outcome::{Outcome, Protocol, code_name},
+    survey::{
+        outcome::{Outcome, Protocol},
+        status::code_name,
+    },
 };
 
 /// The deadline of a call that can never be completed. By then a request has reached even a distant server.

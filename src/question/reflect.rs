@@ -23,12 +23,8 @@ use crate::{
         reflection::{self, Exchange, ReflectionError},
     },
     survey::{
-        Config,
-        attempt::Client,
-        caller::Caller,
-        endpoint::Endpoint,
-        hosts::Hosts,
-        outcome::{Outcome, code_name},
+        Config, attempt::Client, caller::Caller, endpoint::Endpoint, hosts::Hosts,
+        outcome::Outcome, status::code_name,
     },
     untrusted::Untrusted,
 };

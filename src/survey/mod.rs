@@ -33,6 +33,7 @@ pub(crate) mod resolve;
 mod response_body;
 mod schedule;
 pub(crate) mod sniffed_stream;
+pub mod status;
 pub mod transport;
 
 use std::{collections::HashMap, future::pending, sync::Arc};

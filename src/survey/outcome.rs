@@ -7,7 +7,11 @@ use std::{borrow::Cow, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{named::named, untrusted::Untrusted};
+use crate::{
+    named::named,
+    survey::status::{code_name, status_hint},
+    untrusted::Untrusted,
+};
 
 /// The outcome of one input line, and how long it took.
 #[derive(Clone, Debug)]
@@ -303,18 +307,7 @@ impl<A> Outcome<A> {
                 "nothing listens there; is the server started, on this port, and not for 127.0.0.1 only?"
             }
             Self::Unreachable => "no route; is the machine switched on, and in this network?",
-            Self::Timeout(AttemptPhase::Connect) => {
-                "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
-            }
-            Self::Timeout(AttemptPhase::Tls) => {
-                "the TLS handshake stalled; does this port speak TLS?"
-            }
-            Self::Timeout(AttemptPhase::Headers) => {
-                "connected, then no answer in time (--max-time); is the server slow or stuck, or not gRPC?"
-            }
-            Self::Timeout(AttemptPhase::Body) => {
-                "the answer began and did not end; is the server stuck?"
-            }
+            Self::Timeout(phase) => timeout_hint(*phase),
             Self::Reset { json_began: true } => {
                 "the server must send the whole object before it closes; see its log"
             }
@@ -360,48 +353,16 @@ impl<A> Outcome<A> {
     }
 }
 
-/// One line on what to do about a status.
-fn status_hint(code: tonic::Code) -> &'static str {
-    match code {
-        tonic::Code::Unimplemented => "a gRPC server, but it does not have this method",
-        tonic::Code::Unavailable => "the server cannot answer now; ask again later",
-        tonic::Code::ResourceExhausted => "the server is at its limit; ask again later",
-        tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => {
-            "the server does not let this client ask; does it need credentials (--cert, -H)?"
+/// One line on what to do about a timeout.
+fn timeout_hint(phase: AttemptPhase) -> &'static str {
+    match phase {
+        AttemptPhase::Connect => {
+            "no answer; is the machine off, does a firewall drop the port, or is its server stuck?"
         }
-        tonic::Code::NotFound => "the server does not have what was asked for",
-        tonic::Code::InvalidArgument
-        | tonic::Code::FailedPrecondition
-        | tonic::Code::AlreadyExists
-        | tonic::Code::OutOfRange => "the server rejects this request; see its message",
-        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
-            "the server gave up; does the method need a longer --max-time?"
+        AttemptPhase::Tls => "the TLS handshake stalled; does this port speak TLS?",
+        AttemptPhase::Headers => {
+            "connected, then no answer in time (--max-time); is the server slow or stuck, or not gRPC?"
         }
-        _ => "the server failed to execute the call; see its log",
-    }
-}
-
-/// A status code as the gRPC specification spells it.
-#[must_use]
-pub fn code_name(code: tonic::Code) -> &'static str {
-    use tonic::Code;
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
+        AttemptPhase::Body => "the answer began and did not end; is the server stuck?",
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     },
     survey::{
         hosts::{Hosts, Labels},
-        outcome::{EndpointResult, Outcome, PhaseTimes, Protocol, code_name},
+        outcome::{EndpointResult, Outcome, PhaseTimes, Protocol},
+        status::code_name,
     },
 };
 
