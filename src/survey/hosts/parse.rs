@@ -45,7 +45,10 @@ impl FromStr for Address {
             };
         }
         if let Some(name) = text.strip_prefix("dns+") {
-            return match name.parse()? {
+            if is_prefixed(name) {
+                return Err(Problem::NotDns);
+            }
+            return match host_and_port(name)? {
                 Self::Name(name, port) => Ok(Self::Dns(name, port)),
                 _ => Err(Problem::NotDns),
             };
@@ -54,24 +57,38 @@ impl FromStr for Address {
             if host.is_empty() {
                 return Err(Problem::NoHost);
             }
-            return match address.parse()? {
+            if is_prefixed(address) {
+                return Err(Problem::NotResolved);
+            }
+            return match host_and_port(address)? {
                 Self::Ip(ip, port) => Ok(Self::Resolved(name(host)?, ip, port)),
                 _ => Err(Problem::NotResolved),
             };
         }
-        let (host, port) = split_port(text)?;
-        let port = port.unwrap_or(DEFAULT_PORT);
-        if host.contains('%') && host.contains(':') {
-            Err(Problem::Zone)
-        } else if host.contains(':') {
-            let ip = host.parse().map_err(|_| Problem::Ipv6)?;
-            Ok(Self::Ip(IpAddr::V6(ip), port))
-        } else if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-            let ip = host.parse().map_err(|_| Problem::Ipv4)?;
-            Ok(Self::Ip(IpAddr::V4(ip), port))
-        } else {
-            name(host).map(|name| Self::Name(name, port))
-        }
+        host_and_port(text)
+    }
+}
+
+/// Whether an address has a form that cannot be a part of another. A line of a file is not limited: to parse the parts
+/// as addresses again would exhaust the stack.
+fn is_prefixed(address: &str) -> bool {
+    address.starts_with("unix:") || address.starts_with("dns+") || address.contains('@')
+}
+
+/// A name or an IP address, with a port or without.
+fn host_and_port(text: &str) -> Result<Address, Problem> {
+    let (host, port) = split_port(text)?;
+    let port = port.unwrap_or(DEFAULT_PORT);
+    if host.contains('%') && host.contains(':') {
+        Err(Problem::Zone)
+    } else if host.contains(':') {
+        let ip = host.parse().map_err(|_| Problem::Ipv6)?;
+        Ok(Address::Ip(IpAddr::V6(ip), port))
+    } else if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        let ip = host.parse().map_err(|_| Problem::Ipv4)?;
+        Ok(Address::Ip(IpAddr::V4(ip), port))
+    } else {
+        name(host).map(|name| Address::Name(name, port))
     }
 }
 
@@ -156,4 +173,24 @@ pub(super) fn network(text: &str) -> Result<(IpNet, Option<u16>), Problem> {
 pub(super) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_prefixes_are_rejected_without_recursion() {
+        let parse = |text: &str| text.parse::<Address>().unwrap_err().to_string();
+        const TIMES: usize = 200_000;
+        assert_eq!(parse(&"dns+".repeat(TIMES)), Problem::NotDns.to_string());
+        let nested = "a@".repeat(TIMES) + "10.0.0.1";
+        assert_eq!(parse(&nested), Problem::NotResolved.to_string());
+        for text in ["dns+dns+a", "dns+a@10.0.0.1", "dns+unix:/a", "dns+10.0.0.1"] {
+            assert_eq!(parse(text), Problem::NotDns.to_string(), "{text}");
+        }
+        for text in ["a@b@10.0.0.1", "a@dns+b", "a@unix:/b", "a@b:5"] {
+            assert_eq!(parse(text), Problem::NotResolved.to_string(), "{text}");
+        }
+    }
 }
