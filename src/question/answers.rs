@@ -98,6 +98,9 @@ impl Interner {
                 };
             }
         }
+        // The kept answers are those of earlier rounds. If they counted, a round would have less for its own than the
+        // one before it, until all its answers were rejected.
+        new.size = 0;
         Self(Mutex::new(new))
     }
 
@@ -174,6 +177,21 @@ mod tests {
         let result = interner.intern(&method, &response(b'c', LENGTH));
         assert_eq!(result, Ok(AnswerId(2)));
         assert!(interner.intern(&method, &response(b'z', 9)).is_ok());
+    }
+
+    #[test]
+    fn kept_answers_take_nothing_of_the_next_rounds_limit() {
+        const LENGTH: usize = 8 * 1024 * 1024;
+        let (interner, method) = (Interner::default(), method());
+        let fill = |interner: &Interner, first: u8| {
+            let answer = |letter| interner.intern(&method, &response(letter, LENGTH));
+            (first..first + 15)
+                .map(answer)
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let mut kept = fill(&interner, b'a').unwrap();
+        let new = interner.renew(kept.iter_mut());
+        assert!(fill(&new, b'A').is_ok());
     }
 
     #[test]
