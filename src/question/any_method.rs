@@ -1,6 +1,6 @@
 //! Any unary method, whose schema is known at run time.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Extensions, Uri};
@@ -24,7 +24,7 @@ pub const DEFAULT_MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// Calls a unary method with one request for all endpoints.
 ///
 /// Answers are kept as bytes, each distinct one once. Clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AnyMethod {
     /// The method.
     pub method: Arc<Method>,
@@ -37,6 +37,15 @@ pub struct AnyMethod {
     /// Whether repeating the call is harmless.
     pub is_idempotent: bool,
     interner: Arc<Interner>,
+}
+
+/// Without the request and the metadata, which may have secrets.
+impl fmt::Debug for AnyMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyMethod")
+            .field("method", self.method.path())
+            .finish_non_exhaustive()
+    }
 }
 
 impl AnyMethod {
@@ -96,5 +105,23 @@ impl Question for AnyMethod {
 
     fn is_idempotent(&self) -> bool {
         self.is_idempotent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    #[test]
+    fn debug_output_has_neither_request_nor_metadata() {
+        let name = "lab.Profile/GetProfile".parse().unwrap();
+        let method = Schema::built_in().method(&name).unwrap();
+        let mut question = AnyMethod::new(method, Bytes::from_static(b"secret-request"));
+        let token = "secret-token".parse().unwrap();
+        question.metadata.insert("authorization", token);
+        let shown = format!("{question:?}");
+        assert!(shown.contains("/lab.Profile/GetProfile"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }
