@@ -63,7 +63,7 @@ where
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ByteSize(pub(crate) usize);
 
-/// The largest size that is accepted: the answers of all endpoints share 256 MiB.
+/// The largest size that is accepted: as much as the large answers under way may take together.
 const MAX_SIZE: usize = 64 * 1024 * 1024;
 
 impl FromStr for ByteSize {

@@ -1,7 +1,6 @@
 //! Synthetic machines of a fleet: all report the same, except for their host name and uptime, and for their fault.
 //!
-//! Nothing is kept for a machine: its status follows from the seed and the seat, so a fleet costs no more memory than
-//! its faults.
+//! The status of a machine is not kept: it follows from the seed and the seat.
 
 use fastrand::Rng;
 use prost::Message as _;

@@ -54,7 +54,7 @@ pub trait Question: Clone + Send + Sync + 'static {
 pub enum InvalidAnswer {
     /// It is not a valid one.
     Invalid(Invalid),
-    /// There is a limit that it exceeds, named by the text.
+    /// It exceeds the limit that the text names.
     TooLarge(&'static str),
 }
 

@@ -31,16 +31,16 @@ pub async fn resolve(hosts: &Hosts, limit: Duration) -> Hosts {
 pub(crate) async fn look_up(hosts: &Hosts, limit: Duration) -> Addresses {
     let mut addresses = Addresses::new();
     let mut lookups = JoinSet::new();
-    let mut patience = DNS_TIMEOUT;
+    let mut permit_timeout = DNS_TIMEOUT;
     for name in hosts.names_to_resolve() {
         // If no lookup ends in the time that one may take, the resolver answers none of those that wait.
-        if let Ok(Ok(permit)) = timeout(patience, LOOKUPS.acquire()).await {
+        if let Ok(Ok(permit)) = timeout(permit_timeout, LOOKUPS.acquire()).await {
             lookups.spawn(async move {
                 let found = sorted_ips(&name, limit, permit).await;
                 (name, found)
             });
         } else {
-            patience = Duration::ZERO;
+            permit_timeout = Duration::ZERO;
             let reason = Untrusted::new("the resolver does not answer");
             addresses.insert(name, Err(reason));
         }
