@@ -153,7 +153,8 @@ pub async fn find_method(
             failures: Vec::new(),
         };
         // What the search has found out by then is in it.
-        let _ = timeout(MAX_SEARCH.min(limit), search.run(hosts)).await;
+        let left = limit.saturating_sub(start.elapsed());
+        let _ = timeout(MAX_SEARCH.min(left), search.run(hosts)).await;
         if let Some((_, method)) = search.found {
             return Ok(method);
         }
@@ -188,12 +189,12 @@ impl Search<'_> {
         let mut parallel = 1;
         let mut step = Instant::now() + ESCALATION;
         loop {
-            let without = self
+            let answered_without_method = self
                 .failures
                 .iter()
                 .filter(|(_, failure)| failure.is_answer());
-            let goes_on = self.found.is_none() && without.count() < MAX_WITHOUT;
-            while goes_on && self.running.len() < parallel {
+            let may_start = self.found.is_none() && answered_without_method.count() < MAX_WITHOUT;
+            while may_start && self.running.len() < parallel {
                 let Some(place) = places.next() else { break };
                 self.start(place, hosts.get(place));
             }
@@ -223,7 +224,8 @@ impl Search<'_> {
                     if self.found.is_some() {
                         return;
                     }
-                    parallel = (2 * parallel).min(MAX_PARALLEL);
+                    let most = MAX_PARALLEL.min(self.config.concurrency.get());
+                    parallel = (2 * parallel).min(most);
                     step += ESCALATION;
                 }
             }
