@@ -72,6 +72,10 @@ impl CompareArgs {
         if question.is_profile() {
             return self.reject().map(|()| None);
         }
+        if question.health.is_some() && !(self.ignore.is_empty() && self.only.is_empty()) {
+            return Err(Failure::usage("--health compares the status alone")
+                .hint("leave out --ignore and --only"));
+        }
         let reference = self.reference.as_deref();
         let options = CompareOptions {
             reference: reference.map(|text| find(text, hosts)).transpose()?,

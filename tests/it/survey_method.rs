@@ -182,7 +182,14 @@ fn wrong_comparisons_are_rejected_before_anything_is_asked() {
             &["--health", "--group-by", "zone"],
             "--group-by zone: no endpoint has this label",
         ),
-        (&["--health", "--only", "stat"], "stat"),
+        (
+            &["--health", "--only", "stat"],
+            "--health compares the status alone",
+        ),
+        (
+            &["--health", "--ignore", "status"],
+            "--health compares the status alone",
+        ),
         (
             &["--health", "--only", "a..b"],
             "the path \"a..b\" is not valid",
