@@ -249,7 +249,9 @@ fn h2_error<A>(error: &h2::Error, observed: &Observations, summary: &ReadSummary
         Reason::REFUSED_STREAM if remote && observed.phase != AttemptPhase::Body => {
             return Conclusion::reset(Retry::Unprocessed);
         }
-        Reason::NO_ERROR if remote && error.is_go_away() => {
+        Reason::NO_ERROR
+            if remote && error.is_go_away() && observed.phase != AttemptPhase::Body =>
+        {
             return Conclusion::reset(Retry::Unprocessed);
         }
         _ if remote => Outcome::Reset { json_began: false },

@@ -199,6 +199,8 @@ fn misbehaviours() -> Vec<Misbehaviour> {
         case("GOAWAY(NO_ERROR) that includes every call", Request, true, &[&settings, &goaway(0x7fff_ffff, 0)], (1, 1)),
         case("GOAWAY(INTERNAL_ERROR)", Request, true, &[&settings, &goaway(1, 2)], (1, 1)),
         case("GOAWAY(ENHANCE_YOUR_CALM) without the call", Request, true, &[&settings, &goaway(0, 11)], (1, 1)),
+        case("GOAWAY(NO_ERROR) without the call, within the response", Request, true,
+            &[&settings, &headers, &goaway(0, 0)], (1, 1)),
         // The peer states that it did not begin with the call.
         case("RST_STREAM(REFUSED_STREAM)", Request, false, &[&settings, &reset(7)], (3, 3)),
         case("GOAWAY(NO_ERROR) without the call", Request, false, &[&settings, &goaway(0, 0)], (3, 3)),
