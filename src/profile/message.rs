@@ -1,43 +1,19 @@
 //! A profile as a protobuf message that a peer wrote, with its mistakes in the words of the schema instead of those of a
 //! decoder.
 
-use prost::Message as _;
-
-use crate::{
-    pb::GetProfileResponse,
-    profile::{error::FieldErrors, fields::Profile},
-};
-
-/// Why a message is not a profile.
-#[derive(Debug, PartialEq)]
-pub(crate) enum MessageError {
-    /// A field is absent or invalid.
-    Fields(FieldErrors),
-    /// The bytes are not a message of this type.
-    Undecodable(String),
-}
-
-/// Decodes a profile.
-///
-/// # Errors
-/// Every field that is absent or invalid, or the first mistake in the encoding.
-pub(crate) fn from_message(bytes: &[u8]) -> Result<Profile, MessageError> {
-    let response = GetProfileResponse::decode(bytes)
-        .map_err(|error| MessageError::Undecodable(describe(&error.to_string())))?;
-    Profile::try_from(response).map_err(MessageError::Fields)
-}
-
-/// The mistake in the encoding, by the decoder's text:
-/// `failed to decode Protobuf message: GetProfileResponse.height_cm: invalid wire type: … (expected …)`.
-fn describe(text: &str) -> String {
-    let Some((_, text)) = text.split_once("GetProfileResponse.") else {
-        return "the message is not a GetProfileResponse".to_owned();
+/// The mistake in the encoding, by the text of the generated code for it:
+/// `failed to decode Protobuf message: GetProfileResponse.height_cm: invalid wire type: … (expected …)`. `None` for a text
+/// that is not of its making.
+pub(crate) fn describe_decode_error(text: &str) -> Option<String> {
+    let text = text.strip_prefix("failed to decode Protobuf message: ")?;
+    let Some(text) = text.strip_prefix("GetProfileResponse.") else {
+        return Some("the message is not a GetProfileResponse".to_owned());
     };
     let (field, problem) = text.split_once(": ").unwrap_or((text, ""));
     let types = problem
         .strip_prefix("invalid wire type: ")
         .and_then(|types| types.strip_suffix(')')?.split_once(" (expected "));
-    match types {
+    Some(match types {
         Some((sent, _)) => {
             let contract = match field {
                 "id" => "a string",
@@ -48,7 +24,7 @@ fn describe(text: &str) -> String {
         }
         None if problem.contains("UTF-8") => format!("{field} is not UTF-8"),
         None => format!("{field} cannot be decoded"),
-    }
+    })
 }
 
 /// The types of the language that have this type on the wire.
@@ -64,7 +40,10 @@ fn wire_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
+    use crate::pb::GetProfileResponse;
 
     #[test]
     fn decoding_errors_name_the_field_and_both_types() {
@@ -84,8 +63,9 @@ mod tests {
             (b"\x0a\x01\xff", "id is not UTF-8"),
             (b"\xff", "the message is not a GetProfileResponse"),
         ] {
-            let error = MessageError::Undecodable(expected.to_owned());
-            assert_eq!(from_message(bytes), Err(error));
+            let error = GetProfileResponse::decode(bytes).unwrap_err();
+            let described = describe_decode_error(&error.to_string());
+            assert_eq!(described.as_deref(), Some(expected));
         }
     }
 }

@@ -23,6 +23,6 @@ pub use crate::profile::{
 pub(crate) use crate::profile::{
     fields::{JsonDraft, ReadDraft},
     json::{JsonError, from_json},
-    message::{MessageError, from_message},
+    message::describe_decode_error,
     text::Text,
 };

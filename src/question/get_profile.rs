@@ -2,13 +2,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use bytes::Bytes;
-use http::{Uri, uri::PathAndQuery};
-use tonic::{Code, Status, client::Grpc};
+use http::Uri;
+use tonic::{Code, Status};
 
 use crate::{
-    profile::{FieldErrors, JsonError, MessageError, Profile, from_json, from_message},
-    question::unary::unary,
+    pb::{GetProfileRequest, profile_client::ProfileClient},
+    profile::{FieldErrors, JsonError, Profile, describe_decode_error, from_json},
     survey::{
         outcome::{Invalid, Outcome},
         question::{InvalidAnswer, Question},
@@ -17,12 +16,10 @@ use crate::{
     untrusted::Untrusted,
 };
 
-const PATH: &str = "/lab.Profile/GetProfile";
-
 /// Largest message that is decoded. A profile has at most 60 bytes; the rest is for fields of later versions.
 const MAX_MESSAGE: usize = 4 * 1024;
 
-/// Asks for the profile.
+/// Asks for the profile, through the generated client.
 #[derive(Clone, Copy, Debug)]
 pub struct GetProfile;
 
@@ -35,15 +32,22 @@ impl Question for GetProfile {
         origin: Uri,
         timeout: Duration,
     ) -> Result<Result<Profile, InvalidAnswer>, Status> {
-        // A `GetProfileRequest` is an empty message.
-        let mut request = tonic::Request::new(Bytes::new());
+        let mut request = tonic::Request::new(GetProfileRequest {});
         request.set_timeout(timeout);
-        let client = Grpc::with_origin(transport, origin).max_decoding_message_size(MAX_MESSAGE);
-        let answer = unary(client, PathAndQuery::from_static(PATH), request).await?;
-        let profile = from_message(&answer).map_err(|error| match error {
-            MessageError::Fields(errors) => invalid_fields(&errors),
-            MessageError::Undecodable(text) => Invalid::Message(Untrusted::new(&text)),
-        });
+        let mut client = ProfileClient::with_origin(transport, origin)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        let response = match client.get_profile(request).await {
+            Ok(response) => response.into_inner(),
+            Err(status) => {
+                let Some(text) = describe_decode_error(status.message()) else {
+                    return Err(status);
+                };
+                let invalid = Invalid::Message(Untrusted::new(&text));
+                return Ok(Err(InvalidAnswer::Invalid(invalid)));
+            }
+        };
+        let profile = Profile::try_from(response).map_err(|errors| invalid_fields(&errors));
         Ok(profile.map_err(InvalidAnswer::Invalid))
     }
 
