@@ -24,7 +24,10 @@ use tokio::{
 };
 use tonic::Status;
 
-use crate::survey::{attempt_state::AttemptState, message_memory::WINDOW};
+use crate::{
+    survey::{attempt_state::AttemptState, message_memory::WINDOW},
+    untrusted::Untrusted,
+};
 
 /// The prefix of a gRPC message: a flag, and its length in big-endian order.
 const PREFIX: usize = 5;
@@ -35,6 +38,8 @@ pub struct ResponseBody {
     max_message: usize,
     state: Arc<AttemptState>,
     stage: Stage,
+    /// The first bytes of the message, up to its prefix, and how many they are.
+    head: ([u8; PREFIX], usize),
     /// What came and is not passed on yet; its peer's window is not opened again.
     held: BytesMut,
     /// Whether DATA may follow; then come the trailers.
@@ -88,6 +93,7 @@ impl ResponseBody {
             max_message,
             state,
             stage: Stage::Held,
+            head: ([0; PREFIX], 0),
             held: BytesMut::new(),
             data: true,
         }
@@ -108,11 +114,33 @@ impl ResponseBody {
                 }
                 Poll::Pending => return self.poll_stage(cx).map(Some),
             };
-            self.state.lock().message += bytes.len();
+            if self.has_more_than_a_message(&bytes) {
+                let reason = "more than one message in the response of a unary method";
+                self.state.lock().not_grpc = Some(Untrusted::new(reason));
+                return Poll::Ready(Some(Err(TransportError)));
+            }
             if let Some(bytes) = self.receive(bytes) {
                 return Poll::Ready(Some(Ok(bytes)));
             }
         }
+    }
+
+    /// Counts the next bytes. Whether so many follow the message that it is not the only one: tonic would read a second
+    /// one into memory that nothing limits.
+    fn has_more_than_a_message(&mut self, bytes: &[u8]) -> bool {
+        let received = {
+            let mut observed = self.state.lock();
+            observed.message += bytes.len();
+            observed.message
+        };
+        let (head, known) = &mut self.head;
+        for (to, from) in head[*known..].iter_mut().zip(bytes) {
+            *to = *from;
+            *known += 1;
+        }
+        length(&head[..*known]).is_some_and(|length| {
+            length <= self.max_message && received > PREFIX + length + 2 * WINDOW
+        })
     }
 
     /// Takes the next bytes of the message, and returns what may be passed on.

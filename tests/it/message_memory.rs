@@ -49,6 +49,8 @@ enum Answers {
     Announced,
     /// Every endpoint but each eighth announces the largest message and stops within it.
     Begun,
+    /// An empty message, and the largest one after it.
+    Second,
 }
 
 /// What a peer sends of a message: its length without the prefix, the start, and how often a byte follows.
@@ -111,6 +113,9 @@ async fn serve(stream: TcpStream, answers: Answers, filler: Bytes) {
         let mut stream = respond.send_response(response, false).unwrap();
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
+        if let Answers::Second = answers {
+            head.splice(0..0, [0; 5]);
+        }
         head.extend(&start);
         // h2 keeps what the window does not allow yet.
         let _ = stream.send_data(Bytes::from(std::mem::take(&mut head)), false);
@@ -232,6 +237,15 @@ async fn large_answers_of_many_peers_take_bounded_memory() {
 #[ignore = "reads 8 GiB"]
 async fn large_answers_of_1024_peers_take_bounded_memory() {
     large_answers_are_bounded(1024).await;
+}
+
+/// A second message would be read into memory that nothing limits.
+#[tokio::test]
+async fn second_message_is_rejected_within_the_memory_of_a_small_one() {
+    let (outcomes, memory) = survey(Answers::Second, 160, 300).await;
+    let reason = "other: more than one message in the response of a unary method";
+    assert_eq!(outcomes[&format!("not_grpc {reason}")], 160, "{outcomes:?}");
+    assert!(memory < MAX_MEMORY / 4, "{memory} KiB");
 }
 
 /// A byte of a packed field may become 200 of a value.
