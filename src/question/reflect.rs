@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
+use prost::Message as _;
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
     task::JoinSet,
@@ -343,12 +344,17 @@ impl Service {
                 timeout(self.limit, stream).await.map_err(too_slow)??
             }
         };
+        let mut size = 0;
         while responses.len() < requests.len() {
             let response = timeout(self.limit, stream.message())
                 .await
                 .map_err(too_slow)??;
             let response = response.ok_or_else(|| Status::unavailable("the stream has ended"))?;
             self.has_answered = true;
+            size += response.encoded_len();
+            if size > *MAX_MESSAGE.end() {
+                return Err(Status::resource_exhausted("the schema is too large"));
+            }
             responses.push(response);
         }
         self.open = Some((sender, stream));

@@ -9,7 +9,7 @@ use crate::{
     schema::{
         descriptor::{FileProto, FileSet, MessageProto, count_definitions},
         error::Error,
-        link::link,
+        link::{MAX_NAME, link},
     },
     untrusted::Untrusted,
 };
@@ -82,7 +82,9 @@ impl Files {
     /// for depends on what is defined.
     pub(super) fn undefined_types(&self) -> BTreeSet<String> {
         let (mut defined, mut used) = (HashSet::new(), BTreeSet::new());
-        for file in self.by_name.values() {
+        // The linker rejects longer names. Here, every definition inside of one would repeat it.
+        let files = self.by_name.values();
+        for file in files.filter(|file| file.package.len() <= MAX_NAME) {
             let package = match &*file.package {
                 "" => String::new(),
                 package => format!(".{package}"),
@@ -112,6 +114,9 @@ fn collect_types(
     used: &mut BTreeSet<String>,
 ) {
     let name = format!("{scope}.{}", message.name);
+    if name.len() > MAX_NAME + 1 {
+        return;
+    }
     used.extend(
         message
             .fields
@@ -143,7 +148,7 @@ fn limit(value: usize, limit: usize, what: &'static str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::descriptor::{EnumProto, EnumValueProto};
+    use crate::schema::descriptor::{EnumProto, EnumValueProto, FieldProto};
 
     fn file(name: &str, dependencies: &[&str], messages: &[&str]) -> Vec<u8> {
         let file = FileProto {
@@ -174,6 +179,29 @@ mod tests {
         let pool = files.link().unwrap();
         assert!(pool.get_message_by_name("B").is_some());
         assert!(pool.get_message_by_name("Other").is_none());
+    }
+
+    /// Each name inside of a long one would repeat it.
+    #[test]
+    fn types_under_a_name_that_is_too_long_are_not_collected() {
+        for (length, used) in [(MAX_NAME, 1), (MAX_NAME + 1, 0)] {
+            let message = MessageProto {
+                name: "m".repeat(length),
+                fields: vec![FieldProto {
+                    type_name: Some(".p.Missing".to_owned()),
+                    ..FieldProto::default()
+                }],
+                ..MessageProto::default()
+            };
+            let file = FileProto {
+                name: "a".to_owned(),
+                messages: vec![message],
+                ..FileProto::default()
+            };
+            let mut files = Files::default();
+            files.add(&file.encode_to_vec()).unwrap();
+            assert_eq!(files.undefined_types().len(), used);
+        }
     }
 
     #[test]

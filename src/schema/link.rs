@@ -80,24 +80,25 @@ fn imports(files: &[FileProto], built_in: &[String]) -> Result<Vec<Vec<String>>,
             false => file.dependencies.iter().map(|name| &**name).collect(),
         };
         while let Some(name) = open.pop() {
+            // Counted before repeated ones are left out, because a file may list an import any number of times.
+            total += 1;
+            if total > MAX_IMPORTS {
+                return Err(Error::TooLarge {
+                    limit: MAX_IMPORTS,
+                    what: "imports",
+                });
+            }
             let Some(imported) = by_name.get(name).filter(|_| name != file.name) else {
                 continue;
             };
             if !seen.insert(name) {
                 continue;
             }
-            let public = imported.public_dependencies.iter();
+            let public = imported.public_dependencies.iter().take(MAX_IMPORTS);
             open.extend(public.filter_map(|&index| {
                 let index = usize::try_from(index).ok()?;
                 imported.dependencies.get(index).map(|name| &**name)
             }));
-        }
-        total += seen.len();
-        if total > MAX_IMPORTS {
-            return Err(Error::TooLarge {
-                limit: MAX_IMPORTS,
-                what: "imports",
-            });
         }
         let seen = seen.into_iter().map(str::to_owned);
         all.push(seen.chain(built_in.iter().cloned()).collect());
@@ -143,6 +144,7 @@ fn simplify_message(message: &mut MessageProto, scope: &mut Scope<'_>) -> Result
     for field in &mut message.fields {
         scope.leaf(&field.name)?;
         scope.reference(field.type_name.as_deref().unwrap_or_default())?;
+        scope.reference(field.json_name.as_deref().unwrap_or_default())?;
         // proto2 allows names that differ only in what their JSON names leave out.
         if let Some(json_name) = &field.json_name
             && !json_names.insert(json_name.clone())
@@ -465,6 +467,42 @@ mod tests {
             }
         }
         assert!(linked > 100, "{linked}");
+    }
+
+    #[test]
+    fn repeated_public_imports_and_long_json_names_are_limited() {
+        let repeated = FileProto {
+            name: "b".to_owned(),
+            dependencies: vec!["c".to_owned()],
+            public_dependencies: vec![0; 2 * MAX_IMPORTS],
+            ..FileProto::default()
+        };
+        let importer = FileProto {
+            name: "a".to_owned(),
+            dependencies: vec!["b".to_owned()],
+            ..FileProto::default()
+        };
+        let named = FileProto {
+            name: "a".to_owned(),
+            messages: vec![MessageProto {
+                name: "M".to_owned(),
+                fields: vec![FieldProto {
+                    name: "f".to_owned(),
+                    number: 1,
+                    json_name: Some("x".repeat(MAX_NAME + 1)),
+                    ..FieldProto::default()
+                }],
+                ..MessageProto::default()
+            }],
+            ..FileProto::default()
+        };
+        for (files, what) in [
+            (vec![importer, repeated], "imports"),
+            (vec![named], "bytes in a name"),
+        ] {
+            let error = link(files.into_iter()).unwrap_err().to_string();
+            assert!(error.ends_with(what), "{error}");
+        }
     }
 
     #[test]

@@ -152,7 +152,11 @@ impl Decoder {
                 Occurrences::Single(wires) if is_absent(&field, &wires) => None,
                 Occurrences::Single(wires) => Some(self.single(&field, &wires, depth)?),
             };
-            fields.extend(value.map(|value| (field_key(&field), value)));
+            if let Some(value) = value {
+                let key = field_key(&field);
+                self.charge(key.len())?;
+                fields.insert(key, value);
+            }
         }
         for (number, mut values) in unknown {
             let value = match values.len() {
