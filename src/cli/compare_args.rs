@@ -94,10 +94,15 @@ impl CompareArgs {
             return Ok(None);
         };
         let resolve = |patterns: &[PathPattern]| -> Result<Vec<_>, Failure> {
-            let resolved = patterns
-                .iter()
-                .map(|pattern| question.method.resolve(pattern));
-            Ok(resolved.collect::<Result<_, _>>()?)
+            let mut resolved = Vec::new();
+            for pattern in patterns {
+                let pattern = question.method.resolve(pattern)?;
+                // A field has two names, and columns of one name cannot be told apart.
+                if !resolved.contains(&pattern) {
+                    resolved.push(pattern);
+                }
+            }
+            Ok(resolved)
         };
         let options = CompareOptions {
             ignore: resolve(&self.ignore)?,

@@ -103,6 +103,10 @@ fn drift_of_a_fleet_is_found_and_told_by_the_exit_status() {
     let saved = ask(&[
         "--field",
         "version",
+        "--field",
+        "limits.max_qps",
+        "--field",
+        "limits.maxQps",
         "-o",
         "run.jsonl",
         "-o",
@@ -126,6 +130,11 @@ fn drift_of_a_fleet_is_found_and_told_by_the_exit_status() {
     assert_eq!(answers[0]["value"]["hostName"], Value::Null);
     let csv = std::fs::read_to_string(fleet.path("fleet.csv")).unwrap();
     assert_eq!(csv.matches(",2,1.8.1,").count(), 2, "{csv}");
+    let header = csv.lines().next().unwrap();
+    assert!(
+        header.contains(",version,limits.maxQps,attempts,"),
+        "{header}"
+    );
 
     let reference = drifted[0]["endpoint"].as_str().unwrap();
     let table = ask(&["--reference", reference]);
