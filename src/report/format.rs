@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     profile::{Height, Size, Weight},
     similarity::Metric,
+    untrusted::Untrusted,
 };
 
 /// A distance or term with at most three decimals, without trailing zeros.
@@ -38,4 +39,29 @@ pub(crate) fn build(height: Height, weight: Weight, size: Size) -> String {
 pub(crate) fn share(metric: Metric, distance: f64, term: f64) -> Option<f64> {
     let parts = matches!(metric, Metric::Gower | Metric::Euclidean);
     (parts && distance > 0.0 && term > 0.0).then(|| 100.0 * term / distance)
+}
+
+/// A word of the command line, quoted for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+[]".contains(c);
+    let shown = Untrusted::new(word).to_string();
+    if !word.is_empty() && word.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_quoted_and_sanitised() {
+        assert_eq!(quoted("--hosts"), "--hosts");
+        assert_eq!(quoted("192.168.1.[1-40]"), "192.168.1.[1-40]");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("a\x1b[2J"), r"'a\u{1b}[2J'");
+    }
 }

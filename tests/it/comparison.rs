@@ -466,10 +466,31 @@ fn fields_by_which_every_group_differs_are_pointed_out() {
         )
     };
     let pointed_out = note(true, 9);
-    let expected = "9 of 9 answered, in 9 groups\nhost, uptime differ in every group; --ignore host --ignore uptime compares the\nrest\n";
+    let expected = "9 of 9 answered, in 9 groups\nhost, uptime differ between all groups looked at; --ignore host --ignore uptime\ncompares the rest\n";
     assert!(pointed_out.starts_with(expected), "{pointed_out}");
-    assert!(note(false, 9).contains("\nversion, host, uptime differ in every group; "));
-    assert!(!note(true, 4).contains("every group"), "too few to tell");
+    assert!(
+        note(false, 9).contains("\nversion, host, uptime differ between all groups looked at;")
+    );
+    assert!(!note(true, 4).contains("all groups"), "too few to tell");
+}
+
+#[test]
+fn only_fields_with_distinct_values_are_offered_and_quoted_for_a_shell() {
+    let long = "k".repeat(100);
+    let values = (0..9).map(|seat| {
+        // The reference alone has another version.
+        let version = if seat == 0 { "old" } else { "new" };
+        json!({"version": version, "$(reboot)": seat, "it's": seat, &long: seat})
+    });
+    let options = CompareOptions::default();
+    let given = (0..9).map(Ok);
+    let text = text(
+        &report(hosts("10.0.0.1-9"), given, values.collect(), options),
+        400,
+    );
+    let expected = r#"["$(reboot)"], ["it's"] differ between all groups looked at; --ignore '["$(reboot)"]' --ignore '["it'\''s"]' compares the rest"#;
+    let mut notes = text.lines().filter(|line| line.contains("--ignore"));
+    assert_eq!(notes.next(), Some(expected), "{text}");
 }
 
 #[test]

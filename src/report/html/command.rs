@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::untrusted::Untrusted;
+use crate::report::format::quoted;
 
 /// Words of the command line that are shown; a thousand hosts may be given one by one.
 const MAX_ARGUMENTS: usize = 60;
@@ -31,30 +31,5 @@ impl Provenance {
             version: env!("CARGO_PKG_VERSION"),
             command,
         }
-    }
-}
-
-/// A word of the command line, quoted for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+[]".contains(c);
-    let shown = Untrusted::new(word).to_string();
-    if !word.is_empty() && word.chars().all(plain) {
-        shown
-    } else {
-        format!("'{}'", shown.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn command_line_is_quoted_and_sanitised() {
-        assert_eq!(quoted("--hosts"), "--hosts");
-        assert_eq!(quoted("192.168.1.[1-40]"), "192.168.1.[1-40]");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("a\x1b[2J"), r"'a\u{1b}[2J'");
     }
 }

@@ -1,13 +1,12 @@
 //! Remarks on a comparison: how it was made, and what would make it clearer.
 
+use serde_json::Value;
+
 use crate::{
     compare::{Group, Section},
-    path::PathPattern,
+    path::{Path, PathPattern},
     report::{
-        comparison::ComparedAnswers,
-        failures::folded,
-        text::{leaves::path_text, note::Note},
-        view::View,
+        comparison::ComparedAnswers, failures::folded, format::quoted, text::note::Note, view::View,
     },
     untrusted::Untrusted,
 };
@@ -46,19 +45,24 @@ pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
     };
     if !individual.is_empty() {
         let shown = &individual[..individual.len().min(MAX_INDIVIDUAL)];
+        let arguments: Vec<_> = shown
+            .iter()
+            .map(|path| format!("--ignore {}", quoted(path)))
+            .collect();
         notes.push(Note {
             label: "",
             text: format!(
-                "{} differ in every group; --ignore {} compares the rest",
+                "{} differ between all groups looked at; {} compares the rest",
                 shown.join(", "),
-                shown.join(" --ignore ")
+                arguments.join(" ")
             ),
         });
     }
     notes
 }
 
-/// The fields by which all groups differ, such as a host name, where these are many.
+/// The fields that have another value in each of the groups looked at, such as a host name, where groups are many. A path
+/// that an excerpt would cut is left out: the reader could not type it.
 fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
     let sections = compared.comparison.sections.iter();
     let members = |groups: &[Group]| {
@@ -73,18 +77,37 @@ fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
     let Some(section) = divided.next() else {
         return Vec::new();
     };
-    let details = compared.details(section).skip(1).take(MIN_INDIVIDUAL);
-    let paths = details.map(|(_, details)| {
-        let listed = details.differences.listed.iter();
-        listed
-            .map(|difference| path_text(&difference.path))
-            .collect()
-    });
-    let common = paths.reduce(|common: Vec<_>, paths| {
-        let in_both = common.into_iter().filter(|path| paths.contains(path));
-        in_both.collect()
-    });
-    common.unwrap_or_default()
+    // Of each path the values seen so far, of the reference first.
+    let mut distinct: Option<Vec<(&Path, Vec<Option<&Value>>)>> = None;
+    let groups: Vec<_> = compared
+        .details(section)
+        .skip(1)
+        .take(MIN_INDIVIDUAL)
+        .collect();
+    for (_, details) in &groups {
+        let listed = &details.differences.listed;
+        let kept = distinct.unwrap_or_else(|| {
+            let seen = listed
+                .iter()
+                .map(|difference| (&difference.path, vec![difference.reference.as_ref()]));
+            seen.collect()
+        });
+        let kept = kept.into_iter().filter_map(|(path, mut seen)| {
+            let difference = listed.iter().find(|difference| difference.path == *path)?;
+            let value = difference.value.as_ref();
+            let is_new = !seen.contains(&value);
+            seen.push(value);
+            is_new.then_some((path, seen))
+        });
+        distinct = Some(kept.collect());
+    }
+    let paths = distinct
+        .into_iter()
+        .flatten()
+        .map(|(path, _)| path.to_string());
+    paths
+        .filter(|path| path.chars().count() <= Untrusted::MAX_CHARS)
+        .collect()
 }
 
 fn shortened(path: &PathPattern) -> String {
