@@ -500,7 +500,7 @@ mod tests {
             (vec![importer, repeated], "imports"),
             (vec![named], "bytes in a name"),
         ] {
-            let error = link(files.into_iter()).unwrap_err().to_string();
+            let error = link(files).unwrap_err().to_string();
             assert!(error.ends_with(what), "{error}");
         }
     }

@@ -61,6 +61,9 @@ pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
     notes
 }
 
+/// A path, and its values in the groups that were looked at.
+type PathValues<'a> = (&'a Path, Vec<Option<&'a Value>>);
+
 /// The fields that have another value in each of the groups looked at, such as a host name, where groups are many. A path
 /// that an excerpt would cut is left out: the reader could not type it.
 fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
@@ -78,7 +81,7 @@ fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
         return Vec::new();
     };
     // Of each path the values seen so far, of the reference first.
-    let mut distinct: Option<Vec<(&Path, Vec<Option<&Value>>)>> = None;
+    let mut distinct: Option<Vec<PathValues<'_>>> = None;
     let groups: Vec<_> = compared
         .details(section)
         .skip(1)
