@@ -180,8 +180,8 @@ fn table_shows_the_reference_and_only_the_leaves_that_differ() {
 
 10.0.0.39:50051: status (UNIMPLEMENTED: unknown service); a gRPC server, but it
     does not have this method
-10.0.0.[37-38]:50051 (2): refused; the machine is up; is the server running
-    there, on this port?
+10.0.0.[37-38]:50051 (2): refused; nothing listens there; is the server started,
+    on this port, and not for 127.0.0.1 only?
 "
     );
     let wide = text(&fleet(CompareOptions::default()), 200);
@@ -476,7 +476,7 @@ fn fields_by_which_every_group_differs_are_pointed_out() {
 
 #[test]
 fn only_fields_with_distinct_values_are_offered_and_quoted_for_a_shell() {
-    let long = "k".repeat(100);
+    let long = "k".repeat(labrpc::untrusted::Untrusted::MAX_CHARS + 1);
     let values = (0..9).map(|seat| {
         // The reference alone has another version.
         let version = if seat == 0 { "old" } else { "new" };
