@@ -9,7 +9,7 @@ use tonic::{Status, client::Grpc, metadata::MetadataMap};
 use crate::{
     question::{
         answers::{AnswerId, Answers, Interner},
-        unary::unary,
+        bytes_codec::BytesCodec,
     },
     schema::Method,
     survey::{
@@ -93,10 +93,13 @@ impl Question for AnyMethod {
         let (metadata, request) = (self.metadata.clone(), self.request.clone());
         let mut request = tonic::Request::from_parts(metadata, Extensions::new(), request);
         request.set_timeout(timeout);
-        let client =
+        let mut client =
             Grpc::with_origin(transport, origin).max_decoding_message_size(self.max_message);
-        let answer = unary(client, self.method.path().clone(), request).await?;
-        Ok(self.interner.intern(&self.method, &answer))
+        let ready = client.ready().await;
+        ready.map_err(|error| Status::unknown(error.to_string()))?;
+        let path = self.method.path().clone();
+        let response = client.unary(request, path, BytesCodec).await?;
+        Ok(self.interner.intern(&self.method, response.get_ref()))
     }
 
     fn max_message(&self) -> usize {

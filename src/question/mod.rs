@@ -2,9 +2,9 @@
 
 mod answers;
 mod any_method;
+mod bytes_codec;
 mod get_profile;
 mod reflect;
-mod unary;
 
 pub use self::{
     answers::{AnswerId, Answers},

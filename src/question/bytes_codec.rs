@@ -1,29 +1,13 @@
-//! A unary call whose messages stay bytes, because each question decodes answers in a way of its own.
+//! The codec of a method whose messages are described at run time: they stay bytes, which the schema decodes.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
-use http::uri::PathAndQuery;
 use tonic::{
-    Request, Status,
-    client::Grpc,
+    Status,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-use crate::survey::transport::CallTransport;
-
-/// Sends the request, and returns the message of the response.
-pub(crate) async fn unary(
-    mut client: Grpc<CallTransport>,
-    path: PathAndQuery,
-    request: Request<Bytes>,
-) -> Result<Bytes, Status> {
-    let ready = client.ready().await;
-    ready.map_err(|error| Status::unknown(error.to_string()))?;
-    let response = client.unary(request, path, BytesCodec).await?;
-    Ok(response.into_inner())
-}
-
 /// Passes messages through as bytes.
-struct BytesCodec;
+pub(crate) struct BytesCodec;
 
 impl BytesCodec {
     /// tonic's default is 8 KiB for each direction of each call. A longer message gets what it needs.
