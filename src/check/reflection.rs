@@ -13,14 +13,12 @@ use crate::{
         result::describe_status,
         target::{SERVICE, Target},
     },
+    schema::reflection,
     untrusted::Untrusted,
 };
 
-/// The method of reflection in both versions, which have the same messages.
-pub(super) const REFLECTION: [&str; 2] = [
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-];
+/// Both versions of the service, the newer one first.
+pub(super) const REFLECTION: [&str; 2] = [reflection::V1, reflection::V1_ALPHA];
 
 /// Asks a reflection service one question.
 pub(super) async fn reflect(

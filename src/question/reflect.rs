@@ -30,10 +30,6 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// The method of reflection in both versions, which have the same messages.
-const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-
 /// After this time without an answer, twice as many endpoints are asked. Far above the time of a healthy one.
 const ESCALATION: Duration = Duration::from_millis(300);
 
@@ -249,7 +245,7 @@ impl Search<'_> {
                 let mut service = Service {
                     caller,
                     metadata,
-                    path: V1,
+                    path: reflection::V1,
                     has_answered: false,
                     limit,
                     open: None,
@@ -305,10 +301,10 @@ impl Exchange for Service {
             };
             self.open = None;
             let is_missing = status.code() == Code::Unimplemented && !self.has_answered;
-            if !is_missing || self.path == V1_ALPHA {
+            if !is_missing || self.path == reflection::V1_ALPHA {
                 return (responses, Some(status));
             }
-            self.path = V1_ALPHA;
+            self.path = reflection::V1_ALPHA;
         }
     }
 }

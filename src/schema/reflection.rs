@@ -25,6 +25,12 @@ use crate::{
     untrusted::Untrusted,
 };
 
+/// The method of the service's first version. Both versions have the same messages.
+pub const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
+/// The method of the version before it, which many servers still have alone.
+pub const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
 /// Requests that are sent before their responses are read.
 const BATCH: usize = 64;
 
