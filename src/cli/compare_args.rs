@@ -83,12 +83,8 @@ impl CompareArgs {
             health: question.health.is_some(),
             ..CompareOptions::default()
         };
-        if let Some(label) = options
-            .group_by
-            .as_deref()
-            .filter(|label| !has_label(hosts, label))
-        {
-            return Err(unknown_label(label, hosts));
+        if let Some(label) = &options.group_by {
+            must_be_known(label, hosts)?;
         }
         let Some(question) = question.question(hosts, config).await? else {
             return Ok(None);
@@ -142,24 +138,23 @@ fn find(text: &str, hosts: &Hosts) -> Result<Endpoint, Failure> {
     })
 }
 
-fn has_label(hosts: &Hosts, label: &str) -> bool {
-    let mut labels = (0..hosts.len()).filter_map(|index| hosts.labels(index));
-    labels.any(|labels| labels.get(label).is_some())
-}
-
-fn unknown_label(label: &str, hosts: &Hosts) -> Failure {
+/// Rejects the label of `--group-by` if no endpoint has it.
+fn must_be_known(label: &str, hosts: &Hosts) -> Result<(), Failure> {
     let labels = (0..hosts.len()).filter_map(|index| hosts.labels(index));
     let known: BTreeSet<&str> = labels
         .flat_map(|labels| labels.iter().map(|(name, _)| name))
         .collect();
+    if known.contains(label) {
+        return Ok(());
+    }
     let failure = Failure::usage(format_args!(
         "--group-by {label}: no endpoint has this label"
     ));
     if known.is_empty() {
-        return failure.hint("labels come with --hosts from file_sd files and EndpointSlices");
+        return Err(failure.hint("labels come with --hosts from file_sd files and EndpointSlices"));
     }
     let known: Vec<_> = known.into_iter().take(MAX_LABELS).collect();
-    failure.hint(format_args!("there are {}", known.join(", ")))
+    Err(failure.hint(format_args!("there are {}", known.join(", "))))
 }
 
 /// Labels that are named in an error.

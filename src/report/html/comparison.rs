@@ -12,7 +12,7 @@ use crate::report::{
         shared::SharedParts,
     },
     model::{Input, Report, Survey},
-    text::{AnswersText, ComparisonText, ListLimits, value_text},
+    text::{AnswersText, ComparisonText, ListLimits, excerpt},
     view::View,
 };
 
@@ -172,7 +172,7 @@ impl Looks {
                 let (mark, word, _) = &self.groups[group];
                 let number = survey.answers[index].outcome.answer_number();
                 let fields = compared.fields(number);
-                let fields: Vec<_> = fields.values().map(value_text).collect();
+                let fields: Vec<_> = fields.values().map(excerpt).collect();
                 SeatLook {
                     mark: *mark,
                     word: word.clone(),

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use crate::{
     compare::{Difference, Differences, Group, GroupDetails, Section},
+    path::Path,
     report::{
         comparison::{ComparedAnswers, SERVING},
         failures::folded,
         format::plural,
-        text::leaves::{DifferenceText, LeafText, for_each_leaf, path_text, value_text},
+        text::leaves::{DifferenceText, LeafText, excerpt, for_each_leaf},
         view::View,
     },
     untrusted::Untrusted,
@@ -201,8 +202,8 @@ impl<'a> ComparisonText<'a> {
             count += 1;
             if count <= listed {
                 leaves.push(LeafText {
-                    path: path_text(&path.iter().copied().collect()),
-                    value: value_text(value),
+                    path: excerpt(&path.iter().copied().collect::<Path>()),
+                    value: excerpt(value),
                 });
             }
         });

@@ -4,9 +4,13 @@ use serde_json::Value;
 
 use crate::{
     compare::{Group, Section},
-    path::{Path, PathPattern},
+    path::Path,
     report::{
-        comparison::ComparedAnswers, failures::folded, format::quoted, text::note::Note, view::View,
+        comparison::ComparedAnswers,
+        failures::folded,
+        format::quoted,
+        text::{leaves::excerpt, note::Note},
+        view::View,
     },
     untrusted::Untrusted,
 };
@@ -32,7 +36,7 @@ pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
     }
     for (word, paths) in [("by", &options.only), ("without", &options.ignore)] {
         if !paths.is_empty() && view.shows_personal_data() {
-            let paths: Vec<_> = paths.iter().map(shortened).collect();
+            let paths: Vec<_> = paths.iter().map(excerpt).collect();
             notes.push(Note {
                 label: "",
                 text: format!("compared {word} {}", paths.join(", ")),
@@ -68,12 +72,8 @@ type PathValues<'a> = (&'a Path, Vec<Option<&'a Value>>);
 /// that an excerpt would cut is left out: the reader could not type it.
 fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
     let sections = compared.comparison.sections.iter();
-    let members = |groups: &[Group]| {
-        groups
-            .iter()
-            .map(|group| group.members.len())
-            .sum::<usize>()
-    };
+    let members =
+        |groups: &[Group]| -> usize { groups.iter().map(|group| group.members.len()).sum() };
     let mut divided = sections.filter(|Section { groups, .. }| {
         groups.len() >= MIN_INDIVIDUAL && 2 * groups.len() > members(groups)
     });
@@ -111,8 +111,4 @@ fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
     paths
         .filter(|path| path.chars().count() <= Untrusted::MAX_CHARS)
         .collect()
-}
-
-fn shortened(path: &PathPattern) -> String {
-    Untrusted::new(&path.to_string()).to_string()
 }

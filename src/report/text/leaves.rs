@@ -1,12 +1,10 @@
 //! The texts of leaves and their values, which peers sent: each is an [`Untrusted`] excerpt.
 
+use std::fmt;
+
 use serde_json::Value;
 
-use crate::{
-    compare::Difference,
-    path::{Path, PathStep},
-    untrusted::Untrusted,
-};
+use crate::{compare::Difference, path::PathStep, untrusted::Untrusted};
 
 /// A leaf and its value.
 pub struct LeafText {
@@ -38,10 +36,10 @@ impl DifferenceText {
                 let start = differing_start(a, b);
                 [a, b].map(|text| string_text(text, start))
             }
-            values => values.map(|value| value.as_ref().map_or("absent".to_owned(), value_text)),
+            values => values.map(|value| value.as_ref().map_or("absent".to_owned(), excerpt)),
         };
         Self {
-            path: path_text(path),
+            path: excerpt(path),
             reference,
             value,
         }
@@ -62,18 +60,14 @@ fn differing_start(a: &str, b: &str) -> usize {
 fn string_text(text: &str, start: usize) -> String {
     let rest: String = text.chars().skip(start).collect();
     match start {
-        0 => value_text(&Value::String(rest)),
-        _ => format!("…{}", value_text(&Value::String(rest))),
+        0 => excerpt(&Value::String(rest)),
+        _ => format!("…{}", excerpt(&Value::String(rest))),
     }
 }
 
-/// A value in one short line.
-pub(crate) fn value_text(value: &Value) -> String {
-    Untrusted::new(&value.to_string()).to_string()
-}
-
-pub(super) fn path_text(path: &Path) -> String {
-    Untrusted::new(&path.to_string()).to_string()
+/// A value or a path in one short line that is safe to print.
+pub(crate) fn excerpt(text: &impl fmt::Display) -> String {
+    Untrusted::new(&text.to_string()).to_string()
 }
 
 /// Visits what is not divided further: all but objects and lists that have parts.
