@@ -44,7 +44,13 @@ impl ExpectedOutcome {
             }
             Outcome::Invalid(Invalid::Fields { .. }) => self == Self::InvalidField,
             Outcome::Status { code, .. } => self == Self::Status(*code),
-            _ => false,
+            Outcome::Dns(_)
+            | Outcome::Unreachable
+            | Outcome::Tls(_)
+            | Outcome::DuplicateLine { .. }
+            | Outcome::DuplicateId { .. }
+            | Outcome::LocalError { .. }
+            | Outcome::Cancelled => false,
         }
     }
 }

@@ -117,6 +117,8 @@ pub enum Invalid {
 }
 
 /// The outcome of one endpoint. Every input line gets exactly one.
+///
+/// A new one is decided in `classify.rs` and needs a `detail`; `schema/run.schema.json` and docs/survey.md list them all.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome<A> {
     /// A valid answer.
