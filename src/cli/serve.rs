@@ -155,8 +155,8 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let client_ca = tls.client_ca.is_some();
     let (tls, plaintext) = tls.open()?;
-    let (accept, reflection) = (listen.protocols, !listen.no_reflection);
-    if !plaintext && !accept.grpc && !accept.http {
+    let (protocols, reflection) = (listen.protocols, !listen.no_reflection);
+    if !plaintext && !protocols.grpc && !protocols.http {
         return Err(Failure::usage("raw is never spoken inside TLS")
             .hint("add --plaintext, or another protocol to --protocols"));
     }
@@ -169,14 +169,14 @@ async fn serve(args: Args, log: &Log) -> Result<Exit, Failure> {
     // may send a signal as soon as it reads that line.
     let (signals, terminal) = (Signals::new()?, Terminal::new()?);
     let example = CallExample {
-        protocols: accept,
+        protocols,
         plaintext,
         client_ca,
         reflection,
     };
     print_addresses(log, &listeners, metrics.as_ref(), &example)?;
     let config = serve::Config {
-        protocols: accept,
+        protocols,
         allow: listen.allow,
         tls,
         plaintext,

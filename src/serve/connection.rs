@@ -58,7 +58,7 @@ pub(crate) async fn serve(
         served = detect_and_dispatch(context, transport) => {
             if let Err(reason) = served {
                 server.metrics.count_rejection(reason);
-                log_refusal(&server, reason, peer);
+                log_rejection(&server, reason, peer);
             }
         }
         _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
@@ -170,7 +170,7 @@ async fn dispatch(
 
 /// Logs a refused connection. Those that a user can mend with another flag are warnings, at most one a second, so
 /// that a peer cannot fill the log.
-fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
+fn log_rejection(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
     let peer = peer_name(peer);
     if matches!(
         reason,
@@ -178,7 +178,7 @@ fn log_refusal(server: &Shared, reason: RejectReason, peer: Option<IpAddr>) {
     ) {
         let now = Instant::now();
         let mut last = server
-            .last_refusal_log
+            .last_rejection_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| now < last + Duration::from_secs(1)) {

@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     /// Every connection holds a receiver until its end: the sender is closed when the last one is gone.
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) host_name: String,
-    pub(crate) last_refusal_log: Mutex<Option<Instant>>,
+    pub(crate) last_rejection_log: Mutex<Option<Instant>>,
 }
 
 impl Shared {

@@ -56,7 +56,7 @@ impl Server {
                 services,
                 phase: watch::Sender::new(Phase::Serving),
                 host_name: http1::host_name(),
-                last_refusal_log: Mutex::default(),
+                last_rejection_log: Mutex::default(),
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! From what was observed in an attempt to its outcome, and to whether the endpoint is asked again.
 //!
-//! Pure functions, and the only place where errors of the operating system, of TLS, of HTTP/2 and of gRPC become
-//! outcomes. A retry needs more than an outcome: of two resets only the one without any effect is retried.
+//! Pure functions, and the only place of a survey where errors of the operating system, of TLS, of HTTP/2 and of gRPC
+//! become outcomes; `connect` calls them for TCP and TLS. A retry needs more than an outcome: of two resets only the one without any effect is retried.
 
 use std::{io, time::Duration};
 

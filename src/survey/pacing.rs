@@ -77,7 +77,7 @@ impl LookupQueue {
     }
 
     /// When the waiting endpoints, if there are any, are given up. An attempt waits for its own lookup for at most
-    /// [`DNS_TIMEOUT`]: if no lookup was freed in that time, the resolver results none of them.
+    /// [`DNS_TIMEOUT`]: if no lookup was freed in that time, the resolver answers none of them.
     pub(crate) fn give_up_at(&self) -> Option<Instant> {
         (self.free == 0 && !self.waiting.is_empty()).then(|| self.last_start + DNS_TIMEOUT)
     }

@@ -35,8 +35,8 @@ const RETRY_BUDGET_DIVISOR: usize = 10;
 /// Delay before the first retry; each further one doubles it.
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Largest `grpc-retry-pushback-ms` that is honoured; beyond it the endpoint is not retried.
-const MAX_PUSHBACK: Duration = Duration::from_secs(10);
+/// Longest delay between retries. A server that asks for more with `grpc-retry-pushback-ms` is not asked again.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// First and longest delay before an endpoint that is not up yet is tried again.
 const WAIT_BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -256,7 +256,7 @@ impl<A> Schedule<A> {
         }
     }
 
-    /// When to ask retry, if at all.
+    /// When to ask again, if at all.
     fn delay(
         &mut self,
         endpoint: &mut EndpointState<A>,
@@ -270,9 +270,9 @@ impl<A> Schedule<A> {
             Retry::No => None,
             Retry::Unprocessed | Retry::Soon(_) => {
                 let delay = match retry {
-                    Retry::Soon(Some(after)) if after > MAX_PUSHBACK => return None,
+                    Retry::Soon(Some(after)) if after > MAX_RETRY_DELAY => return None,
                     Retry::Soon(Some(after)) => after,
-                    _ => doubled((RETRY_BACKOFF, MAX_PUSHBACK), endpoint.retries),
+                    _ => doubled((RETRY_BACKOFF, MAX_RETRY_DELAY), endpoint.retries),
                 };
                 self.take_retry(endpoint).then(|| self.jittered(delay))
             }
@@ -470,7 +470,7 @@ mod tests {
         let too_long = |_, _| {
             attempt(
                 Outcome::Reset { json_began: false },
-                Retry::Soon(Some(10 * MAX_PUSHBACK)),
+                Retry::Soon(Some(10 * MAX_RETRY_DELAY)),
             )
         };
         assert_eq!(attempts(&simulate(1, &config(), MANY_FILES, too_long).0), 1);

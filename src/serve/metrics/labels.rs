@@ -26,7 +26,7 @@ named! {
         UnrecognizedProtocol => "unrecognized_protocol",
         /// Nothing, or an incomplete preface, until the deadline.
         Timeout => "timeout",
-        /// A protocol that `--accept` excludes.
+        /// A protocol that `--protocols` excludes.
         ProtocolNotAccepted => "protocol_not_accepted",
         /// Plaintext where only TLS is served.
         Plaintext => "plaintext",
