@@ -505,6 +505,22 @@ mod tests {
         }
     }
 
+    /// A message, perhaps with a field of this message type.
+    fn message(name: &str, type_name: Option<&str>) -> MessageProto {
+        let field = type_name.map(|type_name| FieldProto {
+            name: "f".to_owned(),
+            number: 1,
+            kind: Some(11),
+            type_name: Some(type_name.to_owned()),
+            ..FieldProto::default()
+        });
+        MessageProto {
+            name: name.to_owned(),
+            fields: field.into_iter().collect(),
+            ..MessageProto::default()
+        }
+    }
+
     #[test]
     fn public_imports_are_followed_and_may_form_a_circle() {
         let file = |name: &str, import: &str, field: Option<&str>| FileProto {
@@ -513,20 +529,7 @@ mod tests {
             syntax: Some("proto3".to_owned()),
             dependencies: vec![import.to_owned()],
             public_dependencies: vec![0],
-            messages: vec![MessageProto {
-                name: name.to_uppercase(),
-                fields: field
-                    .map(|type_name| FieldProto {
-                        name: "f".to_owned(),
-                        number: 1,
-                        kind: Some(11),
-                        type_name: Some(type_name.to_owned()),
-                        ..FieldProto::default()
-                    })
-                    .into_iter()
-                    .collect(),
-                ..MessageProto::default()
-            }],
+            messages: vec![message(&name.to_uppercase(), field)],
             ..FileProto::default()
         };
         let files = [
@@ -542,23 +545,10 @@ mod tests {
     /// The reflection of Node's grpc-js.
     #[test]
     fn files_whose_imports_were_all_left_out_see_each_other() {
-        let file = |package: &str, message: &str, type_name: Option<&str>| FileProto {
+        let file = |package: &str, name: &str, type_name: Option<&str>| FileProto {
             name: format!("{package}.proto"),
             package: package.to_owned(),
-            messages: vec![MessageProto {
-                name: message.to_owned(),
-                fields: type_name
-                    .map(|type_name| FieldProto {
-                        name: "f".to_owned(),
-                        number: 1,
-                        kind: Some(11),
-                        type_name: Some(type_name.to_owned()),
-                        ..FieldProto::default()
-                    })
-                    .into_iter()
-                    .collect(),
-                ..MessageProto::default()
-            }],
+            messages: vec![message(name, type_name)],
             ..FileProto::default()
         };
         let mut files = [

@@ -14,7 +14,7 @@ use labrpc::{
     report::{CompareOptions, Topic},
     schema::Schema,
     serve::{self, listen::Listener},
-    survey::hosts::{Builder, Hosts},
+    survey::hosts::Hosts,
 };
 use serde_json::json;
 use tokio::{
@@ -28,7 +28,7 @@ use crate::{
     browser::{Browser, HANG},
     frames::Raw,
     serve::running::Running,
-    support::{self, network},
+    support::{self, hosts, network},
 };
 
 /// A board that runs until it is stopped.
@@ -108,12 +108,6 @@ async fn people(seats: usize) -> Vec<Profile> {
         ..lab::Config::default()
     };
     lab::Room::start(config).await.unwrap().people().to_vec()
-}
-
-fn hosts(text: &str) -> Hosts {
-    let mut builder = Builder::default();
-    builder.argument(text);
-    builder.build().unwrap()
 }
 
 fn quick(hosts: Hosts) -> board::Config {

@@ -14,22 +14,16 @@ use labrpc::{
     },
     survey::{
         hosts::{Builder, Hosts, exactly_one},
-        outcome::{EndpointResult, Outcome, Protocol},
+        outcome::{Outcome, Protocol},
     },
     untrusted::Untrusted,
 };
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::{browser::Browser, html::answer, support::hosts};
 
 /// Text that does harm if it is not escaped.
 const HOSTILE: &str = "<script>window.pwned=1</script>\x1b[2J\u{9b}2J\u{202e}=1+1 \"&amp;";
-
-pub(crate) fn hosts(text: &str) -> Hosts {
-    let mut builder = Builder::default();
-    builder.argument(text);
-    builder.build().unwrap()
-}
 
 /// Writes a report in one format.
 pub(crate) type Write = fn(&Report, &mut dyn io::Write) -> io::Result<()>;
@@ -53,11 +47,7 @@ pub(crate) fn report(
             },
         )
     };
-    let answers = given.into_iter().map(|given| EndpointResult {
-        attempts: 1,
-        elapsed: Duration::from_millis(2),
-        ..EndpointResult::without_attempt(outcome(given))
-    });
+    let answers = given.into_iter().map(|given| answer(outcome(given)));
     let survey = Survey {
         hosts,
         answers: answers.collect(),

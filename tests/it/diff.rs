@@ -11,8 +11,8 @@ use labrpc::{
 use serde_json::{Value, json};
 
 use crate::{
-    comparison::{hosts, report},
-    support::{Output, file, labrpc, output},
+    comparison::report,
+    support::{Output, file, hosts, labrpc, output},
 };
 
 /// Writes a run of these endpoints into a file.

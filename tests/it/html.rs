@@ -9,24 +9,21 @@ use labrpc::{
     similarity::Options,
     survey::{
         endpoint::Endpoint,
-        hosts::{Builder, Hosts},
+        hosts::Hosts,
         outcome::{AttemptPhase, EndpointResult, OtherProtocol, Outcome, Protocol},
     },
     untrusted::Untrusted,
 };
 
-use crate::browser::{Browser, Page};
+use crate::{
+    browser::{Browser, Page},
+    support::hosts,
+};
 
 /// Text that does harm if it is not escaped.
 const HOSTILE: &str = "<script>window.pwned=1</script>\"><img src=x onerror=window.pwned=2>'\x1b[2J\u{202e}=1+1 &amp;";
 
-pub(crate) fn hosts(text: &str) -> Hosts {
-    let mut builder = Builder::default();
-    builder.argument(text);
-    builder.build().unwrap()
-}
-
-fn answer(outcome: Outcome<Answer>) -> EndpointResult<Answer> {
+pub(crate) fn answer(outcome: Outcome<Answer>) -> EndpointResult<Answer> {
     EndpointResult {
         attempts: 1,
         elapsed: Duration::from_millis(2),

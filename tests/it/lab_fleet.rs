@@ -37,16 +37,22 @@ struct Fleet {
     folder: TempDir,
 }
 
+/// Opens a fleet as another process, whose host list is a file in the folder.
+pub(crate) fn open(arguments: &[&str]) -> (TempDir, PathBuf, Running) {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("fleet.txt");
+    let mut command = labrpc();
+    command.args(["lab", "--service", "fleet"]).args(arguments);
+    command.stdout(Stdio::from(std::fs::File::create(&hosts).unwrap()));
+    let lab = Running::start(&mut command, |line| line.contains("in another terminal"));
+    (folder, hosts, lab)
+}
+
 impl Fleet {
     /// None without grpcurl.
     fn open(arguments: &[&str]) -> Option<Self> {
         let grpcurl = support::tool("grpcurl")?;
-        let folder = tempfile::tempdir().unwrap();
-        let hosts = folder.path().join("fleet.txt");
-        let mut command = labrpc();
-        command.args(["lab", "--service", "fleet"]).args(arguments);
-        command.stdout(Stdio::from(std::fs::File::create(&hosts).unwrap()));
-        let lab = Running::start(&mut command, |line| line.contains("in another terminal"));
+        let (folder, hosts, lab) = open(arguments);
         let hosts = std::fs::read_to_string(hosts).unwrap();
         for (name, set) in [
             ("v1", tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET),

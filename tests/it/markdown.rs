@@ -86,7 +86,7 @@ fn new_format_can_be_written_with_story_alone() {
         ),
     };
     let outcomes = [person("1", 170), person("2", 172), Outcome::Refused];
-    let hosts = crate::html::hosts("10.0.0.1-3");
+    let hosts = crate::support::hosts("10.0.0.1-3");
     let answers = outcomes
         .into_iter()
         .map(EndpointResult::without_attempt)
@@ -109,7 +109,7 @@ fn new_format_can_be_written_with_story_alone() {
     ];
     let given = [Ok(0), Ok(0), Ok(1)];
     let report = comparison::report(
-        comparison::hosts("10.0.0.1-3"),
+        crate::support::hosts("10.0.0.1-3"),
         given,
         values,
         CompareOptions::default(),

@@ -86,6 +86,11 @@ struct Servers {
 }
 
 impl Servers {
+    /// The servers of Go, Python, Node and this project.
+    fn addresses(&self) -> [&str; 4] {
+        [&self.go, &self.python, &self.node, &self.own].map(String::as_str)
+    }
+
     fn start() -> Option<Self> {
         let grpcurl = support::tool("grpcurl")?;
         let protos = tempfile::tempdir().unwrap();
@@ -185,14 +190,8 @@ fn answers_of_grpc_go_grpcio_and_grpc_js_equal_what_grpcurl_prints() {
     let Some(servers) = Servers::start() else {
         return;
     };
-    let Servers {
-        go,
-        python,
-        node,
-        own,
-        ..
-    } = &servers;
-    let list = [go, python, node, own].map(String::as_str);
+    let list = servers.addresses();
+    let [go, python, node, own] = list;
 
     // A method that three of them have.
     let request =
@@ -362,14 +361,8 @@ fn health_of_other_servers_equals_what_grpcurl_prints() {
     let Some(servers) = Servers::start() else {
         return;
     };
-    let Servers {
-        go,
-        python,
-        node,
-        own,
-        ..
-    } = &servers;
-    let list = [go, python, node, own].map(String::as_str);
+    let list = servers.addresses();
+    let [_, python, _, own] = list;
     let check = |address: &str, service: &str| {
         let request = json!({"service": service}).to_string();
         let mut command = Command::new(&servers.grpcurl);
@@ -384,7 +377,7 @@ fn health_of_other_servers_equals_what_grpcurl_prints() {
         let arguments = ["--health", service].into_iter().chain(list);
         let report = Report::of(3, arguments);
         for address in list {
-            if answering.iter().any(|one| *one == address) {
+            if answering.contains(&address) {
                 let printed = check(address, service);
                 let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
                 assert_same(report.value(address), &printed);

@@ -135,15 +135,18 @@ fn report_goes_to_stdout_when_its_file_cannot_be_written_in_the_end() {
     assert!(rank.stdout.contains("Most alike"), "{rank:?}");
 }
 
+/// Ranks the people in a folder, which is the current one for the reports.
+fn rank_in(folder: &Path, arguments: &[&str]) -> Output {
+    let people = file(folder, "people.csv", PEOPLE);
+    let mut command = labrpc();
+    command.arg("rank").arg(people).args(arguments);
+    output(command.current_dir(folder))
+}
+
 #[test]
 fn format_follows_the_file_name_unless_they_contradict() {
     let folder = tempfile::tempdir().unwrap();
-    let people = file(folder.path(), "people.csv", PEOPLE);
-    let rank = |arguments: &[&str]| {
-        let mut command = labrpc();
-        command.arg("rank").arg(&people).args(arguments);
-        output(command.current_dir(folder.path()))
-    };
+    let rank = |arguments: &[&str]| rank_in(folder.path(), arguments);
     for (name, format, beginning) in [
         ("a.html", None, "<!doctype html>"),
         ("a.HTML", None, "<!doctype html>"),
@@ -179,12 +182,7 @@ fn format_follows_the_file_name_unless_they_contradict() {
 #[test]
 fn several_reports_are_written_each_in_its_own_format() {
     let folder = tempfile::tempdir().unwrap();
-    let people = file(folder.path(), "people.csv", PEOPLE);
-    let rank = |arguments: &[&str]| {
-        let mut command = labrpc();
-        command.arg("rank").arg(&people).args(arguments);
-        output(command.current_dir(folder.path()))
-    };
+    let rank = |arguments: &[&str]| rank_in(folder.path(), arguments);
     let rank_all = rank(&["-o", "-", "-o", "a.html", "-o", "b.jsonl"]);
     assert_eq!(rank_all.status, 0, "{rank_all:?}");
     assert!(rank_all.stdout.starts_with("3 people"), "{rank_all:?}");

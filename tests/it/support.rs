@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use labrpc::survey::hosts::{Builder, Hosts};
+
 /// The program under test, without the `LABRPC_…` variables of the environment that runs the tests.
 pub(crate) fn labrpc() -> Command {
     // Another build can be measured, or compared, with the same tests.
@@ -43,6 +45,13 @@ pub(crate) fn under<S: AsRef<OsStr>>(words: &[S], inner: &Command) -> Command {
         };
     }
     command
+}
+
+/// The endpoints of an argument.
+pub(crate) fn hosts(text: &str) -> Hosts {
+    let mut builder = Builder::default();
+    builder.argument(text);
+    builder.build().unwrap()
 }
 
 /// What a finished command left.

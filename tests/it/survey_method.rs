@@ -1,14 +1,14 @@
 //! `survey` with any method: the groups of a simulated fleet, exit statuses, and what is rejected.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Output, Running, file, labrpc, output};
+use crate::{
+    lab_fleet,
+    support::{Output, Running, file, labrpc, output},
+};
 
 const STATUS: &str = "fleet.v1.MachineService/GetStatus";
 
@@ -21,12 +21,7 @@ struct Fleet {
 
 impl Fleet {
     fn open(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let hosts = folder.path().join("fleet.txt");
-        let mut command = labrpc();
-        command.args(["lab", "--service", "fleet"]).args(arguments);
-        command.stdout(Stdio::from(std::fs::File::create(&hosts).unwrap()));
-        let lab = Running::start(&mut command, |line| line.contains("in another terminal"));
+        let (folder, hosts, lab) = lab_fleet::open(arguments);
         Self {
             folder,
             hosts,
