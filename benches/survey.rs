@@ -89,7 +89,7 @@ impl Checksum {
     fn add(&mut self, profile: &Profile) {
         self.answers += 1;
         self.ids += profile.id.as_str().parse::<u64>().unwrap();
-        self.heights += u64::from(profile.height.ticks());
+        self.heights += u64::from(profile.build.ticks()[0]);
     }
 
     fn of<'a>(people: impl IntoIterator<Item = &'a Profile>) -> Self {

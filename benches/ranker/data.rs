@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use labrpc::{profile::Size, similarity::internals::Point};
+use labrpc::{profile::FIELDS, similarity::internals::Point};
 
 /// The name of the CSV file with unrounded people.
 pub(crate) const TENTHS: &str = "tenths";
@@ -66,7 +66,7 @@ pub(crate) fn people_csv(name: &str, count: usize) -> PathBuf {
         let mut text = Vec::from(b"id,height,weight,size\n");
         for id in ids {
             let [height, weight, size] = random_body(&mut random);
-            let size = Size::ALL[size.round() as usize - 1];
+            let size = FIELDS[2].names[size.round() as usize - 1];
             let line = match name {
                 TENTHS => writeln!(text, "{id},{height:.1},{weight:.1},{size}"),
                 _ => {

@@ -16,7 +16,7 @@ mod timing;
 use std::{collections::BTreeMap, env};
 
 use labrpc::{
-    profile::{Height, Profile, Size, Weight},
+    profile::{Build, Profile},
     similarity::{
         Options,
         internals::{Gower, Point},
@@ -204,9 +204,11 @@ fn forty() {
             id: format!("{}", 1_527_406_000 + (i * 17) % 40)
                 .parse()
                 .unwrap(),
-            height: Height::from_ticks(height as u16).unwrap(),
-            weight: Weight::from_ticks(weight as u16).unwrap(),
-            size: Size::ALL[size as usize - 1],
+            build: Build::nearest(|field| match field.name {
+                "height" => f64::from(height) / 10.0,
+                "weight" => f64::from(weight) / 10.0,
+                _ => f64::from(size),
+            }),
         })
         .collect();
     let options = Options::default();

@@ -1,22 +1,20 @@
 //! `labrpc init`: writes a profile file from answers on the terminal.
 
 use std::{
-    fmt::Display,
     fs::{self, OpenOptions},
     io::{self, BufRead, Write as _},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use clap::Args as ClapArgs;
-use labrpc::profile::{Error, Height, Id, Profile, Size, Weight};
+use labrpc::profile::{Draft, Error, FIELDS, Field, in_words, names};
 
 use crate::cli::{
     exit::{Exit, Failure},
     profile_args,
 };
 
-/// Ask for the four values and write them to profile.toml, where `labrpc serve` finds them.
+/// Ask for the values of a profile and write them to profile.toml, where `labrpc serve` finds them.
 #[derive(Debug, ClapArgs)]
 #[command(before_help = "\
 Examples:
@@ -47,12 +45,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         fs::create_dir_all(folder).map_err(|error| Failure::io(folder.display(), &error))?;
     }
     let mut answers = io::stdin().lock();
-    let profile = Profile {
-        id: ask::<Id>(&mut answers, "Student id")?,
-        height: ask::<Height>(&mut answers, "Height in cm")?,
-        weight: ask::<Weight>(&mut answers, "Weight in kg")?,
-        size: ask::<Size>(&mut answers, "Size (XXS XS S M L XL XXL XXXL)")?,
-    };
+    let id = ask(&mut answers, "Student id", str::parse)?;
+    let mut values = Vec::new();
+    for field in &FIELDS {
+        let question = question(field);
+        values.push(ask(&mut answers, &question, |text| field.parse(text))?);
+    }
+    let profile = Draft::new(Some(id), &values).finish();
+    let profile = profile.map_err(Failure::internal)?;
     let text = toml::to_string(&profile).map_err(Failure::internal)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -81,10 +81,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// `Height in cm`, `Size (XXS XS …)`
+fn question(field: &Field) -> String {
+    let (first, rest) = field.name.split_at(1);
+    let name = first.to_uppercase() + rest;
+    match field.unit {
+        Some(unit) => format!("{name} in {unit}"),
+        None => format!("{name} ({})", field.limits()),
+    }
+}
+
 /// Asks until the answer is valid.
-fn ask<T: FromStr<Err = Error> + Display>(
+fn ask<T>(
     answers: &mut impl BufRead,
     question: &str,
+    parse: impl Fn(&str) -> Result<T, Error>,
 ) -> Result<T, Failure> {
     loop {
         let _ = write!(anstream::stderr(), "{question}: ");
@@ -94,12 +105,14 @@ fn ask<T: FromStr<Err = Error> + Display>(
             .map_err(|error| Failure::io("answer", &error))?;
         if read == 0 {
             errln!("");
-            return Err(
-                Failure::usage("input ended before all four values were given")
-                    .hint("give one line each: id, height, weight, size"),
-            );
+            let fields: Vec<_> = names().collect();
+            return Err(Failure::usage(format_args!(
+                "input ended before all {} values were given",
+                in_words(fields.len())
+            ))
+            .hint(format_args!("give one line each: {}", fields.join(", "))));
         }
-        match line.trim().parse() {
+        match parse(line.trim()) {
             Ok(value) => return Ok(value),
             Err(error) => errln!("  {error}"),
         }

@@ -2,9 +2,9 @@
 
 use std::{env, path::PathBuf, sync::Arc};
 
-use clap::Args;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use labrpc::{
-    profile::{Draft, Height, Id, Profile, Size, Weight},
+    profile::{Build, Draft, FIELDS, Field, Id, Profile, Value},
     serve::{profile_source::ProfileSource, reload},
 };
 
@@ -16,62 +16,80 @@ pub(crate) struct ProfileArgs {
     /// Serve this student id: 1 to 32 characters of 0-9 A-Z a-z _ -.
     #[arg(long, value_name = "ID", env = "LABRPC_ID", hide_env_values = true)]
     id: Option<Id>,
-    /// Serve this height in centimetres, 50 to 272.
-    #[arg(
-        long,
-        value_name = "CM",
-        env = "LABRPC_HEIGHT",
-        hide_env_values = true,
-        allow_negative_numbers = true
-    )]
-    height: Option<Height>,
-    /// Serve this weight in kilograms, 10 to 650.
-    #[arg(
-        long,
-        value_name = "KG",
-        env = "LABRPC_WEIGHT",
-        hide_env_values = true,
-        allow_negative_numbers = true
-    )]
-    weight: Option<Weight>,
-    /// Serve this clothing size: XXS XS S M L XL XXL XXXL.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        value_parser = Named::<Size>::new(Size::ALL.map(Size::name)),
-        hide_possible_values = true,
-        env = "LABRPC_SIZE",
-        hide_env_values = true
-    )]
-    size: Option<Size>,
-    /// Read id, height, weight and size from this TOML file, and again when it changes [default: profile.toml here, or
-    /// in the user's configuration folder].
+    #[command(flatten)]
+    values: ValueArgs,
+    /// Read the profile from this TOML file, and again when it changes [default: profile.toml here, or in the user's
+    /// configuration folder].
     #[arg(long, value_name = "FILE", env = "LABRPC_PROFILE")]
     profile: Option<PathBuf>,
 }
 
+/// A flag for each field of the table.
+#[derive(Clone, Debug)]
+struct ValueArgs(Vec<Value>);
+
+impl FromArgMatches for ValueArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let value = |field: &Field| matches.get_one(field.name).copied();
+        Ok(Self(FIELDS.iter().filter_map(value).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for ValueArgs {
+    fn augment_args(command: Command) -> Command {
+        command.args(FIELDS.iter().map(value_flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn value_flag(field: &'static Field) -> Arg {
+    let (description, limits) = (field.description, field.limits());
+    let separator = if field.unit.is_some() { "," } else { ":" };
+    let parse = |text: &str| field.parse(text).map_err(|error| error.to_string());
+    Arg::new(field.name)
+        .long(field.name)
+        .value_name(value_name(field))
+        .env(format!("LABRPC_{}", field.name.to_uppercase()))
+        .hide_env_values(true)
+        .allow_negative_numbers(field.unit.is_some())
+        .value_parser(Named::parsed_by(field.names, parse))
+        .hide_possible_values(true)
+        .help(format!("Serve this {description}{separator} {limits}"))
+}
+
+/// What stands for a value: `CM`, `SIZE`.
+fn value_name(field: &Field) -> String {
+    field.unit.unwrap_or(field.name).to_uppercase()
+}
+
 /// The profile of the original exercise, for servers that are started without one.
-const SAMPLE: &str = r#"{"id":"1527406014","height":178,"weight":60,"size":"XXL"}"#;
+fn sample() -> Result<Profile, Failure> {
+    Ok(Profile {
+        id: "1527406014".parse().map_err(Failure::internal)?,
+        build: Build::nearest(Field::typical),
+    })
+}
 
 impl ProfileArgs {
     /// Resolves the profile, and warns when it falls back to the sample. Must be called within a runtime.
     pub(crate) fn open(self, log: &Log) -> Result<Arc<dyn ProfileSource>, Failure> {
         let Self {
             id,
-            height,
-            weight,
-            size,
+            values: ValueArgs(values),
             profile,
         } = self;
-        let given = Draft {
-            id,
-            height,
-            weight,
-            size,
-        };
+        let given = Draft::new(id, &values);
         let missing = given.missing();
         if missing.is_empty() {
-            let profile = Profile::try_from(given).map_err(Failure::usage)?;
+            let profile = given.finish().map_err(Failure::usage)?;
             log.line(format_args!("serving the profile of {}", profile.id));
             return Ok(Arc::new(profile));
         }
@@ -93,10 +111,15 @@ impl ProfileArgs {
                 flags.join(" ")
             )));
         }
-        let profile: Profile = serde_json::from_str(SAMPLE).map_err(Failure::internal)?;
+        let profile = sample()?;
+        let flags = FIELDS.iter().map(|field| {
+            let (name, value) = (field.name, value_name(field));
+            format!(" --{name} {value}")
+        });
         log.line(format_args!(
             "warning: no profile was given; serving the sample ({profile})\n\
-             hint: labrpc serve --id ID --height CM --weight KG --size SIZE, or labrpc init"
+             hint: labrpc serve --id ID{}, or labrpc init",
+            flags.collect::<String>()
         ));
         Ok(Arc::new(profile))
     }

@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 use http::uri::Authority;
 use labrpc::{
+    profile::header,
     survey::{
         self,
         endpoint::Endpoint,
@@ -122,7 +123,7 @@ fn refuse_report(file: &Path, contents: &[u8]) -> Result<(), Failure> {
             "a saved run",
             format!("{again}; to rank it, labrpc rank {name}"),
         )
-    } else if line.starts_with(b"line,endpoint,outcome,") || line.starts_with(b"id,height,") {
+    } else if line.starts_with(b"line,endpoint,outcome,") || line.starts_with(header().as_bytes()) {
         (
             "a table of answers",
             format!("to rank it, labrpc rank {name}"),

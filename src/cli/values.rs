@@ -7,6 +7,7 @@ use std::{
     io::Read as _,
     path::Path,
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -130,8 +131,10 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
 #[derive(Clone)]
 pub(crate) struct Named<T> {
     names: Vec<&'static str>,
-    parse: fn(&str) -> Result<T, String>,
+    parse: ParseNamed<T>,
 }
+
+type ParseNamed<T> = Arc<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 
 impl<T> Named<T> {
     pub(crate) fn new<E: Display>(names: impl Into<Vec<&'static str>>) -> Self
@@ -140,18 +143,18 @@ impl<T> Named<T> {
     {
         Self {
             names: names.into(),
-            parse: |text| text.parse().map_err(|error: E| error.to_string()),
+            parse: Arc::new(|text| text.parse().map_err(|error: E| error.to_string())),
         }
     }
 
     /// With a parser of another kind.
     pub(crate) fn parsed_by(
         names: impl Into<Vec<&'static str>>,
-        parse: fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
     ) -> Self {
         Self {
             names: names.into(),
-            parse,
+            parse: Arc::new(parse),
         }
     }
 }
@@ -165,7 +168,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
         arg: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<T, clap::Error> {
-        let parse = self.parse;
+        let parse = Arc::clone(&self.parse);
         let parser = move |text: &str| parse(text);
         parser.parse_ref(command, arg, value)
     }

@@ -4,13 +4,13 @@
 //! around 21.8 and 20.6 kg/m² with a standard deviation of 0.13 in the logarithm, which gives weights their
 //! correlation with height and their long upper tail. People answer in round numbers: heights in whole
 //! centimetres, weights in whole kilograms and one time in four in half ones, so ties are common. The size
-//! follows height and index, with a standard deviation of half a size.
+//! follows height and index, with a standard deviation of half a size. Any other field is normal around its example.
 
 use std::f64::consts::TAU;
 
 use fastrand::Rng;
 
-use crate::profile::{Height, Id, Profile, Size, Weight};
+use crate::profile::{Build, Id, Profile};
 
 /// Number of distinct ids; a larger room repeats them.
 const IDS: usize = 10_000_000;
@@ -37,15 +37,16 @@ fn person(rng: &mut Rng, number: usize) -> Profile {
         _ => weight.round(),
     };
     let step = 3.0 + (height - 160.0) / 7.0 + (index - 21.0) / 3.0 + 0.5 * normal(rng);
-    let size = Size::ALL[(step.round().clamp(1.0, 8.0) - 1.0) as usize];
+    // The ranges hold eight standard deviations; values beyond become their ends.
+    let build = Build::nearest(|field| match field.name {
+        "height" => height,
+        "weight" => weight,
+        "size" => step,
+        _ => field.typical() + field.span() / 6.0 * normal(rng),
+    });
     Profile {
         id: id(number),
-        // The ranges hold eight standard deviations; the clamp is for values beyond.
-        height: Height::try_from(height.clamp(Height::MIN.value(), Height::MAX.value()))
-            .expect("clamped to the range"),
-        weight: Weight::try_from(weight.clamp(Weight::MIN.value(), Weight::MAX.value()))
-            .expect("clamped to the range"),
-        size,
+        build,
     }
 }
 
@@ -72,6 +73,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::profile::FIELDS;
 
     #[test]
     fn same_seed_gives_same_people_with_distinct_ids() {
@@ -86,27 +88,24 @@ mod tests {
     #[test]
     fn distribution_matches_its_documentation() {
         let room = people(100_000, 1);
-        let mean = |of: fn(&Profile) -> f64| room.iter().map(of).sum::<f64>() / room.len() as f64;
-        let height = mean(|p| p.height.value());
-        let weight = mean(|p| p.weight.value());
+        let values = |index: usize| room.iter().map(move |p| p.build.values()[index].number());
+        let mean = |index| values(index).sum::<f64>() / room.len() as f64;
+        let [height, weight] = [0, 1].map(mean);
         assert!((166.8..167.2).contains(&height), "{height}");
         assert!((58.5..61.0).contains(&weight), "{weight}");
-        let covariance = room
-            .iter()
-            .map(|p| (p.height.value() - height) * (p.weight.value() - weight))
+        let covariance = values(0)
+            .zip(values(1))
+            .map(|(h, w)| (h - height) * (w - weight))
             .sum::<f64>();
-        let spread = |of: fn(&Profile) -> f64, mean: f64| {
-            room.iter()
-                .map(|p| (of(p) - mean).powi(2))
-                .sum::<f64>()
-                .sqrt()
+        let spread = |index, mean: f64| {
+            let squares = values(index).map(|value| (value - mean).powi(2));
+            squares.sum::<f64>().sqrt()
         };
-        let correlation = covariance
-            / spread(|p| p.height.value(), height)
-            / spread(|p| p.weight.value(), weight);
+        let correlation = covariance / spread(0, height) / spread(1, weight);
         assert!((0.6..0.75).contains(&correlation), "{correlation}");
-        for size in Size::ALL {
-            assert!(room.iter().any(|p| p.size == size), "{size}");
+        for size in FIELDS[2].names {
+            let mut sizes = room.iter().map(|p| p.build.values()[2].to_string());
+            assert!(sizes.any(|worn| worn == *size), "{size}");
         }
     }
 }

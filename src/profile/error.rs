@@ -1,8 +1,11 @@
 //! Why something is not a profile.
 
-use std::{convert::Infallible, fmt};
+use std::fmt;
 
-use crate::untrusted::Untrusted;
+use crate::{
+    profile::table::{Field, phrase},
+    untrusted::Untrusted,
+};
 
 /// Why something is not a profile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -10,63 +13,56 @@ pub enum Error {
     /// A required field is absent.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The value has another type than text, such as a number without quotes.
+    /// The value of a text has another type, such as a number without quotes.
     #[error("{field} must be text in quotes, such as \"{example}\"")]
     NotText {
-        /// `id` or `size`.
+        /// The field.
         field: &'static str,
         /// A valid value.
         example: &'static str,
     },
-    /// The value has another type than a number, such as a number in quotes.
-    #[error("{field} must be a number without quotes, such as {example}")]
-    NotNumber {
-        /// `height` or `weight`.
-        field: &'static str,
-        /// A valid value.
-        example: &'static str,
-    },
+    /// The value of a number has another type, such as a number in quotes.
+    #[error("{} must be a number without quotes, such as {}", .0.name, .0.example)]
+    NotNumber(&'static Field),
     /// The id is empty, too long, or has a character outside `0-9 A-Z a-z _ -`.
     #[error("id \"{0}\" is not 1 to 32 characters of 0-9 A-Z a-z _ -")]
     Id(Untrusted),
-    /// The text of a measure is not a decimal number.
-    #[error("{field} \"{text}\" is not a number of {unit}, such as {example}")]
-    Number {
-        /// `height` or `weight`.
-        field: &'static str,
-        /// The unit of the field.
-        unit: &'static str,
-        /// The text.
-        text: Untrusted,
-        /// A valid value.
-        example: &'static str,
-    },
-    /// A measure is not a number, infinite or outside its range.
+    /// The text is not a decimal number.
     #[error(
-        "{field} {} is not within {min} to {max} {unit}{}",
-        short(*value),
-        hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
+        "{} \"{}\" is not a number of {}, such as {whole} or {whole}.5, with a point",
+        .0.name, .1, .0.unit.unwrap_or_default(), whole = .0.sample()
     )]
-    Range {
-        /// `height` or `weight`.
-        field: &'static str,
-        /// The unit of the value and its range.
-        unit: &'static str,
-        /// The value.
-        value: f64,
-        /// The smallest allowed value.
-        min: f64,
-        /// The largest allowed value.
-        max: f64,
-        /// The probable mistake.
-        hint: Option<&'static str>,
-    },
-    /// The text is not the name of a size.
-    #[error("size \"{0}\" is none of XXS XS S M L XL XXL XXXL (or 2XS 2XL 3XL)")]
-    Size(Untrusted),
-    /// The number in protobuf is none of the eight sizes.
-    #[error("size {0} is none of 1 (XXS) to 8 (XXXL)")]
-    SizeNumber(i32),
+    Number(&'static Field, Untrusted),
+    /// The number is not a number, infinite or outside its range; or not the place of a name.
+    #[error("{} {}", .0.name, out_of_range(.0, *.1))]
+    Range(&'static Field, f64),
+    /// The text is none of the names.
+    #[error("{} \"{}\" is none of {}{}", .0.name, .1, .0.limits(), other_names(.0))]
+    Name(&'static Field, Untrusted),
+}
+
+fn out_of_range(field: &Field, value: f64) -> String {
+    let limits = field.limits();
+    match (field.unit, field.names) {
+        (Some(unit), _) => {
+            let hint = (field.hint)(value).map(|hint| format!(" ({hint})"));
+            let (value, hint) = (short(value), hint.unwrap_or_default());
+            format!("{value} is not within {limits} {unit}{hint}")
+        }
+        (None, [first, .., last]) => {
+            let count = field.names.len();
+            format!("{value} is none of 1 ({first}) to {count} ({last})")
+        }
+        (None, _) => format!("{value} is none of {limits}"),
+    }
+}
+
+fn other_names(field: &Field) -> String {
+    let names: Vec<_> = field.other_names.iter().map(|(name, _)| *name).collect();
+    match names[..] {
+        [] => String::new(),
+        _ => format!(" (or {})", names.join(" ")),
+    }
 }
 
 impl Error {
@@ -74,13 +70,12 @@ impl Error {
     #[must_use]
     pub fn field(&self) -> &'static str {
         match self {
-            Self::Missing(field)
-            | Self::NotText { field, .. }
-            | Self::NotNumber { field, .. }
-            | Self::Number { field, .. }
-            | Self::Range { field, .. } => field,
+            Self::Missing(field) | Self::NotText { field, .. } => field,
             Self::Id(_) => "id",
-            Self::Size(_) | Self::SizeNumber(_) => "size",
+            Self::NotNumber(field)
+            | Self::Number(field, _)
+            | Self::Range(field, _)
+            | Self::Name(field, _) => field.name,
         }
     }
 
@@ -88,18 +83,15 @@ impl Error {
     fn without_value(&self) -> String {
         match self {
             Self::Id(_) => "id must be 1 to 32 characters of 0-9 A-Z a-z _ -".to_owned(),
-            Self::Number { field, unit, .. } => format!("{field} must be a number of {unit}"),
-            Self::Range {
-                field,
-                unit,
-                min,
-                max,
-                ..
-            } => format!("{field} must be {min} to {max} {unit}"),
-            Self::Size(_) | Self::SizeNumber(_) => {
-                "size must be one of XXS XS S M L XL XXL XXXL".to_owned()
+            Self::Number(field, _) | Self::Range(field, _) | Self::Name(field, _) => {
+                let (name, limits) = (field.name, field.limits());
+                match (self, field.unit) {
+                    (Self::Number(..), Some(unit)) => format!("{name} must be a number of {unit}"),
+                    (_, Some(unit)) => format!("{name} must be {limits} {unit}"),
+                    (_, None) => format!("{name} must be one of {limits}"),
+                }
             }
-            Self::Missing(_) | Self::NotText { .. } | Self::NotNumber { .. } => self.to_string(),
+            Self::Missing(_) | Self::NotText { .. } | Self::NotNumber(_) => self.to_string(),
         }
     }
 }
@@ -152,11 +144,9 @@ impl fmt::Display for FieldErrors {
             Error::Missing(field) => Some(*field),
             _ => None,
         });
-        let missing = match missing.collect::<Vec<_>>().as_slice() {
-            [] => None,
-            [field] => Some(Error::Missing(field).to_string()),
-            [first @ .., last] => Some(format!("{} and {last} are missing", first.join(", "))),
-        };
+        let missing: Vec<_> = missing.collect();
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        let missing = (!missing.is_empty()).then(|| format!("{} {verb} missing", phrase(&missing)));
         let others = self
             .errors
             .iter()
@@ -168,12 +158,6 @@ impl fmt::Display for FieldErrors {
             .chain(keys.map(|keys| format!("unknown keys: {keys}")))
             .collect();
         f.write_str(&parts.join("; "))
-    }
-}
-
-impl From<Infallible> for Error {
-    fn from(error: Infallible) -> Self {
-        match error {}
     }
 }
 

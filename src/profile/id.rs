@@ -2,24 +2,17 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use crate::{
-    profile::{
-        error::Error,
-        text::{Text, TextVisitor},
-    },
-    untrusted::Untrusted,
-};
+use crate::{profile::error::Error, untrusted::Untrusted};
 
 /// A student id: 1 to 32 characters of `0-9 A-Z a-z _ -`, kept in place without an allocation.
 ///
 /// Ids are ordered by their bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
-    // Zero after `len`, which sorts below every allowed character: the derived order is that of the text.
+    // Zero after the text, which sorts below every allowed character: the derived order is that of the text.
     bytes: [u8; Id::MAX_LEN],
-    len: u8,
 }
 
 impl Id {
@@ -36,23 +29,23 @@ impl Id {
     /// The id as the bytes that it is ordered by.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        let len = memchr::memchr(0, &self.bytes).unwrap_or(Self::MAX_LEN);
+        &self.bytes[..len]
     }
 
-    /// The id with these bytes, unless they are not 1 to 32 of the allowed characters.
+    /// The id with these bytes.
+    ///
+    /// # Errors
+    /// [`Error::Id`] when they are not 1 to 32 of the allowed characters.
     #[inline]
-    pub(crate) fn from_bytes(text: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(text: &[u8]) -> Result<Self, Error> {
         let allowed = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
         if text.is_empty() || text.len() > Self::MAX_LEN || !text.iter().all(allowed) {
-            return None;
+            return Err(Error::Id(Untrusted::from_bytes(text)));
         }
         let mut bytes = [0; Self::MAX_LEN];
         bytes[..text.len()].copy_from_slice(text);
-        // At most 32, see above.
-        Some(Self {
-            bytes,
-            len: text.len() as u8,
-        })
+        Ok(Self { bytes })
     }
 
     /// The eight bytes after the first `skip`, as a number in the same order; 0 if the longest id has fewer there.
@@ -68,7 +61,7 @@ impl FromStr for Id {
     /// # Errors
     /// [`Error::Id`] when the text is empty, longer than 32 characters, or has a character outside the set.
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::from_bytes(text.as_bytes()).ok_or_else(|| Error::Id(Untrusted::new(text)))
+        Self::from_bytes(text.as_bytes())
     }
 }
 
@@ -84,22 +77,8 @@ impl fmt::Debug for Id {
     }
 }
 
-impl TryFrom<Text<'_>> for Id {
-    type Error = Error;
-
-    fn try_from(Text(text): Text<'_>) -> Result<Self, Error> {
-        text.parse()
-    }
-}
-
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor::new("an id as a string of 1 to 32 characters"))
     }
 }

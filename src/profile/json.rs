@@ -4,8 +4,10 @@ use serde_json::{Deserializer, Map, Value};
 
 use crate::{
     profile::{
-        error::{Error, FieldErrors},
-        fields::{Draft, JsonDraft, Profile, ReadDraft},
+        draft::{Draft, Profile},
+        error::FieldErrors,
+        parse::Scalar,
+        table::names,
     },
     untrusted::Untrusted,
 };
@@ -26,11 +28,9 @@ pub(crate) enum JsonError {
 /// # Errors
 /// Every field that is absent or invalid, or the first mistake in the syntax.
 pub(crate) fn from_json(text: &[u8]) -> Result<Profile, JsonError> {
-    let draft = Deserializer::from_slice(text)
-        .into_iter::<JsonDraft<'_>>()
-        .next();
+    let draft = Deserializer::from_slice(text).into_iter::<Draft>().next();
     match draft {
-        Some(Ok(draft)) => match Profile::try_from(draft) {
+        Some(Ok(draft)) => match draft.finish() {
             Ok(profile) => Ok(profile),
             Err(errors) if errors.any_missing() => Err(explain(text)),
             Err(errors) => Err(JsonError::Fields(errors)),
@@ -44,10 +44,9 @@ pub(crate) fn from_json(text: &[u8]) -> Result<Profile, JsonError> {
 /// Every mistake in an object that is not a profile.
 fn explain(text: &[u8]) -> JsonError {
     match Deserializer::from_slice(text).into_iter::<Value>().next() {
-        Some(Ok(Value::Object(object))) => match Profile::try_from(draft(&object)) {
+        Some(Ok(Value::Object(object))) => match draft(&object).finish() {
             Err(mut errors) => {
-                let names = <Draft>::NAMES;
-                let others = object.keys().filter(|key| !names.contains(&key.as_str()));
+                let others = object.keys().filter(|key| names().all(|name| name != *key));
                 let others: Vec<_> = others.map(String::as_str).collect();
                 if errors.any_missing() && !others.is_empty() {
                     errors.set_other_keys(&others.join(", "));
@@ -64,22 +63,12 @@ fn explain(text: &[u8]) -> JsonError {
     }
 }
 
-fn draft(object: &Map<String, Value>) -> ReadDraft {
-    let value = |field| object.get(field).filter(|value| !value.is_null());
-    let text = |field, example| {
-        let text = value(field)?.as_str();
-        Some(text.ok_or(Error::NotText { field, example }))
-    };
-    let number = |field, example| {
-        let number = value(field)?.as_f64();
-        Some(number.ok_or(Error::NotNumber { field, example }))
-    };
-    Draft {
-        id: text("id", "1527406014").map(|id| id?.parse()),
-        height: number("height", "178").map(|height| height?.try_into()),
-        weight: number("weight", "60.5").map(|weight| weight?.try_into()),
-        size: text("size", "XXL").map(|size| size?.parse()),
-    }
+fn draft(object: &Map<String, Value>) -> Draft {
+    Draft::of_scalars(|field| match object.get(field)? {
+        Value::Null => None,
+        Value::String(text) => Some(Scalar::Text(text)),
+        value => Some(value.as_f64().map_or(Scalar::Other, Scalar::Number)),
+    })
 }
 
 /// The mistake in the syntax, by the byte at which the parser stopped.

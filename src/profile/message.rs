@@ -1,5 +1,43 @@
-//! A profile as a protobuf message that a peer wrote, with its mistakes in the words of the schema instead of those of a
-//! decoder.
+//! A profile as a protobuf message; of one that a peer wrote, the mistakes in the words of the schema instead of those of
+//! a decoder.
+
+use crate::{
+    pb::GetProfileResponse,
+    profile::{
+        draft::{Draft, Profile},
+        error::FieldErrors,
+    },
+};
+
+impl From<&Profile> for GetProfileResponse {
+    fn from(profile: &Profile) -> Self {
+        let [height_cm, weight_kg, size] = profile.build.values().map(|value| value.number());
+        Self {
+            id: profile.id.as_str().to_owned(),
+            height_cm: Some(height_cm),
+            weight_kg: Some(weight_kg),
+            size: size as i32,
+        }
+    }
+}
+
+impl TryFrom<GetProfileResponse> for Profile {
+    type Error = FieldErrors;
+
+    /// # Errors
+    /// Every field that is absent or invalid: protobuf lets NaN and unknown sizes through.
+    fn try_from(response: GetProfileResponse) -> Result<Self, FieldErrors> {
+        let GetProfileResponse {
+            id,
+            height_cm,
+            weight_kg,
+            size,
+        } = response;
+        // 0 is the size that was not set.
+        let size = (size != 0).then_some(f64::from(size));
+        Draft::of_numbers(&id, [height_cm, weight_kg, size]).finish()
+    }
+}
 
 /// The mistake in the encoding, by the text of the generated code for it:
 /// `failed to decode Protobuf message: GetProfileResponse.height_cm: invalid wire type: … (expected …)`. `None` for a text
@@ -43,7 +81,6 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::pb::GetProfileResponse;
 
     #[test]
     fn decoding_errors_name_the_field_and_both_types() {

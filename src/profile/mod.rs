@@ -1,28 +1,29 @@
 //! The domain type: one person's [`Profile`], parsed and therefore valid.
 //!
-//! Measures are kept as whole ticks, tenths of a centimetre and of a kilogram, so that every later comparison
-//! is exact. Nothing is repaired: an invalid value is rejected with the field, the value, the range and, where
-//! the mistake is a common one, a hint.
+//! Values are kept as whole ticks, such as tenths of a centimetre, so that every later comparison is exact. The fields
+//! stand in one table, [`FIELDS`]. Nothing is repaired: an invalid value is rejected with the field, the value, the
+//! range and, where the mistake is a common one, a hint.
 
+mod draft;
 mod error;
-mod fields;
 mod id;
 mod json;
-mod measure;
 mod message;
-mod size;
+mod parse;
+mod table;
 mod text;
+mod value;
 
 pub use crate::profile::{
+    draft::{Draft, Profile},
     error::{Error, FieldErrors},
-    fields::{Draft, Profile},
     id::Id,
-    measure::{Height, TICKS, Weight},
-    size::Size,
+    table::{FIELD_COUNT, FIELDS, Field, Ticks, header, in_words, names, phrase},
+    value::{Build, Value},
 };
 pub(crate) use crate::profile::{
-    fields::{JsonDraft, ReadDraft},
     json::{JsonError, from_json},
     message::describe_decode_error,
+    parse::Scalar,
     text::Text,
 };

@@ -7,7 +7,9 @@ use tonic::{Code, Status};
 
 use crate::{
     pb::{GetProfileRequest, profile_client::ProfileClient},
-    profile::{FieldErrors, JsonError, Profile, describe_decode_error, from_json},
+    profile::{
+        FIELD_COUNT, FieldErrors, JsonError, Profile, describe_decode_error, from_json, in_words,
+    },
     survey::{
         outcome::{Invalid, Outcome},
         question::{InvalidAnswer, Question},
@@ -95,15 +97,15 @@ pub fn profile_hint<A>(outcome: &Outcome<A>) -> Option<Cow<'static, str>> {
             }
             _ => "the server reported this error; see its log",
         },
-        Outcome::Invalid(invalid) => invalid_hint(invalid),
+        Outcome::Invalid(invalid) => return Some(invalid_hint(invalid)),
         Outcome::TooLarge(_) => "the answer is larger than any profile can be",
         other => return other.hint(),
     };
     Some(Cow::Borrowed(hint))
 }
 
-fn invalid_hint(invalid: &Invalid) -> &'static str {
-    match invalid {
+fn invalid_hint(invalid: &Invalid) -> Cow<'static, str> {
+    let hint = match invalid {
         Invalid::Json(_) => {
             "the server must send JSON; a JSON library writes it right, such as json.dumps"
         }
@@ -112,9 +114,14 @@ fn invalid_hint(invalid: &Invalid) -> &'static str {
         }
         Invalid::Fields {
             any_missing: true, ..
-        } => "the server must send all four fields, named and numbered as in proto/profile.proto",
+        } => {
+            let count = in_words(1 + FIELD_COUNT);
+            let named = "named and numbered as in proto/profile.proto";
+            return format!("the server must send all {count} fields, {named}").into();
+        }
         Invalid::Fields { .. } => "the server works; correct the data on that machine",
-    }
+    };
+    hint.into()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::{
+    profile::{FIELDS, Profile, names},
     report::{
         comparison::{CompareOptions, ComparedAnswers},
         model::{Findings, Input, RankedPeople, Report, RunInfo},
@@ -93,7 +94,8 @@ fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
 }
 
 fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::Result<()> {
-    csv.write_record(["count", "height", "weight", "size", "ids"])?;
+    let fields = FIELDS.iter().map(|field| field.name);
+    csv.write_record(["count"].into_iter().chain(fields).chain(["ids"]))?;
     for line in twins(ranked) {
         let TwinsLine {
             count,
@@ -101,13 +103,10 @@ fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::
             ids,
         } = line;
         let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
-        csv.write_record([
-            number(count),
-            number(profile.height),
-            number(profile.weight),
-            text(profile.size.name()),
-            text(&ids.join(" ")),
-        ])?;
+        let mut row = vec![number(count)];
+        row.extend(profile.values().map(number));
+        row.push(text(&ids.join(" ")));
+        csv.write_record(row)?;
     }
     Ok(())
 }
@@ -150,42 +149,26 @@ fn pair_rows<W: Write>(
 }
 
 fn endpoint_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Result<()> {
-    csv.write_record([
-        "line",
-        "endpoint",
-        "outcome",
-        "detail",
-        "dialect",
-        "id",
-        "height",
-        "weight",
-        "size",
-        "attempts",
-        "elapsed_ms",
-    ])?;
+    let header = ["line", "endpoint", "outcome", "detail", "dialect"];
+    let header = header.into_iter().chain(names());
+    csv.write_record(header.chain(["attempts", "elapsed_ms"]))?;
     for line in endpoints(report) {
-        let [id, height, weight, size] = match line.profile.as_deref() {
-            Some(profile) => [
-                text(profile.id.as_str()),
-                number(profile.height),
-                number(profile.weight),
-                text(profile.size.name()),
-            ],
-            None => Default::default(),
-        };
-        csv.write_record([
+        let mut row = vec![
             number(line.line),
             text(&line.endpoint),
             text(&line.outcome),
             text(&line.detail.unwrap_or_default()),
             line.dialect.map(number).unwrap_or_default(),
-            id,
-            height,
-            weight,
-            size,
-            number(line.attempts),
-            number(line.elapsed_ms),
-        ])?;
+        ];
+        match line.profile.as_deref() {
+            Some(Profile { id, build }) => {
+                row.push(text(id.as_str()));
+                row.extend(build.values().map(number));
+            }
+            None => row.extend(names().map(|_| String::new())),
+        }
+        row.extend([number(line.attempts), number(line.elapsed_ms)]);
+        csv.write_record(row)?;
     }
     Ok(())
 }

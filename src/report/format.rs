@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    profile::{Height, Size, Weight},
-    similarity::Metric,
-    untrusted::Untrusted,
-};
+use crate::{similarity::Metric, untrusted::Untrusted};
 
 /// A distance or term with at most three decimals, without trailing zeros.
 pub(crate) fn number(value: f64) -> String {
@@ -27,11 +23,6 @@ pub(crate) fn millis(duration: Duration) -> f64 {
 /// A count and its noun.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What a person measures.
-pub(crate) fn build(height: Height, weight: Weight, size: Size) -> String {
-    format!("{height} cm, {weight} kg, {size}")
 }
 
 /// How many per cent of a distance one field makes up; `None` where that has no meaning: of a distance of 0, or

@@ -175,7 +175,7 @@ impl RankedPeople {
     /// Whether two people have the same build, whatever the weights of its fields.
     pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
         let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
-        (a.height, a.weight, a.size) == (b.height, b.weight, b.size)
+        a.build == b.build
     }
 
     /// Pairs that tie for the first place and are too many for the list.

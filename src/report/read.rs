@@ -21,7 +21,7 @@ pub use crate::report::read::{
     lines::MAX_LINE,
 };
 use crate::{
-    profile::{JsonDraft, Profile},
+    profile::{Draft, Profile},
     report::read::{
         csv::Columns,
         lines::{Broken, Line, Lines},
@@ -178,7 +178,7 @@ impl RowFormat {
             (_, Some(Broken::TooLong)) => Err(Reason::TooLong(MAX_LINE)),
             (_, Some(Broken::Open)) => Err(Reason::Quote),
             (Self::Csv(columns), None) => columns.row(line.bytes),
-            (Self::Profiles, None) => run::json::<JsonDraft<'_>>(line.bytes).and_then(Row::person),
+            (Self::Profiles, None) => run::json::<Draft>(line.bytes).and_then(Row::person),
         })
     }
 }

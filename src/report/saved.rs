@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use crate::{
-    profile::{JsonDraft, Text},
+    profile::{Draft, Text},
     report::{
         answer::Answer,
         model::Survey,
@@ -152,7 +152,7 @@ fn endpoint(details: &EndpointDetails<'_>) -> Result<Endpoint, Reason> {
 /// The answer of a line, if the endpoint need not be asked again.
 fn answer(
     outcome: &str,
-    profile: Option<JsonDraft<'_>>,
+    profile: Option<Draft>,
     details: &EndpointDetails<'_>,
 ) -> Result<Option<EndpointResult<Answer>>, Reason> {
     let protocol = details.dialect.as_ref();
@@ -165,7 +165,7 @@ fn answer(
     Ok(Some(EndpointResult {
         outcome: Outcome::Ok {
             protocol,
-            answer: Answer::Profile(profile.try_into().map_err(Reason::Field)?),
+            answer: Answer::Profile(profile.finish().map_err(Reason::Field)?),
         },
         attempts: details.attempts,
         elapsed: run_format::duration(details.elapsed_ms),

@@ -1,4 +1,4 @@
-//! The profile file: TOML with the keys `id`, `height`, `weight` and `size`.
+//! The profile file: TOML with the id and the fields of a profile as keys.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use crate::{
     file,
-    profile::{self, Draft, Profile, ReadDraft},
+    profile::{self, Draft, FIELDS, Profile, Scalar, names, phrase},
     untrusted::Untrusted,
 };
 
@@ -19,27 +19,27 @@ const MAX_FILE: u64 = 64 * 1024;
 /// Reads a profile from a file. `overrides` take precedence over the file, which need not have those fields.
 ///
 /// ```
-/// use labrpc::{profile::Draft, serve::profile_file::read};
+/// use labrpc::{profile::{Draft, FIELDS}, serve::profile_file::read};
 ///
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("profile.toml");
 /// std::fs::write(&path, "id = \"1527406014\"\nheight = 178\nweight = 60\nsize = \"XXL\"\n")?;
-/// let overrides = Draft { weight: Some("60.5".parse()?), ..Draft::default() };
-/// let profile = read(&path, overrides)?;
+/// let overrides = Draft::new(None, &[FIELDS[1].parse("60.5")?]);
+/// let profile = read(&path, &overrides)?;
 /// assert_eq!(profile.to_string(), "1527406014: 178 cm, 60.5 kg, XXL");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 /// [`Error`] with the file, the key and the problem.
-pub fn read(path: &Path, overrides: Draft) -> Result<Profile, Error> {
+pub fn read(path: &Path, overrides: &Draft) -> Result<Profile, Error> {
     read_with(file::read, path, overrides)
 }
 
 pub(crate) fn read_with(
     read: file::Reader,
     path: &Path,
-    overrides: Draft,
+    overrides: &Draft,
 ) -> Result<Profile, Error> {
     let error = |cause| Error {
         path: path.to_owned(),
@@ -52,11 +52,11 @@ pub(crate) fn read_with(
     let text = String::from_utf8(bytes).map_err(|_| error(Cause::NotUtf8))?;
     // Some editors begin a file with a byte order mark.
     let fields = parse(text.trim_start_matches('\u{feff}')).map_err(error)?;
-    let fields = ReadDraft::from(overrides).or_else_from(fields);
-    Profile::try_from(fields).map_err(|errors| error(errors.into()))
+    let fields = overrides.clone().or_else_from(fields);
+    fields.finish().map_err(|errors| error(errors.into()))
 }
 
-fn parse(text: &str) -> Result<ReadDraft, Cause> {
+fn parse(text: &str) -> Result<Draft, Cause> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| Cause::Syntax {
@@ -65,28 +65,20 @@ fn parse(text: &str) -> Result<ReadDraft, Cause> {
             }),
             message: Untrusted::new(error.message()),
         })?;
-    if let Some(key) = table
-        .keys()
-        .find(|key| !<Draft>::NAMES.contains(&key.as_str()))
-    {
-        return Err(Cause::UnknownKey(Untrusted::new(key)));
+    if let Some(key) = table.keys().find(|key| names().all(|name| name != *key)) {
+        return Err(Cause::UnknownKey {
+            key: Untrusted::new(key),
+        });
     }
-    let text = |field, example| match table.get(field)? {
-        Value::String(text) => Some(Ok(text.as_str())),
-        _ => Some(Err(profile::Error::NotText { field, example })),
-    };
-    let number = |field, example| match table.get(field)? {
-        // A float is not exact beyond 2^53, which is far out of range.
-        Value::Integer(number) => Some(Ok(*number as f64)),
-        Value::Float(number) => Some(Ok(*number)),
-        _ => Some(Err(profile::Error::NotNumber { field, example })),
-    };
-    Ok(Draft {
-        id: text("id", "1527406014").map(|id| id?.parse()),
-        height: number("height", "178").map(|height| height?.try_into()),
-        weight: number("weight", "60.5").map(|weight| weight?.try_into()),
-        size: text("size", "XXL").map(|size| size?.parse()),
-    })
+    Ok(Draft::of_scalars(|field| {
+        Some(match table.get(field)? {
+            Value::String(text) => Scalar::Text(text),
+            // A float is not exact beyond 2^53, which is far out of range.
+            Value::Integer(number) => Scalar::Number(*number as f64),
+            Value::Float(number) => Scalar::Number(*number),
+            _ => Scalar::Other,
+        })
+    }))
 }
 
 /// Why a file is not a valid profile.
@@ -107,12 +99,24 @@ enum Cause {
     TooLarge,
     #[error(" is not UTF-8 text; save it again as UTF-8")]
     NotUtf8,
-    #[error(":{line}: {message}; a line looks like height = 178 or size = \"XXL\"")]
+    #[error(":{line}: {message}; a line looks like {}", example_lines())]
     Syntax { line: usize, message: Untrusted },
-    #[error(": the key \"{0}\" is unknown; a profile has id, height, weight and size")]
-    UnknownKey(Untrusted),
+    #[error(": the key \"{key}\" is unknown; a profile has {}", phrase(&names().collect::<Vec<_>>()))]
+    UnknownKey { key: Untrusted },
     #[error(": {0}")]
     Profile(#[from] profile::FieldErrors),
+}
+
+/// `height = 178 or size = "XXL"`: one line of each kind.
+fn example_lines() -> String {
+    let line = |quote: &str| {
+        let mut fields = FIELDS.iter();
+        let field = fields.find(|field| field.names.is_empty() == quote.is_empty())?;
+        Some(format!("{} = {quote}{}{quote}", field.name, field.example))
+    };
+    ["", "\""]
+        .map(|quote| line(quote).unwrap_or_default())
+        .join(" or ")
 }
 
 impl Error {
@@ -129,7 +133,7 @@ impl Error {
             Cause::Profile(errors) => format!("{path}: {}", errors.without_values()),
             // The messages of both may quote the file.
             Cause::Syntax { line, .. } => format!("{path}:{line}: not TOML"),
-            Cause::UnknownKey(_) => format!("{path}: a key is unknown"),
+            Cause::UnknownKey { .. } => format!("{path}: a key is unknown"),
             _ => self.to_string(),
         }
     }
@@ -146,7 +150,7 @@ mod tests {
     fn read_text(text: &[u8]) -> Result<Profile, Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, text).unwrap();
-        read(file.path(), Draft::default())
+        read(file.path(), &Draft::default())
     }
 
     #[test]
@@ -207,7 +211,7 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         assert!(
-            read(Path::new("/nowhere/profile.toml"), Draft::default())
+            read(Path::new("/nowhere/profile.toml"), &Draft::default())
                 .unwrap_err()
                 .is_io()
         );

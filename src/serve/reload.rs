@@ -35,7 +35,7 @@ pub fn profile(
 ) -> Result<watch::Receiver<Profile>, profile_file::Error> {
     let watched = Watched {
         paths: vec![path.clone()],
-        load: move |read| profile_file::read_with(read, &path, overrides),
+        load: move |read| profile_file::read_with(read, &path, &overrides),
         describe: profile_file::Error::for_log,
         reloaded: "profile reloaded",
         failed: "profile reload failed, keeping the previous one",

@@ -2,19 +2,15 @@
 
 use std::cmp::Reverse;
 
-use crate::profile::{Height, Profile, Size, Weight};
+use crate::profile::{Build, Profile};
 
 /// Two or more identical people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
     /// The number of people, at least 2.
     pub count: usize,
-    /// Their height.
-    pub height: Height,
-    /// Their weight.
-    pub weight: Weight,
-    /// Their size.
-    pub size: Size,
+    /// What they share.
+    pub build: Build,
     /// The indices of the first [`Twins::LISTED`] of them, in the order of their ids.
     pub people: Vec<usize>,
 }
@@ -41,27 +37,14 @@ pub(crate) fn largest_groups<'a, 'p>(
         groups.truncate(limit);
     }
     groups.sort_unstable_by_key(order);
-    let twins = groups.into_iter().map(|group| {
-        let (
-            _,
-            &Profile {
-                height,
-                weight,
-                size,
-                ..
-            },
-        ) = person(group[0]);
-        Twins {
-            count: group.len(),
-            height,
-            weight,
-            size,
-            people: group
-                .iter()
-                .take(Twins::LISTED)
-                .map(|&item| person(item).0)
-                .collect(),
-        }
+    let twins = groups.into_iter().map(|group| Twins {
+        count: group.len(),
+        build: person(group[0]).1.build,
+        people: group
+            .iter()
+            .take(Twins::LISTED)
+            .map(|&item| person(item).0)
+            .collect(),
     });
     (twins.collect(), count)
 }

@@ -9,7 +9,7 @@ use std::{
 use labrpc::{
     board,
     lab::{self, ServiceKind},
-    profile::Profile,
+    profile::{Profile, Value},
     question::AnyMethod,
     report::{CompareOptions, Topic},
     schema::Schema,
@@ -330,9 +330,8 @@ async fn anonymous_board_shows_no_personal_data() {
     for text in [&page, &event, &rest] {
         for person in people {
             assert!(!text.contains(person.id.as_str()), "{}", person.id);
-            let height = format!("{} cm", person.height);
+            let [height, weight, ..] = person.build.values().map(Value::with_unit);
             assert!(!text.contains(&height), "{height}");
-            let weight = format!("{} kg", person.weight);
             assert!(!text.contains(&weight), "{weight}");
         }
         for word in ["distance <b>", "class=\"plot", "<code>", "(id "] {

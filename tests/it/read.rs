@@ -8,7 +8,7 @@ use std::{
 };
 
 use labrpc::{
-    profile::{Height, Profile},
+    profile::{FIELDS, Profile},
     report::read::{Error, MAX_LINE, MAX_REJECTED, People, Reason, read},
     similarity::{Options, rank},
 };
@@ -577,8 +577,8 @@ proptest! {
     #[test]
     fn csv_height_is_parsed_like_height_from_str(text in r"[0-9+\-. eEinfNa]{1,9}|[0-9]{1,4}\.[0-9]{1,20}") {
         let people = read_bytes(format!("id,height,weight,size\na,{text},60,S\n").as_bytes()).unwrap();
-        match text.parse::<Height>() {
-            Ok(height) => prop_assert_eq!(people.profiles[0].height, height),
+        match FIELDS[0].parse(&text) {
+            Ok(height) => prop_assert_eq!(people.profiles[0].build.values()[0], height),
             Err(error) => {
                 // NaN is unequal to itself, so by their words.
                 let Reason::Field(reason) = &people.rejected[0].reason else { panic!("{people:?}") };
@@ -591,14 +591,9 @@ proptest! {
     fn profile_round_trips_through_csv_and_json(
         id in "[0-9A-Za-z_-]{1,32}", height in 500..=2720_u16, weight in 100..=6500_u16, size in 0..8_usize
     ) {
-        let profile = Profile {
-            id: id.parse().unwrap(),
-            height: Height::from_ticks(height).unwrap(),
-            weight: labrpc::profile::Weight::from_ticks(weight).unwrap(),
-            size: labrpc::profile::Size::ALL[size],
-        };
-        let Profile { id, height, weight, size } = &profile;
-        let csv = format!("id,height,weight,size\n{id},{height},{weight},{size}\n");
+        let profile = support::person(&id, height, weight, size);
+        let values = profile.build.values().map(|value| value.to_string()).join(",");
+        let csv = format!("id,height,weight,size\n{id},{values}\n");
         prop_assert_eq!(&read_bytes(csv.as_bytes()).unwrap().profiles[0], &profile);
         let json = serde_json::to_string(&profile).unwrap();
         prop_assert_eq!(&read_bytes(json.as_bytes()).unwrap().profiles[0], &profile);
@@ -663,10 +658,7 @@ fn real_data_set_is_grouped_like_sort_and_uniq_do() {
         .iter()
         .map(|twins| {
             let profile = &people.profiles[twins.people[0]];
-            assert_eq!(
-                (profile.height, profile.weight, profile.size),
-                (twins.height, twins.weight, twins.size)
-            );
+            assert_eq!(profile.build, twins.build);
             (
                 twins.count,
                 Profile {

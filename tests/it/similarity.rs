@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use labrpc::{
-    profile::{Height, Profile, Size, Weight},
+    profile::{FIELDS, Profile},
     similarity::{
         Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
         internals::{Distance, Euclidean, Gower, Mahalanobis, Point, Tree, point},
@@ -11,17 +11,10 @@ use labrpc::{
     },
 };
 
+use crate::support::person;
+
 /// Random inputs for each of the two tests that use them.
 const CASES: u64 = 50_000;
-
-fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
-    Profile {
-        id: id.parse().unwrap(),
-        height: Height::from_ticks(height).unwrap(),
-        weight: Weight::from_ticks(weight).unwrap(),
-        size: Size::ALL[size],
-    }
-}
 
 /// What `rank` promises, by comparing all pairs, sorting and filtering.
 fn brute_force(people: &[Profile], options: &Options) -> Ranking {
@@ -154,27 +147,17 @@ fn brute_force_nearest(people: &[Profile], all: &[(f64, usize, usize)]) -> Vec<N
 
 /// All groups of identical people, from the indices in the order of ids.
 fn brute_force_twins(people: &[Profile], order: &[usize]) -> Vec<Twins> {
-    let mut identical: BTreeMap<(u16, u16, u8), Vec<usize>> = BTreeMap::new();
+    let mut identical: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for &index in order {
-        let Profile {
-            height,
-            weight,
-            size,
-            ..
-        } = &people[index];
-        identical
-            .entry((height.ticks(), weight.ticks(), size.step()))
-            .or_default()
-            .push(index);
+        let same = identical.entry(people[index].build).or_default();
+        same.push(index);
     }
     let mut twins: Vec<Twins> = identical
         .into_values()
         .filter(|same| same.len() > 1)
         .map(|same| Twins {
             count: same.len(),
-            height: people[same[0]].height,
-            weight: people[same[0]].weight,
-            size: people[same[0]].size,
+            build: people[same[0]].build,
             people: same.into_iter().take(Twins::LISTED).collect(),
         })
         .collect();
@@ -317,12 +300,15 @@ fn distances_equal_those_computed_by_r() {
     let mut pairs: BTreeMap<(usize, usize), [f64; 3]> = BTreeMap::new();
     for line in fixture.lines() {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["person", height, weight, size] => people.push(Profile {
-                id: format!("{:02}", people.len()).parse().unwrap(),
-                height: height.parse().unwrap(),
-                weight: weight.parse().unwrap(),
-                size: Size::ALL[size.parse::<usize>().unwrap() - 1],
-            }),
+            ["person", height, weight, size] => {
+                let ticks = |index: usize, text| FIELDS[index].parse(text).unwrap().ticks();
+                people.push(person(
+                    &format!("{:02}", people.len()),
+                    ticks(0, height),
+                    ticks(1, weight),
+                    size.parse::<usize>().unwrap() - 1,
+                ));
+            }
             ["pair", i, j, gower, euclidean, mahalanobis] => {
                 let place = |i: &str| i.parse::<usize>().unwrap() - 1;
                 let distances = [gower, euclidean, mahalanobis].map(|d| d.parse().unwrap());

@@ -9,7 +9,22 @@ use std::{
     thread,
 };
 
-use labrpc::survey::hosts::{Builder, Hosts};
+use labrpc::{
+    profile::{Build, Profile},
+    survey::hosts::{Builder, Hosts},
+};
+
+/// A person with a height and a weight in tenths and a size from 0.
+pub(crate) fn person(id: &str, height: u16, weight: u16, size: usize) -> Profile {
+    Profile {
+        id: id.parse().unwrap(),
+        build: Build::nearest(|field| match field.name {
+            "height" => f64::from(height) / 10.0,
+            "weight" => f64::from(weight) / 10.0,
+            _ => size as f64 + 1.0,
+        }),
+    }
+}
 
 /// The program under test, without the `LABRPC_…` variables of the environment that runs the tests.
 pub(crate) fn labrpc() -> Command {

@@ -1,9 +1,11 @@
 //! How the distance is computed.
 
+use std::borrow::Cow;
+
 use crate::{
-    profile::{Profile, Size},
+    profile::{FIELD_COUNT, FIELDS, Profile, in_words, phrase},
     report::format::number,
-    similarity::{FIELDS, MAX_TERM, Metric, Options, Pair, Weights},
+    similarity::{MAX_TERM, Metric, Options, Pair, Weights},
 };
 
 /// How the distance is computed.
@@ -11,7 +13,11 @@ pub(super) struct MethodText {
     pub(super) metric: Metric,
     pub(super) formula: String,
     pub(super) full_term: u32,
-    pub(super) sizes: String,
+    /// How many terms it has.
+    pub(super) terms: &'static str,
+    /// The scales of the fields without a unit.
+    pub(super) scales: String,
+    pub(super) fields: Cow<'static, str>,
     pub(super) weights: Option<String>,
     /// A pair's distance by hand.
     pub(super) example: Option<String>,
@@ -27,15 +33,22 @@ impl MethodText {
             let sum = metric.explain(a, b)?;
             Some(format!("{} and {}: {sum}", a.id, b.id))
         });
+        let scales = FIELDS.iter().filter(|field| field.unit.is_none());
+        let scales = scales.map(|field| {
+            let names = field.names.join(", ");
+            format!(", and {}s are steps on the scale {names}", field.name)
+        });
         Self {
             metric,
             formula: metric.formula().unwrap_or_default(),
             full_term: MAX_TERM,
-            sizes: Size::ALL.map(Size::name).join(", "),
+            terms: in_words(FIELD_COUNT),
+            scales: scales.collect(),
+            fields: phrase(&FIELDS.each_ref().map(|field| field.name)),
             weights: (!plain).then(|| {
                 let pairs = FIELDS.iter().zip(weights.values());
                 let words: Vec<_> = pairs
-                    .map(|(field, weight)| format!("{field} {}", number(weight)))
+                    .map(|(field, weight)| format!("{} {}", field.name, number(weight)))
                     .collect();
                 words.join(", ")
             }),

@@ -1,13 +1,10 @@
-//! Height and weight as a scatter plot, sizes as shapes, the most alike linked.
+//! Two fields as a scatter plot, a third as shapes, the most alike linked.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    profile::{Profile, Size},
-    report::{
-        format::{build, number},
-        model::RankedPeople,
-    },
+    profile::{FIELDS, Field, Profile, Value},
+    report::{format::number, model::RankedPeople},
     similarity::Pair,
 };
 
@@ -31,15 +28,23 @@ const MAX_LARGE: usize = 300;
 const MAX_LINKS: usize = 50;
 const MAX_LABELS: usize = 3;
 
+/// The places of the fields that are drawn: as the axes, and as shapes.
+const X: usize = 0;
+const Y: usize = 1;
+const SHAPE: usize = 2;
+
 /// Ids named at a mark.
 const MAX_IDS: usize = 5;
 
 pub(super) struct Plot {
     pub(super) marks: Vec<Mark>,
     pub(super) links: Vec<Link>,
+    /// What is drawn along, upwards and as shapes.
+    pub(super) fields: [&'static Field; 3],
     pub(super) x: Vec<Tick>,
     pub(super) y: Vec<Tick>,
-    pub(super) sizes: Vec<(Size, usize)>,
+    /// The values that have a shape, and how many people have each.
+    pub(super) shapes: Vec<(Value, usize)>,
     pub(super) summary: String,
     /// Whether the marks are too many to be large, and to have their counts written beside them.
     pub(super) crowded: bool,
@@ -47,11 +52,11 @@ pub(super) struct Plot {
     pub(super) positions: Option<usize>,
 }
 
-/// The people with the same three values.
+/// The people with the same values.
 pub(super) struct Mark {
     pub(super) x: String,
     pub(super) y: String,
-    pub(super) size: Size,
+    pub(super) shape: Value,
     pub(super) title: String,
     pub(super) count: usize,
 }
@@ -75,16 +80,17 @@ impl Plot {
     /// A plot of the people, if there are any.
     pub(super) fn new(ranked: &RankedPeople) -> Option<Self> {
         let people = &ranked.people;
+        let numbers = |place: usize| people.iter().map(move |p| p.build.values()[place].number());
         let scales = Scales {
-            x: Axis::new(people.iter().map(|p| p.height.value()), LEFT, RIGHT)?,
-            y: Axis::new(people.iter().map(|p| p.weight.value()), BOTTOM, TOP)?,
+            x: Axis::new(numbers(X), LEFT, RIGHT)?,
+            y: Axis::new(numbers(Y), BOTTOM, TOP)?,
         };
         let mut positions: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        let mut sizes = Size::ALL.map(|size| (size, 0));
+        let mut shapes: BTreeMap<_, (Value, usize)> = BTreeMap::new();
         for (index, person) in people.iter().enumerate() {
-            let key = (person.height, person.weight, person.size);
-            positions.entry(key).or_default().push(index);
-            sizes[usize::from(person.size.step()) - 1].1 += 1;
+            positions.entry(person.build).or_default().push(index);
+            let shape = person.build.values()[SHAPE];
+            shapes.entry(shape.ticks()).or_insert((shape, 0)).1 += 1;
         }
         let closest: Vec<_> = ranked.ranking.first_place().take(MAX_LINKS).collect();
         let linked: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
@@ -101,7 +107,8 @@ impl Plot {
         Some(Self {
             links: links(people, &closest, &scales, &occupied.collect::<Vec<_>>()),
             summary: scales.summary(people.len()),
-            sizes: sizes.into_iter().filter(|(_, count)| *count > 0).collect(),
+            shapes: shapes.into_values().collect(),
+            fields: [X, Y, SHAPE].map(|place| &FIELDS[place]),
             positions: (every > 1).then_some(positions.len()),
             crowded: marks.len() > MAX_LARGE,
             marks,
@@ -118,7 +125,7 @@ impl Mark {
         Self {
             x,
             y,
-            size: first.size,
+            shape: first.build.values()[SHAPE],
             title: title(people, here),
             count: here.len(),
         }
@@ -171,8 +178,7 @@ fn title(people: &[Profile], here: &[usize]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let build = build(first.height, first.weight, first.size);
-    format!("{}{more}: {build}", ids.join(", "))
+    format!("{}{more}: {}", ids.join(", "), first.build)
 }
 
 /// The position of a text beside two points that covers the fewest marks, and its anchor.
@@ -226,10 +232,8 @@ struct Scales {
 
 impl Scales {
     fn point(&self, person: &Profile) -> [f64; 2] {
-        [
-            self.x.at(person.height.value()),
-            self.y.at(person.weight.value()),
-        ]
+        let values = person.build.values();
+        [self.x.at(values[X].number()), self.y.at(values[Y].number())]
     }
 
     fn summary(&self, people: usize) -> String {
@@ -237,10 +241,13 @@ impl Scales {
             1 => "One person".to_owned(),
             _ => format!("{people} people"),
         };
-        let range =
-            |axis: &Axis, unit| format!("{} to {} {unit}", number(axis.least), number(axis.most));
-        let (height, weight) = (range(&self.x, "cm"), range(&self.y, "kg"));
-        format!("{people} by height ({height}) and weight ({weight}).")
+        let range = |axis: &Axis, place: usize| {
+            let (least, most) = (number(axis.least), number(axis.most));
+            let unit = FIELDS[place].unit.unwrap_or_default();
+            format!("{} ({least} to {most} {unit})", FIELDS[place].name)
+        };
+        let (x, y) = (range(&self.x, X), range(&self.y, Y));
+        format!("{people} by {x} and {y}.")
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use askama::Template;
 
 use crate::{
-    profile::Profile,
+    profile::{FIELDS, Profile, Value},
     report::{
         html::{
             method::MethodText,
@@ -120,13 +120,7 @@ fn seats(survey: &Survey, ranked: &RankedPeople, view: &View<'_>) -> SeatMap {
             let shown = profile.filter(|_| view.shows_personal_data());
             SeatLook {
                 name: profile.map(|profile| view.name(&profile.id)),
-                build: shown.map(|profile| {
-                    [
-                        format!("{} cm", profile.height),
-                        format!("{} kg", profile.weight),
-                        profile.size.to_string(),
-                    ]
-                }),
+                build: shown.map(|profile| profile.build.values().map(Value::with_unit).to_vec()),
                 alike: alike.contains(&index),
                 ..SeatLook::of_outcome(outcome(index).kind())
             }

@@ -54,7 +54,7 @@ pub(super) struct SeatLook {
     pub(super) mark: SeatMark,
     pub(super) word: String,
     pub(super) name: Option<String>,
-    pub(super) build: Option<[String; 3]>,
+    pub(super) build: Option<Vec<String>>,
     /// Whether it belongs to a most alike pair.
     pub(super) alike: bool,
 }

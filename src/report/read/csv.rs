@@ -3,10 +3,10 @@
 //! `csv-core` is not used, because it extends an open quote to the end of the file and accepts text after a closing
 //! one: such rows could not be reported, and all rows after an open quote would be lost.
 
-use std::{borrow::Cow, ops::Range, path::Path, str::FromStr};
+use std::{borrow::Cow, path::Path};
 
 use crate::{
-    profile::{self, Draft, Height, Id, Size, Weight},
+    profile::{Draft, FIELD_COUNT, names},
     report::read::{
         error::{Error, Reason},
         row::Row,
@@ -14,17 +14,18 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// The columns of a CSV file: for each, which of the named fields it holds.
+/// The columns of a CSV file: for each, which of the named ones it is.
 pub(crate) struct Columns {
-    fields: Vec<Option<usize>>,
+    places: Vec<Option<usize>>,
     /// Whether the file is a survey's, whose rows are endpoints, some of them without a profile.
     survey: bool,
 }
 
-impl Columns {
-    /// A profile's fields, and the two by which a survey's file is recognised.
-    const NAMES: [&str; 6] = ["id", "height", "weight", "size", "outcome", "endpoint"];
+/// How many columns a profile has. Behind them come the two by which a survey's file is recognised.
+const PROFILE: usize = 1 + FIELD_COUNT;
+const NAMED: usize = PROFILE + 2;
 
+impl Columns {
     /// Reads a header.
     ///
     /// # Errors
@@ -34,25 +35,26 @@ impl Columns {
             file: file.to_owned(),
             found: Untrusted::from_bytes(header),
         };
-        let mut fields = Vec::new();
+        let named: Vec<_> = names().chain(["outcome", "endpoint"]).collect();
+        let mut places = Vec::new();
         for cell in cells(header).map_err(|_| bad())? {
-            let field = Self::NAMES
-                .iter()
-                .position(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()));
-            if let Some(field @ 0..4) = field
-                && fields.contains(&Some(field))
+            let mut named = named.iter();
+            let place =
+                named.position(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()));
+            if let Some(column) = names().nth(place.unwrap_or(PROFILE))
+                && places.contains(&place)
             {
                 return Err(Error::DuplicateColumn {
                     file: file.to_owned(),
-                    column: Self::NAMES[field],
+                    column,
                 });
             }
-            fields.push(field);
+            places.push(place);
         }
-        let has = |mut wanted: Range<usize>| wanted.all(|field| fields.contains(&Some(field)));
-        let survey = has(4..6);
-        if has(0..4) {
-            Ok(Self { fields, survey })
+        let has = |place: usize| places.contains(&Some(place));
+        let survey = (PROFILE..NAMED).all(has);
+        if (0..PROFILE).all(has) {
+            Ok(Self { places, survey })
         } else {
             Err(bad())
         }
@@ -63,30 +65,26 @@ impl Columns {
     /// # Errors
     /// When it holds no valid profile where one is due.
     pub(crate) fn row(&self, row: &[u8]) -> Result<Row, Reason> {
-        let mut values: [&[u8]; Self::NAMES.len()] = [b""; Self::NAMES.len()];
+        let mut values: [&[u8]; NAMED] = [b""; NAMED];
         // Without quotes, as in most files, no cell is copied.
         let unquoted;
         if memchr::memchr(b'"', row).is_some() {
             unquoted = cells(row)?;
-            for (field, cell) in self.fields.iter().zip(&unquoted) {
-                if let Some(field) = field {
-                    values[*field] = cell;
+            for (place, cell) in self.places.iter().zip(&unquoted) {
+                if let Some(place) = place {
+                    values[*place] = cell;
                 }
             }
         } else {
-            for (field, cell) in self.fields.iter().zip(row.split(|b| *b == b',')) {
-                if let Some(field) = field {
-                    values[*field] = cell;
+            for (place, cell) in self.places.iter().zip(row.split(|b| *b == b',')) {
+                if let Some(place) = place {
+                    values[*place] = cell;
                 }
             }
         }
-        let [id, height, weight, size, outcome, _] = values;
-        let draft = Draft {
-            id: Cell::of(strip_formula_guard(id)),
-            height: Cell::of(height),
-            weight: Cell::of(weight),
-            size: Cell::of(size),
-        };
+        let [profile @ .., outcome, _] = &mut values;
+        profile[0] = strip_formula_guard(profile[0]);
+        let draft = Draft::of_cells(profile);
         if self.survey {
             Row::surveyed(outcome, draft)
         } else {
@@ -134,124 +132,5 @@ fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
             [b',', after @ ..] => rest = after,
             _ => return Err(Reason::Quote),
         }
-    }
-}
-
-/// The bytes of a cell, which may not be UTF-8.
-struct Cell<'a>(&'a [u8]);
-
-impl<'a> Cell<'a> {
-    /// A cell that is not empty.
-    fn of(text: &'a [u8]) -> Option<Self> {
-        (!text.is_empty()).then_some(Self(text))
-    }
-
-    /// Parses with the parser of the field, whose error contains the text.
-    fn parse<T: FromStr<Err = profile::Error>>(&self) -> Result<T, profile::Error> {
-        String::from_utf8_lossy(self.0).parse()
-    }
-}
-
-impl TryFrom<Cell<'_>> for Id {
-    type Error = profile::Error;
-
-    #[inline]
-    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
-        Self::from_bytes(cell.0).ok_or_else(|| profile::Error::Id(Untrusted::from_bytes(cell.0)))
-    }
-}
-
-impl TryFrom<Cell<'_>> for Height {
-    type Error = profile::Error;
-
-    #[inline]
-    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
-        match ticks(cell.0).map(Self::from_ticks) {
-            Some(Ok(height)) => Ok(height),
-            _ => cell.parse(),
-        }
-    }
-}
-
-impl TryFrom<Cell<'_>> for Weight {
-    type Error = profile::Error;
-
-    #[inline]
-    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
-        match ticks(cell.0).map(Self::from_ticks) {
-            Some(Ok(weight)) => Ok(weight),
-            _ => cell.parse(),
-        }
-    }
-}
-
-impl TryFrom<Cell<'_>> for Size {
-    type Error = profile::Error;
-
-    #[inline]
-    fn try_from(cell: Cell<'_>) -> Result<Self, profile::Error> {
-        // The canonical names without a copy.
-        let mut all = Self::ALL.into_iter();
-        all.find(|size| size.name().as_bytes() == cell.0)
-            .map_or_else(|| cell.parse(), Ok)
-    }
-}
-
-/// Parses a decimal with up to two decimals straight into ticks; `None` leaves the text to the parser of the field.
-///
-/// The results are those of that parser, as the test below proves for every such text. A third decimal would differ,
-/// because that parser rounds the nearest float and not the decimal.
-#[inline]
-fn ticks(text: &[u8]) -> Option<u16> {
-    let digit = |b: u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
-    let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
-    let (whole, decimals) = (&text[..point], text.get(point + 1..).unwrap_or_default());
-    if whole.is_empty() || whole.len() > 3 {
-        return None;
-    }
-    let mut ticks = 0;
-    for b in whole {
-        ticks = ticks * 10 + digit(*b)?;
-    }
-    ticks *= 10;
-    match decimals {
-        [] => Some(ticks),
-        [tenth] => Some(ticks + digit(*tenth)?),
-        [tenth, hundredth] => match hundredth {
-            b'0'..=b'4' => Some(ticks + digit(*tenth)?),
-            b'5'..=b'9' => Some(ticks + digit(*tenth)? + 1),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fast_decimal_parser_agrees_with_f64_on_every_two_decimal_text() {
-        let mut answered = 0;
-        for hundredths in 0..100_000_u32 {
-            let (whole, rest) = (hundredths / 100, hundredths % 100);
-            for text in [
-                format!("{whole}"),
-                format!("{whole}."),
-                format!("{whole}.{}", rest / 10),
-                format!("{whole}.{rest:02}"),
-                format!("{whole}.{rest:02}0"),
-                format!("0{whole}.{rest:02}"),
-                format!("{whole}.{}x", rest / 10),
-            ] {
-                if let Some(ticks) = ticks(text.as_bytes()) {
-                    let value: f64 = text.parse().unwrap();
-                    assert_eq!(f64::from(ticks), (value * 10.0).round(), "{text}");
-                    answered += 1;
-                }
-            }
-        }
-        // The fast path is used for most of them.
-        assert!(answered > 400_000, "{answered}");
     }
 }

@@ -59,13 +59,14 @@ pub enum Error {
         error: io::Error,
     },
     /// A file has nothing in it.
-    #[error("{}: the file is empty; give CSV (id,height,weight,size), JSON Lines or a saved run", .0.display())]
+    #[error("{}: the file is empty; give CSV ({}), JSON Lines or a saved run", .0.display(), profile::header())]
     Empty(PathBuf),
     /// The file begins neither with a JSON object nor with a CSV header that names the four columns.
     #[error(
-        "{}: \"{found}\" is neither a CSV header with id,height,weight,size nor a JSON object; \
+        "{}: \"{found}\" is neither a CSV header with {} nor a JSON object; \
          give CSV with commas in UTF-8, JSON Lines or a saved run",
-        file.display()
+        file.display(),
+        profile::header()
     )]
     Header {
         /// The file.

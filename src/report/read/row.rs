@@ -1,7 +1,7 @@
 //! What one row of a file holds.
 
 use crate::{
-    profile::{self, Profile},
+    profile::{Draft, Profile},
     report::read::error::Reason,
     survey::outcome::OutcomeKind,
 };
@@ -18,17 +18,12 @@ pub(crate) enum Row {
 impl Row {
     /// A row that has to hold a profile.
     #[inline]
-    pub(crate) fn person(
-        draft: impl TryInto<Profile, Error = profile::FieldErrors>,
-    ) -> Result<Self, Reason> {
-        draft.try_into().map(Self::Person).map_err(Reason::Field)
+    pub(crate) fn person(draft: Draft) -> Result<Self, Reason> {
+        draft.finish().map(Self::Person).map_err(Reason::Field)
     }
 
     /// A row of a survey, which has a profile only with these outcomes.
-    pub(crate) fn surveyed(
-        outcome: &[u8],
-        draft: impl TryInto<Profile, Error = profile::FieldErrors>,
-    ) -> Result<Self, Reason> {
+    pub(crate) fn surveyed(outcome: &[u8], draft: Draft) -> Result<Self, Reason> {
         match str::from_utf8(outcome)
             .ok()
             .and_then(OutcomeKind::from_name)

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::Path};
 use serde::Deserialize;
 
 use crate::{
-    profile::{JsonDraft, Text},
+    profile::{Draft, Text},
     report::{
         model::PROFILE_METHOD,
         read::{
@@ -27,7 +27,7 @@ pub(crate) enum RunLine<'a> {
         /// The name of the outcome.
         outcome: Cow<'a, str>,
         /// The profile, of the outcomes that have one.
-        profile: Option<JsonDraft<'a>>,
+        profile: Option<Draft>,
     },
     /// What follows from the endpoints, such as pairs and the summary.
     Other,
@@ -166,6 +166,5 @@ struct Fields<'a> {
     labrpc_run: Option<u64>,
     #[serde(borrow)]
     outcome: Option<Text<'a>>,
-    #[serde(borrow)]
-    profile: Option<JsonDraft<'a>>,
+    profile: Option<Draft>,
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    profile::{Height, Id, Size, Weight},
+    profile::{Build, Id},
     report::model::RankedPeople,
     similarity::{Like, Nearest, Pair, Terms, Twins},
 };
@@ -75,32 +75,18 @@ pub struct TwinsLine {
     pub(crate) ids: Vec<Id>,
 }
 
-/// The three fields that twins share.
-#[derive(Debug, Serialize)]
-pub(crate) struct Build {
-    pub(crate) height: Height,
-    pub(crate) weight: Weight,
-    pub(crate) size: Size,
-}
-
 impl TwinsLine {
     /// A group in a report, with the first of its ids.
     #[must_use]
     pub fn new(ranked: &RankedPeople, twins: &Twins) -> Self {
         let &Twins {
             count,
-            height,
-            weight,
-            size,
+            build,
             ref people,
         } = twins;
         Self {
             count,
-            profile: Build {
-                height,
-                weight,
-                size,
-            },
+            profile: build,
             ids: people
                 .iter()
                 .map(|&person| ranked.people[person].id)

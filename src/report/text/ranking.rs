@@ -1,9 +1,9 @@
 //! The texts of a ranking.
 
 use crate::{
-    profile::Profile,
+    profile::{Profile, Value},
     report::{
-        format::{build, number, plural, share},
+        format::{number, plural, share},
         model::RankedPeople,
         view::View,
     },
@@ -165,9 +165,7 @@ impl<'a> RankingText<'a> {
     pub fn group(&self, group: &Twins, names: usize) -> IdenticalText {
         let Twins {
             count,
-            height,
-            weight,
-            size,
+            build,
             people,
         } = group;
         let people = people.iter().take(names);
@@ -175,7 +173,7 @@ impl<'a> RankingText<'a> {
         let more = if names.len() < *count { ", …" } else { "" };
         IdenticalText {
             count: *count,
-            build: (self.view.shows_personal_data()).then(|| build(*height, *weight, *size)),
+            build: (self.view.shows_personal_data()).then(|| build.to_string()),
             names: format!("{}{more}", names.join(", ")),
         }
     }
@@ -230,9 +228,7 @@ fn nearest_to<'a>(ranked: &'a RankedPeople, view: &View<'_>, like: &'a Like) -> 
             let person = &ranked.people[*person];
             ClosestText {
                 title: format!("Most like {}", view.name(&person.id)),
-                build: view
-                    .shows_personal_data()
-                    .then(|| build(person.height, person.weight, person.size)),
+                build: view.shows_personal_data().then(|| person.build.to_string()),
                 verdict: match nearest.first() {
                     Some(first) => VerdictText::Found(distance_text(view, first)),
                     None => VerdictText::Alone,
@@ -305,23 +301,19 @@ fn fields(
     distance: f64,
     terms: &Terms,
 ) -> Vec<FieldText> {
-    let field = |name, value: fn(&Profile) -> String, unit, term| {
-        let [a, b] = pair.map(value);
-        FieldText {
-            name,
-            values: match a == b {
-                true => format!("both {a}{unit}"),
-                false => format!("{a} and {b}{unit}"),
-            },
-            term: number(term),
-            share: share(ranked.options.metric, distance, term).map(|share| format!("{share:.0}")),
-        }
+    let [a, b] = pair.map(|person| person.build.values());
+    let terms = [terms.height, terms.weight, terms.size];
+    let fields = a.into_iter().zip(b).zip(terms);
+    let text = |((a, b), term): ((Value, Value), f64)| FieldText {
+        name: a.field().name,
+        values: match a == b {
+            true => format!("both {}", a.with_unit()),
+            false => format!("{a} and {}", b.with_unit()),
+        },
+        term: number(term),
+        share: share(ranked.options.metric, distance, term).map(|share| format!("{share:.0}")),
     };
-    vec![
-        field("height", |p| p.height.to_string(), " cm", terms.height),
-        field("weight", |p| p.weight.to_string(), " kg", terms.weight),
-        field("size", |p| p.size.to_string(), "", terms.size),
-    ]
+    fields.map(text).collect()
 }
 
 impl<'a> IdenticalGroups<'a> {

@@ -8,11 +8,7 @@ pub type Point = [i32; 3];
 /// The coordinates of a person.
 #[must_use]
 pub fn point(person: &Profile) -> Point {
-    [
-        i32::from(person.height.ticks()),
-        i32::from(person.weight.ticks()),
-        i32::from(person.size.step()),
-    ]
+    person.build.ticks().map(i32::from)
 }
 
 /// A distance that can be computed between two points and bounded between two boxes.

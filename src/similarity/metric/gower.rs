@@ -1,7 +1,7 @@
 //! The body distance: Gower's coefficient with fixed ranges, exact in integers.
 
 use crate::{
-    profile::{Profile, TICKS},
+    profile::Profile,
     similarity::{
         metric::distance::{Distance, Point, gap, point},
         weights::Weights,
@@ -10,6 +10,9 @@ use crate::{
 
 /// The largest value of one unweighted term of the body distance.
 pub const MAX_TERM: u32 = 420;
+
+/// Ticks in a centimetre and in a kilogram.
+const TICKS: u16 = 10;
 
 /// The differences in ticks at which a term reaches [`MAX_TERM`]: 60 cm, 84 kg, 7 size steps.
 const RANGES: [u32; 3] = [60 * TICKS as u32, 84 * TICKS as u32, 7];

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use labrpc::{
-    profile::{Profile, Size},
+    profile::{Build, Profile},
     serve::{self, Config, limits::Limits, listen::Listener},
 };
 
@@ -11,9 +11,11 @@ use labrpc::{
 async fn main() -> Result<(), Box<dyn Error>> {
     let profile = Profile {
         id: "1527406014".parse()?,
-        height: 178.0.try_into()?,
-        weight: 60.0.try_into()?,
-        size: Size::Xxl,
+        build: Build::nearest(|field| match field.name {
+            "height" => 178.0,
+            "weight" => 60.0,
+            _ => 7.0,
+        }),
     };
     let address = std::env::args().nth(1).ok_or("ours ADDRESS")?;
     let listener = Listener::tcp(address.parse()?, false)?;
