@@ -52,6 +52,29 @@ impl Value {
     }
 }
 
+/// A value as saved runs and CSV have it: a number has a decimal point, whole or not. A reader that infers the type of a
+/// column from its first rows, and finds `170` there, would round `170.4`.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal(Value);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:?}", self.0.number()),
+        }
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.serialize_f64(self.0.number()),
+        }
+    }
+}
+
 /// Without a unit; whole numbers print without a decimal.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +123,12 @@ impl Build {
     #[inline]
     pub fn ticks(&self) -> [Ticks; FIELD_COUNT] {
         self.0
+    }
+
+    /// The names and values, in the order of [`FIELDS`], as saved runs and CSV have them.
+    pub fn decimals(&self) -> impl Iterator<Item = (&'static str, Decimal)> {
+        let values = self.values().into_iter();
+        values.map(|value| (value.field.name, Decimal(value)))
     }
 
     /// The values, in the order of [`FIELDS`].

@@ -88,7 +88,7 @@ fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
             nearest,
             distance,
         } = line;
-        csv.write_record([text(id.as_str()), text(nearest.as_str()), number(distance)])?;
+        csv.write_record([text(id.as_str()), text(nearest.as_str()), decimal(distance)])?;
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::
         } = line;
         let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         let mut row = vec![number(count)];
-        row.extend(profile.values().map(number));
+        row.extend(profile.decimals().map(|(_, value)| number(value)));
         row.push(text(&ids.join(" ")));
         csv.write_record(row)?;
     }
@@ -138,11 +138,11 @@ fn pair_rows<W: Write>(
             number(rank),
             text(a.as_str()),
             text(b.as_str()),
-            number(distance),
-            number(similarity),
-            number(terms.height),
-            number(terms.weight),
-            number(terms.size),
+            decimal(distance),
+            decimal(similarity),
+            decimal(terms.height),
+            decimal(terms.weight),
+            decimal(terms.size),
         ])?;
     }
     Ok(())
@@ -163,11 +163,11 @@ fn endpoint_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Res
         match line.profile.as_deref() {
             Some(Profile { id, build }) => {
                 row.push(text(id.as_str()));
-                row.extend(build.values().map(number));
+                row.extend(build.decimals().map(|(_, value)| number(value)));
             }
             None => row.extend(names().map(|_| String::new())),
         }
-        row.extend([number(line.attempts), number(line.elapsed_ms)]);
+        row.extend([number(line.attempts), decimal(line.elapsed_ms)]);
         csv.write_record(row)?;
     }
     Ok(())
@@ -209,7 +209,7 @@ fn compared_rows<W: Write>(
         row.push(line.group.map(number).unwrap_or_default());
         let fields = line.fields.unwrap_or_default();
         row.extend(fields.values().map(cell));
-        row.extend([number(line.attempts), number(line.elapsed_ms)]);
+        row.extend([number(line.attempts), decimal(line.elapsed_ms)]);
         csv.write_record(row)?;
     }
     Ok(())
@@ -235,6 +235,12 @@ fn is_integer(text: &str) -> bool {
 /// A value of this program, which never begins a formula; a negative number is not one.
 fn number(value: impl ToString) -> String {
     value.to_string()
+}
+
+/// A measured number, with a decimal point even if it is whole: a reader that infers the type of a column from its first
+/// rows would otherwise round the others.
+fn decimal(value: f64) -> String {
+    format!("{value:?}")
 }
 
 /// A text, with an apostrophe before everything that a spreadsheet would run as a formula.

@@ -17,7 +17,7 @@ pub const FIELDS: [&str; 3] = ["height", "weight", "size"];
 /// use labrpc::similarity::Weights;
 ///
 /// let weights: Weights = "weight=2,size=0.5".parse()?;
-/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1,"weight":2,"size":0.5}"#);
+/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1.0,"weight":2.0,"size":0.5}"#);
 /// assert_eq!(weights.to_string(), "height=1,weight=2,size=0.5");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -113,10 +113,7 @@ impl Serialize for Weights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Weights", FIELDS.len())?;
         for (field, weight) in FIELDS.into_iter().zip(self.thousandths) {
-            match weight % 1000 {
-                0 => object.serialize_field(field, &(weight / 1000))?,
-                _ => object.serialize_field(field, &(f64::from(weight) / 1000.0))?,
-            }
+            object.serialize_field(field, &(f64::from(weight) / 1000.0))?;
         }
         object.end()
     }

@@ -39,6 +39,7 @@ mod profile;
 mod question_args;
 mod read;
 mod reload_restart;
+mod saved_runs;
 mod schema;
 mod schema_reflection;
 mod serve;

@@ -235,7 +235,8 @@ fn survey_csv_with_guarded_ids_is_ranked() {
             continue;
         }
         let id = row[5].strip_prefix('\'').unwrap_or(&row[5]);
-        expected.push(format!("{id}: {} cm, {} kg, {}", &row[6], &row[7], &row[8]));
+        let [height, weight] = [&row[6], &row[7]].map(|cell| cell.parse::<f64>().unwrap());
+        expected.push(format!("{id}: {height} cm, {weight} kg, {}", &row[8]));
     }
     let found: Vec<String> = people.profiles.iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);

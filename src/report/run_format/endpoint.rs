@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -50,7 +50,8 @@ pub struct EndpointLine<'a> {
     /// The protocol of the answer.
     pub dialect: Option<Protocol>,
     /// The profile, of the outcomes `ok` and `duplicate_id`.
-    pub profile: Option<Cow<'a, Profile>>,
+    #[serde(serialize_with = "with_decimals")]
+    pub profile: Option<&'a Profile>,
     /// The details of the outcome.
     pub detail: Option<String>,
     /// Connections tried.
@@ -68,6 +69,21 @@ pub struct EndpointLine<'a> {
     /// The fields that are listed for every endpoint, if any are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Map<String, Value>>,
+}
+
+fn with_decimals<S: Serializer>(
+    profile: &Option<&Profile>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let Some(Profile { id, build }) = profile else {
+        return serializer.serialize_none();
+    };
+    let mut object = serializer.serialize_map(None)?;
+    object.serialize_entry("id", id)?;
+    for (name, value) in build.decimals() {
+        object.serialize_entry(name, &value)?;
+    }
+    object.end()
 }
 
 /// How long each phase took, in milliseconds.
@@ -100,7 +116,7 @@ impl<'a> EndpointLine<'a> {
             endpoint: hosts.get(index).to_string(),
             outcome: outcome.name().into(),
             dialect: protocol,
-            profile: profile.map(Cow::Borrowed),
+            profile,
             detail: outcome.detail(),
             attempts: *attempts,
             elapsed_ms: millis(*elapsed),

@@ -1,6 +1,6 @@
 //! The lines of a ranking.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     profile::{Build, Id},
@@ -71,8 +71,13 @@ impl PairLine {
 #[derive(Debug, Serialize)]
 pub struct TwinsLine {
     pub(crate) count: usize,
+    #[serde(serialize_with = "with_decimals")]
     pub(crate) profile: Build,
     pub(crate) ids: Vec<Id>,
+}
+
+fn with_decimals<S: Serializer>(build: &Build, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(build.decimals())
 }
 
 impl TwinsLine {
