@@ -96,7 +96,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     };
     let hosts = match &room {
         Some(room) => room.hosts(),
-        None => args.targets.hosts()?,
+        None => args.targets.hosts(None)?,
     };
     let survey = target_args::config(&args.timeouts, &args.tls)?;
     let compared = args.compare.topic(&args.question, &hosts, &survey).await?;

@@ -8,7 +8,7 @@ use labrpc::{report::read, serve::profile_file, tls};
 /// The statuses, as every help text shows them.
 pub(crate) const HELP: &str = "\
 Exit status:
-    0  success; of survey: enough answered (--min-ok)
+    0  success; of survey: enough answered (--min-ok), or a part came to its end
     1  internal error, or a file could not be read or written
     2  wrong usage, a bad host list, or nothing to ask
     3  survey: too few answered; check: a check failed

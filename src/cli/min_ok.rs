@@ -1,10 +1,50 @@
-//! `--min-ok`: how many endpoints must answer for success.
+//! `--min-ok`: how many endpoints must answer for success, and the exit status that follows.
 
 use std::str::FromStr;
 
+use clap::Args;
+use labrpc::report::{Findings, Report};
+
+use crate::cli::exit::Exit;
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Requests")]
+pub(crate) struct MinOkArgs {
+    /// How many endpoints must answer for success: a number or a percentage [default: 100%; of a part 0]. With 0 neither
+    /// missing answers nor bad data change the exit status.
+    #[arg(long, value_name = "N|P%", env = "LABRPC_MIN_OK")]
+    min_ok: Option<MinOk>,
+}
+
+impl MinOkArgs {
+    /// The exit status of a run that came to its end.
+    pub(crate) fn exit_status(&self, report: &Report, expects_same: bool) -> Exit {
+        let (summary, is_part) = (report.summary(), report.part().is_some());
+        let min_ok = match self.min_ok {
+            None if is_part => MinOk::Count(0),
+            None => MinOk::Percent(100.0),
+            Some(min_ok) => min_ok,
+        };
+        let is_expected = match &report.findings {
+            Findings::Comparison(compared) if !is_part => match compared.serving() {
+                Some(_) => compared.is_good(),
+                None => !(expects_same && compared.differ()),
+            },
+            _ => true,
+        };
+        match summary.answered() {
+            0 if !min_ok.is_zero() => Exit::NoAnswers,
+            answered if !min_ok.holds(answered, summary.asked()) => Exit::BelowThreshold,
+            _ if !is_part && !min_ok.is_zero() && summary.unusable() > 0 => Exit::BadData,
+            _ if !is_expected => Exit::Unexpected,
+            _ => Exit::Success,
+        }
+    }
+}
+
 /// How many endpoints must answer for success.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum MinOk {
+enum MinOk {
     Count(u64),
     Percent(f64),
 }
@@ -25,8 +65,12 @@ impl FromStr for MinOk {
 }
 
 impl MinOk {
+    fn is_zero(self) -> bool {
+        matches!(self, Self::Count(0) | Self::Percent(0.0))
+    }
+
     /// Whether so many answers are enough.
-    pub(crate) fn holds(self, answered: u64, asked: u64) -> bool {
+    fn holds(self, answered: u64, asked: u64) -> bool {
         match self {
             Self::Count(count) => answered >= count,
             // Exact up to 2^53 endpoints: 35 of 40 are 87.5 %.

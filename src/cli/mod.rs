@@ -30,6 +30,7 @@ mod log;
 mod man_page;
 mod min_ok;
 mod output;
+mod part_args;
 mod profile_args;
 mod progress;
 mod question_args;

@@ -12,7 +12,7 @@ use clap::Args as ClapArgs;
 use labrpc::{
     lab,
     question::GetProfile,
-    report::{Answer, Findings, Input, Report, RunInfo, Settings, Survey, Topic, saved, table},
+    report::{Answer, Input, Report, RunInfo, Settings, Survey, Topic, saved, table},
     survey::{
         self,
         endpoint::{DEFAULT_PORT, Endpoint},
@@ -26,8 +26,10 @@ use crate::cli::{
     compare_args::{CompareArgs, not_compared},
     console,
     exit::{self, Exit, Failure},
-    min_ok::MinOk,
-    output, progress,
+    min_ok::MinOkArgs,
+    output,
+    part_args::PartArgs,
+    progress,
     question_args::QuestionArgs,
     report_args::{OutputArgs, Plan, RankingArgs, ReportFormat, Written, arguments},
     runtime,
@@ -46,6 +48,7 @@ Examples:
   labrpc survey --hosts hosts.txt --wait 5m   until all are up
   labrpc survey --hosts hosts.txt -o run.jsonl -o report.html
   labrpc survey --only-failed run.jsonl       ask again those that failed
+  labrpc survey --hosts hosts.txt --shard 0 --shards 8 -o part-0.jsonl
   labrpc survey --hosts fleet.txt --method etc.Service/Method --ignore hostname --expect-same
   labrpc survey --hosts fleet.txt --health", after_help = exit::HELP)]
 pub(crate) struct Args {
@@ -65,6 +68,8 @@ pub(crate) struct Args {
     /// Ask those again that failed in a saved run, and merge the answers; - is standard input.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["endpoints", "hosts", "exclude"])]
     only_failed: Option<PathBuf>,
+    #[command(flatten)]
+    part: PartArgs,
     #[command(flatten)]
     question: QuestionArgs,
     #[command(flatten)]
@@ -118,14 +123,8 @@ struct RequestArgs {
     /// Start at most this many connections a second.
     #[arg(long, value_name = "N", value_parser = values::whole(NonZeroU32::MIN), env = "LABRPC_RATE")]
     rate: Option<NonZeroU32>,
-    /// How many endpoints must answer for success: a number or a percentage.
-    #[arg(
-        long,
-        value_name = "N|P%",
-        default_value = "100%",
-        env = "LABRPC_MIN_OK"
-    )]
-    min_ok: MinOk,
+    #[command(flatten)]
+    min_ok: MinOkArgs,
     /// Repeat the survey after this pause, and report which endpoints came and went.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WATCH")]
     watch: Option<Duration>,
@@ -173,7 +172,8 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         let written = outputs.write(&report);
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
         let Some(pause) = args.requests.watch.filter(|_| goes_on) else {
-            let exit = end.unwrap_or_else(|| args.exit_status(&report));
+            let exit =
+                end.unwrap_or_else(|| args.requests.min_ok.exit_status(&report, args.expect_same));
             return finish(&report, written).map(|()| exit);
         };
         print_changes(&report, &mut present_before);
@@ -246,7 +246,8 @@ async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
             None,
         ));
     }
-    Ok((Targets::Fresh(args.targets.hosts()?), None))
+    let hosts = args.targets.hosts(args.part.part()?)?;
+    Ok((Targets::Fresh(hosts), None))
 }
 
 /// Asks the endpoints. The second part is the status of a signal that ended it early.
@@ -341,25 +342,6 @@ impl Args {
         let compared = self.compare.topic(&self.question, hosts, config).await?;
         Ok(compared
             .unwrap_or_else(|| Topic::Profiles(self.ranking.options(plan.has(ReportFormat::Html)))))
-    }
-
-    /// The exit status of a run that no signal has ended.
-    fn exit_status(&self, report: &Report) -> Exit {
-        let (summary, min_ok) = (report.summary(), self.requests.min_ok);
-        let is_expected = match &report.findings {
-            Findings::Ranking(_) => true,
-            Findings::Comparison(compared) => match compared.serving() {
-                Some(_) => compared.is_good(),
-                None => !(self.expect_same && compared.differ()),
-            },
-        };
-        match summary.answered() {
-            0 => Exit::NoAnswers,
-            answered if !min_ok.holds(answered, summary.asked()) => Exit::BelowThreshold,
-            _ if summary.unusable() > 0 => Exit::BadData,
-            _ if !is_expected => Exit::Unexpected,
-            _ => Exit::Success,
-        }
     }
 
     fn config(&self) -> Result<survey::Config, Failure> {

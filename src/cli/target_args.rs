@@ -15,7 +15,7 @@ use labrpc::{
     survey::{
         self,
         endpoint::Endpoint,
-        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, exactly_one},
+        hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, Part, exactly_one},
     },
     tls,
 };
@@ -58,13 +58,36 @@ impl HostListArgs {
         self.hosts.iter().any(|file| file.as_os_str() == "-")
     }
 
-    pub(crate) fn hosts(&self) -> Result<Hosts, Failure> {
-        self.hosts_or("give endpoints, or --hosts FILE, or try --demo")
+    /// The list, or a part of it, which may be empty.
+    pub(crate) fn hosts(&self, part: Option<Part>) -> Result<Hosts, Failure> {
+        let hint = "give endpoints, or --hosts FILE, or try --demo";
+        match part {
+            Some(part) if !(self.hosts.is_empty() && self.endpoints.is_empty()) => {
+                self.expand(Builder::default().part(part))
+            }
+            _ => self.hosts_or(hint),
+        }
     }
 
     /// The list, or a failure with this hint where no endpoint is given.
     pub(crate) fn hosts_or(&self, hint: &str) -> Result<Hosts, Failure> {
-        let mut builder = Builder::default().max_hosts(self.max_hosts);
+        let hosts = self.expand(Builder::default())?;
+        if !hosts.is_empty() {
+            return Ok(hosts);
+        }
+        Err(
+            Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
+                "every endpoint is excluded"
+            } else if self.hosts.is_empty() {
+                hint
+            } else {
+                "the files of --hosts hold no endpoints"
+            }),
+        )
+    }
+
+    fn expand(&self, builder: Builder) -> Result<Hosts, Failure> {
+        let mut builder = builder.max_hosts(self.max_hosts);
         if let Some(file) = self.endpoints.iter().find(|text| looks_like_file(text)) {
             return Err(
                 Failure::usage(format_args!("{file} is a file, not an endpoint"))
@@ -80,19 +103,7 @@ impl HostListArgs {
             .iter()
             .for_each(|text| builder.argument(text));
         self.exclude.iter().for_each(|text| builder.exclude(text));
-        let hosts = builder.build().map_err(Failure::usage)?;
-        if !hosts.is_empty() {
-            return Ok(hosts);
-        }
-        Err(
-            Failure::usage("no endpoints to ask").hint(if hosts.excluded() > 0 {
-                "every endpoint is excluded"
-            } else if self.hosts.is_empty() {
-                hint
-            } else {
-                "the files of --hosts hold no endpoints"
-            }),
-        )
+        builder.build().map_err(Failure::usage)
     }
 }
 

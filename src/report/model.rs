@@ -15,7 +15,7 @@ use crate::{
     },
     similarity::{self, Options, Pair, Ranking},
     survey::{
-        hosts::Hosts,
+        hosts::{Hosts, Part},
         outcome::{EndpointResult, Outcome, OutcomeKind},
     },
 };
@@ -191,13 +191,14 @@ impl RankedPeople {
 }
 
 impl Report {
-    /// Ranks the answers of a survey. An id that several endpoints claim becomes their outcome.
+    /// Ranks the answers of a survey. An id that several endpoints claim becomes their outcome. A part of a larger survey
+    /// is not ranked.
     #[must_use]
     pub fn survey(run: RunInfo, mut survey: Survey, options: Options) -> Self {
-        let (seat_of, people): (Vec<usize>, Vec<Profile>) = survey
-            .answers
-            .iter()
-            .enumerate()
+        let is_whole = survey.hosts.part().is_none();
+        let answers = survey.answers.iter().enumerate();
+        let (seat_of, people): (Vec<usize>, Vec<Profile>) = answers
+            .filter(|_| is_whole)
             .filter_map(|(seat, answer)| Some((seat, answer.outcome.profile()?.0.clone())))
             .unzip();
         let ranking = similarity::rank(&people, &options);
@@ -258,6 +259,15 @@ impl Report {
                 seat_of: Vec::new(),
                 ranking,
             }),
+        }
+    }
+
+    /// The part of a larger list that the endpoints are.
+    #[must_use]
+    pub fn part(&self) -> Option<&Part> {
+        match &self.input {
+            Input::Survey(survey) => survey.hosts.part(),
+            Input::Files { .. } => None,
         }
     }
 

@@ -140,7 +140,9 @@ pub async fn run<Q: Question>(
 /// The outcome of an endpoint that is decided before it is asked.
 pub(crate) fn without_attempt<A>(hosts: &Hosts, index: usize) -> Option<Outcome<A>> {
     match (hosts.duplicate_of(index), hosts.unresolved(index)) {
-        (Some(first), _) => Some(Outcome::DuplicateLine { first: first + 1 }),
+        (Some(first), _) => Some(Outcome::DuplicateLine {
+            first: hosts.line(first),
+        }),
         (None, Some(reason)) => Some(Outcome::Dns(reason.clone())),
         (None, None) => None,
     }

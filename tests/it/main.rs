@@ -33,6 +33,7 @@ mod oracle;
 mod other_servers;
 mod outcome_accounting;
 mod output;
+mod parts;
 mod peer;
 mod process;
 mod profile;

@@ -112,7 +112,7 @@ impl<'a> EndpointLine<'a> {
         } = answer;
         let (profile, protocol) = outcome.profile().unzip();
         Self {
-            line: index + 1,
+            line: hosts.line(index),
             endpoint: hosts.get(index).to_string(),
             outcome: outcome.name().into(),
             dialect: protocol,

@@ -11,6 +11,7 @@ use crate::{
         settings::Settings,
     },
     similarity::Weights,
+    survey::hosts::{Part, Shard},
 };
 
 /// The version of the format, the value of `labrpc_run`.
@@ -34,6 +35,8 @@ pub struct Header<'a> {
     arguments: &'a [String],
     metric: Option<&'static str>,
     weights: Option<Weights>,
+    #[serde(serialize_with = "part")]
+    part: Option<&'a Part>,
 }
 
 impl<'a> Header<'a> {
@@ -61,6 +64,7 @@ impl<'a> Header<'a> {
             method: report.method(),
             settings: settings.as_ref(),
             group_by,
+            part: report.part(),
         }
     }
 }
@@ -102,6 +106,24 @@ impl SummaryLine {
             duplicate_ids,
         }
     }
+}
+
+fn part<S: Serializer>(part: &Option<&Part>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct SavedPart {
+        shard: Option<u32>,
+        shards: Option<u32>,
+        listed: u64,
+        /// In hexadecimal digits: not every reader keeps integers of 64 bits.
+        list: String,
+    }
+    let part = part.map(|part| SavedPart {
+        shard: part.shard.map(Shard::index),
+        shards: part.shard.map(|shard| shard.count().get()),
+        listed: part.listed,
+        list: format!("{:016x}", part.list),
+    });
+    part.serialize(serializer)
 }
 
 fn in_order<S: Serializer>(counts: &OutcomeCounts, serializer: S) -> Result<S::Ok, S::Error> {

@@ -90,7 +90,7 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
     match verdict {
         VerdictText::Found(_) if build.is_some() => {}
         VerdictText::Found(text) => page.line(HEADING, &format!("{title}: {text}"))?,
-        VerdictText::Alone => page.line(Style::new(), verdict.text())?,
+        VerdictText::NotRanked(_) => page.line(Style::new(), verdict.text())?,
         VerdictText::Mistaken(text) => page.line(BAD, text)?,
     }
     for pair in pairs.iter().take(max_pairs) {

@@ -13,6 +13,12 @@ use crate::{
 /// Pairs of identical people up to which each is listed; beyond that they come in groups.
 const MAX_IDENTICAL_PAIRS: u64 = 10;
 
+/// Why fewer than two people are not ranked.
+const ALONE: &str = "At least two people are needed for a comparison.";
+
+/// Why a part is not ranked.
+const PART: &str = "This is a part of a larger survey: labrpc merge ranks the people of all parts.";
+
 /// The heading of the list of each person's nearest.
 pub const PER_PERSON: &str = "Nearest neighbour of each person";
 
@@ -48,8 +54,8 @@ pub struct ClosestText<'a> {
 pub enum VerdictText {
     /// How close the closest are.
     Found(String),
-    /// There are fewer than two people.
-    Alone,
+    /// The people are not ranked; why.
+    NotRanked(&'static str),
     /// The person to compare with cannot be found.
     Mistaken(String),
 }
@@ -60,7 +66,7 @@ impl VerdictText {
     pub fn text(&self) -> &str {
         match self {
             Self::Found(text) | Self::Mistaken(text) => text,
-            Self::Alone => "At least two people are needed for a comparison.",
+            Self::NotRanked(text) => text,
         }
     }
 }
@@ -127,6 +133,12 @@ impl<'a> RankingText<'a> {
             ranked,
             view: *view,
         }
+    }
+
+    /// The text of people who are not ranked because their survey is a part of a larger one.
+    pub(super) fn unranked(mut self) -> Self {
+        self.answer.verdict = VerdictText::NotRanked(PART);
+        self
     }
 
     /// The texts of a pair.
@@ -231,7 +243,7 @@ fn nearest_to<'a>(ranked: &'a RankedPeople, view: &View<'_>, like: &'a Like) -> 
                 build: view.shows_personal_data().then(|| person.build.to_string()),
                 verdict: match nearest.first() {
                     Some(first) => VerdictText::Found(distance_text(view, first)),
-                    None => VerdictText::Alone,
+                    None => VerdictText::NotRanked(ALONE),
                 },
                 first_place: nearest.iter().take(1).collect(),
                 pairs: nearest.iter().collect(),
@@ -250,7 +262,7 @@ fn closest<'a>(ranked: &'a RankedPeople, view: &View<'_>, grouped: bool) -> Clos
         build: None,
         verdict: match ranking.pairs.first() {
             Some(first) => VerdictText::Found(verdict(ranking, first, view)),
-            None => VerdictText::Alone,
+            None => VerdictText::NotRanked(ALONE),
         },
         first_place: match in_groups && ranking.tied > MAX_IDENTICAL_PAIRS {
             true => Vec::new(),

@@ -75,7 +75,13 @@ impl<'a> Story<'a> {
                 Input::Files { .. } => Vec::new(),
             },
             findings: match &report.findings {
-                Findings::Ranking(ranked) => FindingsText::Ranking(RankingText::new(ranked, view)),
+                Findings::Ranking(ranked) => {
+                    let text = RankingText::new(ranked, view);
+                    FindingsText::Ranking(match report.part() {
+                        Some(_) => text.unranked(),
+                        None => text,
+                    })
+                }
                 Findings::Comparison(compared) => {
                     FindingsText::Comparison(ComparisonText::new(compared, view))
                 }

@@ -8,6 +8,7 @@ use crate::survey::{
         input::tokens,
         labels::{LabelInterner, Labels},
         list::Hosts,
+        part::Part,
         problem::{Error, Errors, Position, Problem},
         token::Token,
     },
@@ -52,6 +53,7 @@ fn argument_error(text: &str, problem: Problem) -> Errors {
 #[derive(Debug)]
 pub struct Builder {
     max_hosts: usize,
+    part: Option<Part>,
     expressions: Vec<Expression>,
     /// The labels of each expression's endpoints, up to the last expression that has some.
     labels: Vec<Option<Labels>>,
@@ -66,6 +68,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             max_hosts: DEFAULT_MAX_HOSTS,
+            part: None,
             expressions: Vec::new(),
             labels: Vec::new(),
             interner: LabelInterner::default(),
@@ -82,6 +85,13 @@ impl Builder {
     pub fn max_hosts(mut self, max_hosts: usize) -> Self {
         // Offsets have 32 bits.
         self.max_hosts = max_hosts.min(u32::MAX as usize);
+        self
+    }
+
+    /// Keeps the endpoints of this part of the list. With a shard the limit on endpoints is one for each shard.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Self {
+        self.part = Some(part);
         self
     }
 
@@ -128,13 +138,16 @@ impl Builder {
     /// # Errors
     /// All bad expressions, each with its file, line and column; or that the list is too long.
     pub fn build(mut self) -> Result<Hosts, Errors> {
-        if self.total > self.max_hosts as u128 {
+        let shard = self.part.and_then(|part| part.shard);
+        let shards = shard.map_or(1, |shard| shard.count().get() as usize);
+        let max = self.max_hosts.saturating_mul(shards).min(u32::MAX as usize);
+        if self.total > max as u128 {
             self.errors.push(Error {
                 position: Position::default(),
                 text: None,
                 problem: Problem::TooMany {
                     count: self.total,
-                    max: self.max_hosts,
+                    max,
                 },
             });
         }
@@ -144,6 +157,7 @@ impl Builder {
                 self.labels,
                 self.exclusions,
                 self.max_hosts,
+                self.part,
             ))
         } else {
             Err(Errors(self.errors))

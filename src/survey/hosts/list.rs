@@ -9,7 +9,12 @@ use std::{
 use crate::{
     survey::{
         endpoint::{Address, Endpoint},
-        hosts::{exclusions::Exclusions, expression::Expression, labels::Labels},
+        hosts::{
+            exclusions::Exclusions,
+            expression::Expression,
+            labels::Labels,
+            part::{Hasher, Part},
+        },
     },
     untrusted::Untrusted,
 };
@@ -25,6 +30,10 @@ struct List {
     labels: Vec<Option<Labels>>,
     /// Of each endpoint, its expression and the offset in that expression's expansion.
     offsets: Vec<(u32, u32)>,
+    /// Of each endpoint its place in the whole list, from 1; empty if these are the places here.
+    lines: Vec<u32>,
+    /// The list that this is a part of.
+    part: Option<Part>,
     /// For each endpoint that is listed again, the index of its first listing.
     duplicates: HashMap<usize, usize>,
     excluded: usize,
@@ -44,32 +53,58 @@ impl List {
         labels: Vec<Option<Labels>>,
         exclusions: Exclusions,
         max_hosts: usize,
+        part: Option<Part>,
     ) -> Self {
         let mut list = Self {
             labels,
+            exclusions,
             max_hosts,
+            part,
             ..Self::default()
         };
-        let mut first_index = HashMap::new();
+        let (mut first_index, mut hasher) = (FirstIndex::new(), Hasher::default());
         for (number, expression) in (0..).zip(&expressions) {
             for (offset, endpoint) in (0..).zip(expression.endpoints()) {
-                if exclusions.contain(&endpoint) {
+                if list.exclusions.contain(&endpoint) {
                     list.excluded += 1;
                     continue;
                 }
-                let index = list.offsets.len();
-                list.offsets.push((number, offset));
-                let first = *first_index.entry(endpoint).or_insert(index);
-                if first != index {
-                    list.duplicates.insert(index, first);
+                if let Some(part) = &mut list.part {
+                    if !part.add(&endpoint, &mut hasher) {
+                        continue;
+                    }
+                    list.lines.push(part.listed as u32);
                 }
+                list.push(endpoint, (number, offset), &mut first_index);
             }
         }
         list.expressions = expressions;
-        list.exclusions = exclusions;
         list
     }
+
+    fn push(&mut self, endpoint: Endpoint, at: (u32, u32), first_index: &mut FirstIndex) {
+        let index = self.offsets.len();
+        self.offsets.push(at);
+        let first = *first_index.entry(endpoint).or_insert(index);
+        if first != index {
+            self.duplicates.insert(index, first);
+        }
+    }
+
+    /// Adds an expression of one endpoint, and returns where it is.
+    fn add_single(&mut self, endpoint: Endpoint, labels: Option<Labels>) -> (u32, u32) {
+        let number = self.expressions.len();
+        self.expressions.push(Expression::Single(endpoint));
+        if labels.is_some() {
+            self.labels.resize(number, None);
+            self.labels.push(labels);
+        }
+        (number as u32, 0)
+    }
 }
+
+/// The index at which each endpoint is listed first.
+type FirstIndex = HashMap<Endpoint, usize>;
 
 impl Hosts {
     /// Expands expressions. The caller has checked that all their endpoints fit into memory and 32-bit offsets.
@@ -78,17 +113,21 @@ impl Hosts {
         labels: Vec<Option<Labels>>,
         exclusions: Exclusions,
         max_hosts: usize,
+        part: Option<Part>,
     ) -> Self {
-        let list = List::new(expressions, labels, exclusions, max_hosts);
+        let list = List::new(expressions, labels, exclusions, max_hosts, part);
         Self(Arc::new(list))
     }
 
     /// The names whose addresses are endpoints of their own, each once.
     pub(crate) fn names_to_resolve(&self) -> HashSet<Box<str>> {
-        let dns = self.0.expressions.iter().filter(|e| e.is_dns());
-        let endpoints = dns.flat_map(Expression::endpoints);
-        let kept = endpoints.filter(|endpoint| !self.0.exclusions.contain(endpoint));
-        let names = kept.filter_map(|endpoint| match endpoint.address {
+        let is_dns = self.of_each_expression(Expression::is_dns);
+        let endpoints = self
+            .0
+            .offsets
+            .iter()
+            .filter(|(number, _)| is_dns[*number as usize]);
+        let names = endpoints.filter_map(|&at| match self.at(at).address {
             Address::Dns(name, _) => Some(name),
             _ => None,
         });
@@ -96,36 +135,52 @@ impl Hosts {
     }
 
     /// The list with an endpoint for each address of those names. A name without addresses stays one endpoint, and so
-    /// does one with more addresses than the list may have endpoints.
+    /// does one with more addresses than the list may have endpoints. The addresses of a name have its place in the list
+    /// and belong to its shard, whatever they are.
     pub(crate) fn resolved(&self, addresses: &Addresses) -> Self {
         let list = &*self.0;
-        let (mut expressions, mut labels) = (Vec::new(), Vec::new());
-        let mut unresolved = HashMap::new();
+        let mut resolved = List {
+            expressions: list.expressions.clone(),
+            labels: list.labels.clone(),
+            part: list.part,
+            excluded: list.excluded,
+            exclusions: list.exclusions.clone(),
+            max_hosts: list.max_hosts,
+            ..List::default()
+        };
+        let is_dns = self.of_each_expression(Expression::is_dns);
+        let mut first_index = FirstIndex::new();
         let mut total = self.len();
-        for (number, expression) in list.expressions.iter().enumerate() {
-            if expression.is_dns() {
-                for endpoint in expression.endpoints() {
-                    let free = list.max_hosts.saturating_sub(total) + 1;
-                    match addresses_of(&endpoint, addresses, free) {
-                        Ok(endpoints) => {
-                            total += endpoints.len() - 1;
-                            expressions.extend(endpoints.into_iter().map(Expression::Single));
-                        }
-                        Err((name, reason)) => {
-                            unresolved.insert(name, reason);
-                            expressions.push(Expression::Single(endpoint));
-                        }
+        for (index, &at) in list.offsets.iter().enumerate() {
+            let endpoint = self.at(at);
+            let mut found = vec![(endpoint.clone(), at)];
+            if is_dns[at.0 as usize] {
+                let free = list.max_hosts.saturating_sub(total) + 1;
+                match addresses_of(&endpoint, addresses, free) {
+                    Ok(endpoints) => {
+                        total += endpoints.len() - 1;
+                        let count = endpoints.len();
+                        let kept = endpoints
+                            .into_iter()
+                            .filter(|e| !list.exclusions.contain(e));
+                        found = kept
+                            .map(|e| {
+                                (
+                                    e.clone(),
+                                    resolved.add_single(e, self.labels(index).cloned()),
+                                )
+                            })
+                            .collect();
+                        resolved.excluded += count - found.len();
                     }
+                    Err((name, reason)) => _ = resolved.unresolved.insert(name, reason),
                 }
-            } else {
-                expressions.push(expression.clone());
             }
-            let label = list.labels.get(number).cloned().flatten();
-            labels.resize(expressions.len(), label);
+            for (endpoint, at) in found {
+                resolved.lines.extend(list.lines.get(index));
+                resolved.push(endpoint, at, &mut first_index);
+            }
         }
-        let exclusions = list.exclusions.clone();
-        let mut resolved = List::new(expressions, labels, exclusions, list.max_hosts);
-        resolved.unresolved = unresolved;
         Self(Arc::new(resolved))
     }
 
@@ -164,8 +219,26 @@ impl Hosts {
     /// If the index is not below [`Self::len`].
     #[must_use]
     pub fn get(&self, index: usize) -> Endpoint {
-        let (expression, offset) = self.0.offsets[index];
+        self.at(self.0.offsets[index])
+    }
+
+    fn at(&self, (expression, offset): (u32, u32)) -> Endpoint {
         self.0.expressions[expression as usize].get(offset)
+    }
+
+    /// The place of the endpoint at an index in the whole list, from 1.
+    #[must_use]
+    pub fn line(&self, index: usize) -> usize {
+        self.0
+            .lines
+            .get(index)
+            .map_or(index + 1, |line| *line as usize)
+    }
+
+    /// The part that these endpoints are of a larger list.
+    #[must_use]
+    pub fn part(&self) -> Option<&Part> {
+        self.0.part.as_ref()
     }
 
     /// All endpoints in order.
@@ -183,12 +256,15 @@ impl Hosts {
     /// Which endpoints have a name to look up, by index.
     pub(crate) fn names(&self) -> Vec<bool> {
         // The endpoints of one expression differ in numbers only.
-        let first = |expression: &Expression| expression.get(0).address.is_name();
-        let expressions: Vec<bool> = self.0.expressions.iter().map(first).collect();
+        let is_name = self.of_each_expression(|expression| expression.get(0).address.is_name());
         let offsets = self.0.offsets.iter();
         offsets
-            .map(|(expression, _)| expressions[*expression as usize])
+            .map(|(number, _)| is_name[*number as usize])
             .collect()
+    }
+
+    fn of_each_expression(&self, property: impl FnMut(&Expression) -> bool) -> Vec<bool> {
+        self.0.expressions.iter().map(property).collect()
     }
 
     /// The index of the first line with the same endpoint, for one that is listed again.
@@ -209,7 +285,7 @@ impl FromIterator<Endpoint> for Hosts {
     fn from_iter<I: IntoIterator<Item = Endpoint>>(endpoints: I) -> Self {
         let expressions = endpoints.into_iter().map(Expression::Single).collect();
         let exclusions = Exclusions::default();
-        Self::new(expressions, Vec::new(), exclusions, u32::MAX as usize)
+        Self::new(expressions, Vec::new(), exclusions, u32::MAX as usize, None)
     }
 }
 
@@ -219,7 +295,7 @@ impl FromIterator<(Endpoint, Option<Labels>)> for Hosts {
         let (endpoints, labels): (Vec<_>, Vec<_>) = endpoints.into_iter().unzip();
         let expressions = endpoints.into_iter().map(Expression::Single).collect();
         let exclusions = Exclusions::default();
-        Self::new(expressions, labels, exclusions, u32::MAX as usize)
+        Self::new(expressions, labels, exclusions, u32::MAX as usize, None)
     }
 }
 

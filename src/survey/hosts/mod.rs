@@ -23,6 +23,7 @@ mod kubernetes;
 mod labels;
 mod list;
 mod parse;
+mod part;
 mod pattern;
 mod problem;
 mod token;
@@ -33,5 +34,6 @@ pub use self::{
     fold::fold,
     labels::{LabelInterner, Labels},
     list::Hosts,
+    part::{Part, Shard},
     problem::{Error, Errors, Location, Position, Problem},
 };
