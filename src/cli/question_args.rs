@@ -221,7 +221,13 @@ impl QuestionArgs {
         } else {
             let found = question::find_method(hosts, config, metadata, self.max_msg_size.0, &name);
             return found.await.map_err(|error| {
-                Failure::usage(error).hint("give the schema with --proto FILE or --protoset FILE")
+                let hint = match error.is_unreachable {
+                    true => {
+                        "no endpoint could be reached; are the servers up? --wait TIME keeps trying"
+                    }
+                    false => "give the schema with --proto FILE or --protoset FILE",
+                };
+                Failure::usage(error).hint(hint)
             });
         };
         Ok(schema.method(&name)?)

@@ -63,6 +63,8 @@ pub struct NoSchema {
     /// What one endpoint answered: the most specific one, and of several the first.
     reason: String,
     asked: usize,
+    /// Whether none of the endpoints that were asked could be reached.
+    pub is_unreachable: bool,
 }
 
 fn number_asked(count: usize) -> String {
@@ -262,6 +264,10 @@ impl Search<'_> {
         // Stable, so that of equal ones the first of the list remains the first.
         self.failures
             .sort_by_key(|(place, failure)| (3 - failure.specificity(), *place));
+        let mut failures = self.failures.iter();
+        let is_unreachable = failures
+            .all(|(_, failure)| matches!(failure, EndpointFailure::Unreachable(_)))
+            && !self.failures.is_empty();
         let reason = match self.failures.first() {
             Some((place, failure)) => format!("{}: {failure}", hosts.get(*place)),
             None if self.running.is_empty() => "there is no endpoint that speaks gRPC".to_owned(),
@@ -271,6 +277,7 @@ impl Search<'_> {
             method: self.name.to_string(),
             reason,
             asked: self.failures.len() + self.running.len(),
+            is_unreachable,
         }
     }
 }
