@@ -45,8 +45,9 @@ pub(crate) struct QuestionArgs {
         value_name = "SERVICE",
         group = "asked",
         num_args = 0..=1,
+        // Without it the endpoint behind the flag would be taken for a service.
+        require_equals = true,
         default_missing_value = "",
-        value_parser = service,
         conflicts_with_all = ["method", "data", "proto", "protoset"]
     )]
     pub(crate) health: Option<String>,
@@ -103,16 +104,6 @@ pub(crate) struct QuestionArgs {
     /// Otherwise that depends on the idempotency_level of the method in its schema.
     #[arg(long, requires = "asked", env = "LABRPC_IDEMPOTENT")]
     idempotent: bool,
-}
-
-/// The service of `--health`. Endpoints that stand behind the flag would be taken for it.
-fn service(text: &str) -> Result<String, &'static str> {
-    let is_endpoint =
-        text.contains([':', '[', ',']) || text.starts_with(|c: char| c.is_ascii_digit());
-    if is_endpoint {
-        return Err("this is an endpoint and not a service; write endpoints before --health");
-    }
-    Ok(text.to_owned())
 }
 
 impl QuestionArgs {
