@@ -10,7 +10,7 @@ pub(crate) const HELP: &str = "\
 Exit status:
     0  success; of survey: enough answered (--min-ok), or a part came to its end
     1  internal error, or a file could not be read or written
-    2  wrong usage, a bad host list, or nothing to ask
+    2  wrong usage, a bad host list, schema or request, or nothing to ask
     3  survey: too few answered; check: a check failed
     4  survey: no endpoint answered
     5  survey: enough answered, but some data are invalid, an id is claimed twice, answers differ

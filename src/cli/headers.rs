@@ -18,16 +18,18 @@ use crate::cli::{exit::Failure, values};
 /// Largest file of headers. Servers accept less than that in a request.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Headers that gRPC or HTTP/2 sets itself.
-const RESERVED: [&str; 9] = [
+/// Headers that the call sets itself, and those of a connection, which HTTP/2 does not allow (RFC 9113, section 8.2.2).
+/// So are all that begin with `:` or `grpc-`.
+const RESERVED: [&str; 10] = [
     "connection",
     "content-length",
     "content-type",
-    "grpc-encoding",
-    "grpc-timeout",
     "host",
+    "keep-alive",
+    "proxy-connection",
     "te",
     "transfer-encoding",
+    "upgrade",
     "user-agent",
 ];
 
@@ -81,13 +83,17 @@ pub(crate) fn redacted(text: &str) -> String {
 
 /// Adds a header. The error is a text without the value.
 fn insert(metadata: &mut MetadataMap, text: &str) -> Result<(), String> {
-    let Some((name, value)) = text.split_once(':').filter(|(name, _)| !name.is_empty()) else {
+    // The name of a pseudo-header begins with a colon.
+    let colon = text.char_indices().find(|(at, c)| *at > 0 && *c == ':');
+    let Some((name, value)) = colon.map(|(at, _)| (&text[..at], &text[at + 1..])) else {
         return Err("a header is written as name: value".to_owned());
     };
     let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
     let shown = Untrusted::new(&name);
-    if RESERVED.contains(&&*name) {
-        return Err(format!("the header {shown} is set by the call itself"));
+    if RESERVED.contains(&&*name) || name.starts_with([':']) || name.starts_with("grpc-") {
+        return Err(format!(
+            "the header {shown} is reserved for the call itself"
+        ));
     }
     let bad_name = |_| format!("\"{shown}\" is not the name of a header");
     if name.ends_with("-bin") {
@@ -145,13 +151,18 @@ mod tests {
     fn errors_and_debug_output_have_no_value() {
         for (text, expected) in [
             ("s3cret", "a header is written as name: value"),
-            (":authority: s3cret", "a header is written as name: value"),
+            (": s3cret", "a header is written as name: value"),
             ("a b: s3cret", "\"a b\" is not the name of a header"),
             (
                 "x\u{1b}: s3cret",
                 "\"x\\u{1b}\" is not the name of a header",
             ),
-            ("TE: s3cret", "the header te is set by the call itself"),
+            ("TE: s3cret", "the header te is reserved for the call"),
+            (":Path: s3cret", "the header :path is reserved for the call"),
+            (
+                "Grpc-Trace-Bin: s3cret",
+                "the header grpc-trace-bin is reserved",
+            ),
             ("a: s3cret\u{7}", "the value of a has characters"),
             ("a-bin: s3cret!", "the value of a-bin is not base64"),
         ] {
