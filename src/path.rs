@@ -72,6 +72,16 @@ impl PathPattern {
         &self.0
     }
 
+    /// The pattern without `[]` at its end, because all elements together are the list.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        let mut segments = self.segments();
+        while let Some((Segment::Any, before)) = segments.split_last() {
+            segments = before;
+        }
+        Self(segments.to_vec())
+    }
+
     /// The parts of a value that the pattern matches, in their order.
     #[must_use]
     pub fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
@@ -229,6 +239,12 @@ impl fmt::Display for PathPattern {
 }
 
 impl Serialize for Path {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for PathPattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -73,7 +73,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LABRPC_ANONYMOUS")]
     anonymous: bool,
     #[command(flatten)]
-    question: QuestionArgs,
+    pub(crate) question: QuestionArgs,
     #[command(flatten)]
     compare: CompareArgs,
     #[command(flatten)]
@@ -104,9 +104,6 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         Some(_) => "the answers",
         None => "ids, heights and weights",
     };
-    if compared.is_some() {
-        args.ranking.reject()?;
-    }
     let question = args.question;
     let config = board::Config {
         survey,

@@ -13,11 +13,15 @@ use labrpc::{
     },
 };
 
-use crate::cli::{exit::Failure, question_args::QuestionArgs};
+use crate::cli::{
+    exit::Failure,
+    flag_scope::{self, Asked},
+    question_args::QuestionArgs,
+};
 
 /// How answers are compared.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Comparison (with --method or --health)")]
+#[command(next_help_heading = flag_scope::COMPARISON)]
 pub(crate) struct CompareArgs {
     /// Leave this field out of the comparison, with everything below it: limits.maxQps, items[].id. Repeatable.
     #[arg(long, value_name = "PATH", env = "LABRPC_IGNORE")]
@@ -37,28 +41,6 @@ pub(crate) struct CompareArgs {
 }
 
 impl CompareArgs {
-    /// Rejects them where nothing is compared.
-    fn reject(&self) -> Result<(), Failure> {
-        let Self {
-            ignore,
-            only,
-            reference,
-            group_by,
-            field,
-        } = self;
-        let given = [
-            ("--ignore", !ignore.is_empty()),
-            ("--only", !only.is_empty()),
-            ("--reference", reference.is_some()),
-            ("--group-by", group_by.is_some()),
-            ("--field", !field.is_empty()),
-        ];
-        match given.into_iter().find(|(_, is_given)| *is_given) {
-            Some((flag, _)) => Err(not_compared(flag)),
-            None => Ok(()),
-        }
-    }
-
     /// The question of the arguments, and how its answers are compared; `None` for profiles.
     ///
     /// # Errors
@@ -69,18 +51,16 @@ impl CompareArgs {
         hosts: &Hosts,
         config: &survey::Config,
     ) -> Result<Option<Topic>, Failure> {
-        if question.is_profile() {
-            return self.reject().map(|()| None);
-        }
-        if question.health.is_some() && !(self.ignore.is_empty() && self.only.is_empty()) {
-            return Err(Failure::usage("--health compares the status alone")
-                .hint("leave out --ignore and --only"));
-        }
+        let health = match question.asked() {
+            Asked::Profile => return Ok(None),
+            Asked::Health => true,
+            Asked::Method => false,
+        };
         let reference = self.reference.as_deref();
         let options = CompareOptions {
             reference: reference.map(|text| find(text, hosts)).transpose()?,
             group_by: self.group_by.clone(),
-            health: question.health.is_some(),
+            health,
             ..CompareOptions::default()
         };
         if let Some(label) = &options.group_by {
@@ -100,22 +80,31 @@ impl CompareArgs {
             }
             Ok(resolved)
         };
+        // A health check compares the status alone.
+        let [ignore, only] = match health {
+            true => [Vec::new(), Vec::new()],
+            false => [resolve(&self.ignore)?, resolve(&self.only)?],
+        };
+        if question.method.leaves_nothing(&ignore, &only) {
+            let rules = [("--only", &only), ("--ignore", &ignore)].map(|(flag, paths)| {
+                let rule = |path| format!("{flag} {path}");
+                paths.iter().map(rule).collect::<Vec<_>>().join(" ")
+            });
+            let rules = rules.join(" ");
+            return Err(Failure::usage(format_args!(
+                "nothing is left to compare by {}",
+                rules.trim()
+            ))
+            .hint("what --ignore names does not count, whether or not --only names it"));
+        }
         let options = CompareOptions {
-            ignore: resolve(&self.ignore)?,
-            only: resolve(&self.only)?,
+            ignore,
+            only,
             fields: resolve(&self.field)?,
             ..options
         };
         Ok(Some(Topic::Answers(question, options)))
     }
-}
-
-/// The failure of a flag that has no meaning for profiles.
-pub(crate) fn not_compared(flag: &str) -> Failure {
-    Failure::usage(format_args!(
-        "{flag} compares the answers of a method, and profiles are ranked"
-    ))
-    .hint("add --method package.Service/Method, or --health")
 }
 
 /// The endpoint that `--reference` names.

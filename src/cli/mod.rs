@@ -21,6 +21,7 @@ mod compare_args;
 mod console;
 mod diff;
 mod exit;
+mod flag_scope;
 mod generate;
 mod get;
 mod headers;
@@ -47,7 +48,7 @@ mod values;
 use std::ffi::OsString;
 
 use clap::{
-    Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
     builder::{BoolishValueParser, OsStr, Resettable},
     error::ErrorKind,
 };
@@ -55,6 +56,7 @@ use clap::{
 use self::{
     console::ConsoleArgs,
     exit::{Exit, Failure},
+    question_args::QuestionArgs,
 };
 
 /// Ask many machines one question over gRPC, at once, and rank the answers.
@@ -93,6 +95,17 @@ enum Command {
     Man(generate::ManArgs),
 }
 
+impl Command {
+    /// What the endpoints are asked, of a command that asks many.
+    fn question(&self) -> Option<&QuestionArgs> {
+        match self {
+            Self::Survey(args) => Some(&args.question),
+            Self::Board(args) => Some(&args.question),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a command line and returns its exit status.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
     let command = match parse(&arguments.collect::<Vec<_>>()) {
@@ -109,9 +122,19 @@ fn parse(arguments: &[OsString]) -> Result<Command, Exit> {
         return Err(failure.report());
     }
     match read(definition.clone(), arguments) {
-        Ok(Cli { command, console }) => {
+        Ok((Cli { command, console }, matches)) => {
             console.apply();
-            Ok(command)
+            let (name, matches) = matches.subcommand().unzip();
+            let typed = name
+                .and_then(|name| definition.find_subcommand(name))
+                .zip(matches);
+            match command.question().zip(typed) {
+                Some((question, (definition, matches))) => {
+                    let checked = flag_scope::check(definition, matches, question.asked());
+                    checked.map_or_else(|failure| Err(failure.report()), |()| Ok(command))
+                }
+                None => Ok(command),
+            }
         }
         Err(error) => {
             let error = tips::add(error, &definition, arguments);
@@ -125,15 +148,18 @@ fn parse(arguments: &[OsString]) -> Result<Command, Exit> {
     }
 }
 
-fn read(definition: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+fn read(
+    definition: clap::Command,
+    arguments: &[OsString],
+) -> Result<(Cli, ArgMatches), clap::Error> {
     let matches = definition.try_get_matches_from(arguments)?;
-    Cli::from_arg_matches(&matches)
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// The definition of the command line for these arguments.
 ///
 /// Flags override variables. To clap, a variable that conflicts with a typed flag is an error, so such variables are
-/// removed from the definition. So are those that are set to nothing.
+/// removed from the definition. So are those that are set to nothing, and those of a question that is not asked.
 fn definition(arguments: &[OsString]) -> clap::Command {
     let is_typed = |arg: &Arg| {
         let flag = arg.get_long().map(|long| format!("--{long}"));
@@ -142,12 +168,9 @@ fn definition(arguments: &[OsString]) -> clap::Command {
             typed.any(|argument| argument.split('=').next() == Some(&*flag))
         })
     };
+    let variable = |arg: &Arg| arg.get_env().and_then(std::env::var_os);
     let adapted = |arg: Arg| match arg.get_action() {
-        _ if arg
-            .get_env()
-            .and_then(std::env::var_os)
-            .is_some_and(|value| value.is_empty()) =>
-        {
+        _ if variable(&arg).is_some_and(|value| value.is_empty()) => {
             arg.env(Resettable::<OsStr>::Reset)
         }
         // `LABRPC_STRICT=1` and `=yes` as well as `=true`.
@@ -157,7 +180,14 @@ fn definition(arguments: &[OsString]) -> clap::Command {
     let cli = Cli::command().color(console::clap_color(arguments));
     cli.mut_args(adapted).mut_subcommands(|command| {
         let mut overridden = Vec::new();
+        let has_method = ["method", "health"].iter().any(|id| {
+            let mut args = command.get_arguments().filter(|arg| arg.get_id() == id);
+            args.any(|arg| is_typed(arg) || variable(arg).is_some_and(|value| !value.is_empty()))
+        });
         for arg in command.get_arguments() {
+            if !has_method && flag_scope::needs_method(arg) {
+                overridden.push(arg.get_id().clone());
+            }
             for other in command.get_arg_conflicts_with(arg) {
                 // clap lists a conflict with one of the two. The variable of a typed flag is not read anyway.
                 if is_typed(arg) || is_typed(other) {

@@ -17,6 +17,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::cli::{
     exit::Failure,
+    flag_scope::{self, Asked},
     headers::{self, HeaderArg},
     values::{self, ByteSize},
 };
@@ -32,18 +33,17 @@ const MAX_REQUEST: u64 = 64 * 1024 * 1024;
 
 /// What every endpoint is asked.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Question")]
+#[command(next_help_heading = flag_scope::QUESTION)]
 pub(crate) struct QuestionArgs {
     /// Call this unary method of any service, instead of lab.Profile/GetProfile: package.Service/Method.
     ///
     /// Its schema comes from the reflection of the first endpoint that has it, unless --proto or --protoset is given.
-    #[arg(long, value_name = "METHOD", group = "asked", env = "LABRPC_METHOD")]
+    #[arg(long, value_name = "METHOD", env = "LABRPC_METHOD")]
     method: Option<MethodName>,
     /// Ask for the health of the server, or of this service of it (grpc.health.v1).
     #[arg(
         long,
         value_name = "SERVICE",
-        group = "asked",
         num_args = 0..=1,
         // Without it the endpoint behind the flag would be taken for a service.
         require_equals = true,
@@ -52,41 +52,24 @@ pub(crate) struct QuestionArgs {
     )]
     pub(crate) health: Option<String>,
     /// Send this request, in JSON [default: {}]; @FILE reads it from a file, @ from standard input.
-    #[arg(
-        short,
-        long,
-        value_name = "JSON",
-        requires = "method",
-        env = "LABRPC_DATA"
-    )]
+    #[arg(short, long, value_name = "JSON", env = "LABRPC_DATA")]
     data: Option<String>,
     /// Send this header with every call, written as 'name: value'; @FILE reads such lines from a file. Repeatable.
     ///
     /// Values of names that end in -bin are base64. Files are read again in each round. Values are not kept in saved
     /// runs; other users of this machine can see them in the list of processes, unless they are in a file.
-    #[arg(
-        short = 'H',
-        long = "header",
-        value_name = "HEADER",
-        requires = "asked"
-    )]
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
     header: Vec<HeaderArg>,
     /// Read the schema from this .proto file. Repeatable.
-    #[arg(long, value_name = "FILE", requires = "method", env = "LABRPC_PROTO")]
+    #[arg(long, value_name = "FILE", env = "LABRPC_PROTO")]
     proto: Vec<PathBuf>,
     /// Look for the files that --proto imports in this folder. Repeatable.
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "proto",
-        env = "LABRPC_IMPORT_PATH"
-    )]
+    #[arg(long, value_name = "DIR", env = "LABRPC_IMPORT_PATH")]
     import_path: Vec<PathBuf>,
     /// Read the schema from this file of descriptors, as protoc --descriptor_set_out and buf build write it.
     #[arg(
         long,
         value_name = "FILE",
-        requires = "method",
         conflicts_with = "proto",
         env = "LABRPC_PROTOSET"
     )]
@@ -102,18 +85,22 @@ pub(crate) struct QuestionArgs {
     /// Repeat failed calls even if the server may have executed them.
     ///
     /// Otherwise that depends on the idempotency_level of the method in its schema.
-    #[arg(long, requires = "asked", env = "LABRPC_IDEMPOTENT")]
+    #[arg(long, env = "LABRPC_IDEMPOTENT")]
     idempotent: bool,
 }
 
 impl QuestionArgs {
-    /// Whether the question is that of the computer room, which has commands and reports of its own.
-    pub(crate) fn is_profile(&self) -> bool {
+    pub(crate) fn asked(&self) -> Asked {
         let has_more = self.data.is_some() || !self.header.is_empty() || self.idempotent;
         let has_schema = !self.proto.is_empty() || self.protoset.is_some();
-        let method = self.method.as_ref();
-        let is_other = method.is_some_and(|method| method.to_string() != GET_PROFILE);
-        self.health.is_none() && !is_other && !has_more && !has_schema
+        match &self.method {
+            _ if self.health.is_some() => Asked::Health,
+            None => Asked::Profile,
+            Some(method) if has_more || has_schema || method.to_string() != GET_PROFILE => {
+                Asked::Method
+            }
+            Some(_) => Asked::Profile,
+        }
     }
 
     /// Whether the request comes from standard input.
@@ -133,7 +120,7 @@ impl QuestionArgs {
         hosts: &Hosts,
         config: &survey::Config,
     ) -> Result<Option<AnyMethod>, Failure> {
-        if self.is_profile() {
+        if self.asked() == Asked::Profile {
             return Ok(None);
         }
         let metadata = self.metadata()?;

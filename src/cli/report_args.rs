@@ -16,13 +16,13 @@ use labrpc::{
 
 use crate::cli::{
     exit::Failure,
-    headers,
+    flag_scope, headers,
     output::Output,
     values::{self, Named},
 };
 
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Ranking")]
+#[command(next_help_heading = flag_scope::RANKING)]
 pub(crate) struct RankingArgs {
     /// Show the people who are nearest to the one with this id.
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
@@ -56,17 +56,6 @@ pub(crate) struct RankingArgs {
 }
 
 impl RankingArgs {
-    /// Rejects what has no meaning for answers that are not profiles.
-    pub(crate) fn reject(&self) -> Result<(), Failure> {
-        match self.like {
-            Some(_) => Err(
-                Failure::usage("--like ranks profiles, and other answers are compared")
-                    .hint("leave out --like, or --method and --health"),
-            ),
-            None => Ok(()),
-        }
-    }
-
     pub(crate) fn options(&self, has_page: bool) -> Options {
         // A page has space for more, and --like asks for a list.
         let many = self.like.is_some() || has_page;

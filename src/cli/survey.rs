@@ -23,9 +23,10 @@ use labrpc::{
 };
 
 use crate::cli::{
-    compare_args::{CompareArgs, not_compared},
+    compare_args::CompareArgs,
     console,
     exit::{self, Exit, Failure},
+    flag_scope::{self, Asked},
     min_ok::MinOkArgs,
     output,
     part_args::PartArgs,
@@ -71,13 +72,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
-    question: QuestionArgs,
+    pub(crate) question: QuestionArgs,
     #[command(flatten)]
     compare: CompareArgs,
     /// End with status 5 if two answers that are compared differ.
     #[arg(
         long,
-        help_heading = "Comparison (with --method or --health)",
+        help_heading = flag_scope::COMPARISON,
         env = "LABRPC_EXPECT_SAME"
     )]
     expect_same: bool,
@@ -328,16 +329,9 @@ impl Args {
         config: &survey::Config,
         plan: &Plan,
     ) -> Result<Topic, Failure> {
-        let is_profile = self.question.is_profile();
-        if is_profile && self.expect_same {
-            return Err(not_compared("--expect-same"));
-        }
-        if !is_profile && self.only_failed.is_some() {
+        if self.question.asked() != Asked::Profile && self.only_failed.is_some() {
             return Err(Failure::usage("--only-failed goes on with profiles alone")
                 .hint("ask all endpoints again, or leave out --method and --health"));
-        }
-        if !is_profile {
-            self.ranking.reject()?;
         }
         let compared = self.compare.topic(&self.question, hosts, config).await?;
         Ok(compared

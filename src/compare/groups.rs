@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn ignored_fields_do_not_divide_groups() {
-        let rules = Rules::new(vec!["uptime".parse().unwrap()], vec![]);
+        let rules = Rules::new(&["uptime".parse().unwrap()], &[]);
         let comparison = groups(&ANSWERS, |_| None, None, &rules, value);
         let section = &comparison.sections[0];
         assert_eq!(members(section), [&[1, 3, 7][..], &[4, 5, 6], &[0]]);

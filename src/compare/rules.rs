@@ -14,19 +14,13 @@ pub struct Rules {
 impl Rules {
     /// Rules from patterns. Without `only` everything counts.
     ///
-    /// A pattern that ends in `[]` is taken without it, because all elements together are the list.
+    /// A pattern that ends in `[]` is taken without it.
     #[must_use]
-    pub fn new(ignore: Vec<PathPattern>, only: Vec<PathPattern>) -> Self {
-        let whole = |pattern: PathPattern| {
-            let mut segments = pattern.segments();
-            while let Some((Segment::Any, before)) = segments.split_last() {
-                segments = before;
-            }
-            PathPattern::from(segments.to_vec())
-        };
+    pub fn new(ignore: &[PathPattern], only: &[PathPattern]) -> Self {
+        let whole = |patterns: &[PathPattern]| patterns.iter().map(PathPattern::whole).collect();
         Self {
-            ignore: ignore.into_iter().map(whole).collect(),
-            only: only.into_iter().map(whole).collect(),
+            ignore: whole(ignore),
+            only: whole(only),
         }
     }
 
@@ -147,7 +141,7 @@ mod tests {
     }
 
     fn pruned(ignore: &[&str], only: &[&str], value: &Value) -> Value {
-        Rules::new(patterns(ignore), patterns(only)).prune(value.clone())
+        Rules::new(&patterns(ignore), &patterns(only)).prune(value.clone())
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl ComparedAnswers {
         values: AnswerValues,
         options: CompareOptions,
     ) -> Self {
-        let rules = Rules::new(options.ignore.clone(), options.only.clone());
+        let rules = Rules::new(&options.ignore, &options.only);
         let mut fields = HashMap::new();
         let value = |answer| {
             let value = (values.0)(answer);

@@ -144,6 +144,12 @@ impl Method {
         paths::resolve(&self.output(), pattern)
     }
 
+    /// Whether nothing of an answer is left if these paths are ignored, and only those count.
+    #[must_use]
+    pub fn leaves_nothing(&self, ignore: &[PathPattern], only: &[PathPattern]) -> bool {
+        paths::leaves_nothing(&self.output(), ignore, only)
+    }
+
     fn bad_request(&self, error: &serde_json::Error, path: &serde_path_to_error::Path) -> Error {
         let text = error.to_string();
         // The position is in fields of its own.

@@ -47,6 +47,42 @@ pub(super) fn resolve(
     Ok(resolved.into())
 }
 
+/// Whether nothing is left of what `only` chooses, or without it of the message. The paths are resolved.
+pub(super) fn leaves_nothing(
+    message: &MessageDescriptor,
+    ignore: &[PathPattern],
+    only: &[PathPattern],
+) -> bool {
+    let everything = [PathPattern::from(Vec::new())];
+    let only = if only.is_empty() { &everything } else { only };
+    let ignore: Vec<_> = ignore.iter().map(PathPattern::whole).collect();
+    let ignore: Vec<_> = ignore.iter().map(PathPattern::segments).collect();
+    let place = of_message(message.clone());
+    only.iter()
+        .all(|only| is_gone(&place, only.whole().segments(), &ignore))
+}
+
+/// Whether the patterns of `ignore` take away all that `only` chooses in a place.
+fn is_gone(place: &Cursor, only: &[Segment], ignore: &[&[Segment]]) -> bool {
+    if ignore.iter().any(|rest| rest.is_empty()) {
+        return true;
+    }
+    let inside = |segment: &Segment, only: &[Segment]| {
+        let matching = ignore.iter().filter_map(|pattern| pattern.split_first());
+        let matching = matching.filter(|(first, _)| [&Segment::Any, segment].contains(first));
+        let ignore: Vec<_> = matching.map(|(_, rest)| rest).collect();
+        step(place, segment).is_ok_and(|(_, inside)| is_gone(&inside, only, &ignore))
+    };
+    match (only.split_first(), place) {
+        (Some((segment, only)), _) => inside(segment, only),
+        (None, Cursor::Message(message)) if !ignore.is_empty() => message
+            .fields()
+            .all(|field| inside(&Segment::Key(field_key(&field)), &[])),
+        // The length of a list counts, and what is in an open value is not known.
+        (None, _) => false,
+    }
+}
+
 enum StepError {
     NoField(MessageDescriptor, String),
     Text(&'static str),
@@ -129,17 +165,66 @@ fn similar(message: &MessageDescriptor, name: &str) -> Names {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, sync::Arc};
 
-    use crate::schema::source::Schema;
+    use crate::schema::{method::Method, source::Schema};
 
-    fn resolve(path: &str) -> Result<String, String> {
+    fn method() -> Arc<Method> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/proto");
         let schema = Schema::compile(&[root.join("sample/service.proto")], &[root]).unwrap();
-        let method = schema
-            .method(&"sample.v1.Inventory/Get".parse().unwrap())
-            .unwrap();
-        match method.resolve(&path.parse().unwrap()) {
+        let name = "sample.v1.Inventory/Get".parse().unwrap();
+        schema.method(&name).unwrap()
+    }
+
+    #[test]
+    fn rules_that_leave_nothing_are_recognised() {
+        let method = method();
+        let all: Vec<_> = method
+            .output()
+            .fields()
+            .map(|f| f.json_name().to_owned())
+            .collect();
+        let all: Vec<_> = all.iter().map(|name| &**name).collect();
+        let limits = ["quota.burst", "quota.maxQps"];
+        for (ignore, only, expected) in [
+            (&[][..], &[][..], false),
+            (&[], &["key"], false),
+            (&["key"], &["key"], true),
+            (&["key"], &["key", "quota"], false),
+            (&["key"], &["."], false),
+            (&["."], &[], true),
+            (&["quota"], &["quota.burst"], true),
+            (&["quota.burst"], &["quota"], false),
+            (&limits, &["quota"], true),
+            (&limits, &[], false),
+            (&all, &[], true),
+            (&all[1..], &[], false),
+            (&["states[]"], &["states"], true),
+            (&["states"], &["states[]"], true),
+            (&["states[0]"], &["states"], false),
+            (
+                &["limitsByZone[].burst", "limitsByZone[].maxQps"],
+                &["limitsByZone"],
+                false,
+            ),
+            (&["limitsByZone[].burst"], &["limitsByZone.a.burst"], true),
+            (&["limitsByZone.a.burst"], &["limitsByZone[].burst"], false),
+            (&["parent.parent.key"], &["parent"], false),
+            (&["details.a"], &["details"], false),
+        ] {
+            let [ignored, chosen] = [ignore, only].map(|paths| {
+                paths
+                    .iter()
+                    .map(|path| path.parse().unwrap())
+                    .collect::<Vec<_>>()
+            });
+            let found = method.leaves_nothing(&ignored, &chosen);
+            assert_eq!(found, expected, "{ignore:?} {only:?}");
+        }
+    }
+
+    fn resolve(path: &str) -> Result<String, String> {
+        match method().resolve(&path.parse().unwrap()) {
             Ok(resolved) => Ok(resolved.to_string()),
             Err(error) => Err(error.to_string()),
         }

@@ -57,7 +57,7 @@ async fn machines_at_100_000_seats_are_compared() {
         .map(|answer| answer.map(|(AnswerId(id), _)| *id))
         .collect();
     let ignore = ["hostName", "uptime"].map(|path| path.parse().unwrap());
-    let rules = Rules::new(ignore.into(), Vec::new());
+    let rules = Rules::new(&ignore, &[]);
     let distinct = question.answers();
     let start = Instant::now();
     let value = |id| distinct.value(AnswerId(id));

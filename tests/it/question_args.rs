@@ -17,7 +17,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, metadata::MetadataMap, transport::Server};
 use tonic_health::pb::health_server::HealthServer;
 
-use crate::support::{Output, Running, file, labrpc, output, run};
+use crate::support::{Output, Running, file, labrpc, network, output, run};
 
 const SAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -113,7 +113,7 @@ async fn a_bad_question_is_rejected_before_an_endpoint_is_asked() {
             &get,
             &["-H", "grpc-timeout: s3cret"],
             2,
-            "the header grpc-timeout is set by the call itself",
+            "the header grpc-timeout is reserved for the call itself",
         ),
         (
             &get,
@@ -142,7 +142,24 @@ async fn a_bad_question_is_rejected_before_an_endpoint_is_asked() {
         (&get, &["--protoset", "x"], 2, "cannot be used with"),
         (&["-d", "{}"], &[], 2, "--method"),
         (&["--health"], &["-d", "{}"], 2, "cannot be used with"),
-        (&["-H", "a: b"], &[], 2, "required"),
+        (
+            &["-H", "a: b"],
+            &[],
+            2,
+            "--header is for the answers of a method, and profiles are ranked",
+        ),
+        (
+            &get,
+            &["--only", "serial", "--ignore", "serialNumber"],
+            2,
+            "nothing is left to compare by --only serialNumber --ignore serialNumber",
+        ),
+        (
+            &get,
+            &["--ignore", "."],
+            2,
+            "nothing is left to compare by --ignore .",
+        ),
         (
             &["--method", "sample.v1.Inventory/Get", "--proto", SAMPLE],
             &[],
@@ -174,12 +191,6 @@ async fn a_bad_question_is_rejected_before_an_endpoint_is_asked() {
         assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{}", ran.stdout);
     }
-    let ran = survey(&["--health", &address]).await;
-    assert!(
-        ran.stderr.contains("write endpoints before --health"),
-        "{}",
-        ran.stderr
-    );
     assert_eq!(accepted.load(Relaxed), 0);
 }
 
@@ -217,6 +228,104 @@ async fn without_a_schema_nothing_is_asked_and_the_way_out_is_named() {
     }
     let ran = survey(&[&hosts[0], "--method", "fleet.v1.MachineService/GetStatus"]).await;
     assert_eq!(ran.status, 0, "{ran:?}");
+}
+
+#[test]
+fn without_a_reachable_endpoint_the_hint_is_not_about_schemas() {
+    let dead = format!("{}[1-3]:9", network());
+    let ran = run(["survey", &dead, "--method", "sample.v1.Inventory/Get"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    let expected =
+        "hint: no endpoint could be reached; are the servers up? --wait TIME keeps trying\n";
+    assert!(ran.stderr.ends_with(expected), "{}", ran.stderr);
+}
+
+/// Variables that configure other commands, or the same command on other days.
+const VARIABLES: [(&str, &str); 12] = [
+    ("LABRPC_DATA", "{}"),
+    ("LABRPC_PROTO", SAMPLE),
+    ("LABRPC_PROTOSET", "x"),
+    ("LABRPC_IMPORT_PATH", IMPORTS),
+    ("LABRPC_MAX_MSG_SIZE", "1"),
+    ("LABRPC_IDEMPOTENT", "1"),
+    ("LABRPC_IGNORE", "status"),
+    ("LABRPC_ONLY", "a"),
+    ("LABRPC_REFERENCE", "10.9.9.9"),
+    ("LABRPC_GROUP_BY", "zone"),
+    ("LABRPC_FIELD", "a"),
+    ("LABRPC_EXPECT_SAME", "1"),
+];
+
+#[test]
+fn variables_without_an_effect_are_ignored() {
+    let server = Running::serve(["--listen", "127.0.0.1:0"]);
+    let with = |variables: &[(&str, &str)], flags: &[&str]| {
+        let mut command = labrpc();
+        command.args(["survey", server.address()]).args(flags);
+        output(command.envs(variables.iter().copied()))
+    };
+    let ran = with(&VARIABLES, &[]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.stderr.contains("1 of 1 answered\n"), "{ran:?}");
+    // A health check compares the status alone, and has nothing to rank.
+    let ranking = [
+        ("LABRPC_IGNORE", "status"),
+        ("LABRPC_ONLY", "a"),
+        ("LABRPC_TOP", "3"),
+        ("LABRPC_LIKE", "1001"),
+        ("LABRPC_IMPORT_PATH", IMPORTS),
+    ];
+    let ran = with(&ranking, &["--health"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.stderr.contains("1 SERVING\n"), "{ran:?}");
+}
+
+#[test]
+fn typed_flags_without_an_effect_are_rejected_with_the_way_out() {
+    let profiles = "is for the answers of a method, and profiles are ranked";
+    let ranking = "ranks profiles, and other answers are compared";
+    for (arguments, expected) in [
+        (&["--max-msg-size", "1MiB"][..], profiles),
+        (&["-H", "a: b"], profiles),
+        (&["--idempotent"], profiles),
+        (&["--expect-same"], profiles),
+        (&["--ignore", "a"], profiles),
+        (&["--field=a"], profiles),
+        (
+            &["--method", "lab.Profile/GetProfile", "--reference", "x"],
+            profiles,
+        ),
+        (&["--health", "--top", "3"], ranking),
+        (&["--health", "--metric", "gower"], ranking),
+        (&["--health", "--weights=height=2"], ranking),
+        (&["--method", "a.B/C", "--like", "1"], ranking),
+        (
+            &["--method", "a.B/C", "--import-path", "x"],
+            "is where the imports of --proto are looked for",
+        ),
+        (
+            &["--health", "--only", "status"],
+            "has no effect with --health",
+        ),
+    ] {
+        for command in ["survey", "board"] {
+            if command == "board" && arguments.contains(&"--expect-same") {
+                continue;
+            }
+            let ran = run([command, "127.0.0.1:1"].iter().chain(arguments));
+            assert_eq!(ran.status, 2, "{arguments:?}: {ran:?}");
+            assert!(ran.stderr.contains(expected), "{arguments:?}: {ran:?}");
+            assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn the_word_behind_health_is_an_endpoint() {
+    let ran = run(["survey", "--list", "--health", "host1", "host2"]);
+    assert_eq!(ran.stdout, "host1:1024\nhost2:1024\n", "{ran:?}");
+    let ran = run(["survey", "--list", "--health=lab.Profile", "host1"]);
+    assert_eq!(ran.stdout, "host1:1024\n", "{ran:?}");
 }
 
 #[test]

@@ -163,15 +163,15 @@ fn wrong_comparisons_are_rejected_before_anything_is_asked() {
     for (arguments, expected) in [
         (
             &["--ignore", "a"][..],
-            "--ignore compares the answers of a method, and profiles are ranked",
+            "--ignore is for the answers of a method, and profiles are ranked",
         ),
         (
             &["--expect-same"],
-            "--expect-same compares the answers of a method",
+            "--expect-same is for the answers of a method",
         ),
         (
             &["--method", "lab.Profile/GetProfile", "--only", "id"],
-            "--only compares the answers",
+            "--only is for the answers",
         ),
         (
             &["--health", "--like", "1"],
@@ -188,11 +188,11 @@ fn wrong_comparisons_are_rejected_before_anything_is_asked() {
         ),
         (
             &["--health", "--only", "stat"],
-            "--health compares the status alone",
+            "has no effect with --health, which compares the status alone",
         ),
         (
             &["--health", "--ignore", "status"],
-            "--health compares the status alone",
+            "has no effect with --health, which compares the status alone",
         ),
         (
             &["--health", "--only", "a..b"],
@@ -234,7 +234,7 @@ fn services_that_are_not_serving_are_told_by_the_exit_status() {
         "{}",
         health.stdout
     );
-    let unknown = fleet.survey(&["--health", "no.Such"]);
+    let unknown = fleet.survey(&["--health=no.Such"]);
     assert_eq!(unknown.status, 4, "{unknown:?}");
     assert!(
         unknown.stdout.contains("status (NOT_FOUND: "),

@@ -337,7 +337,7 @@ fn check_shape(mut prepared: Prepared) {
                 .collect::<Vec<_>>(),
             filter.only.iter().map(|p| path_text(p)).collect::<Vec<_>>(),
         );
-        let rules = Rules::new(patterns(&filter.ignore), patterns(&filter.only));
+        let rules = Rules::new(&patterns(&filter.ignore), &patterns(&filter.only));
         let some = groups(&rules);
         let counted = |message: &Message| -> Vec<(Steps, String)> {
             let nodes = nodes::of_message(message, &shape);
