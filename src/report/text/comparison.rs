@@ -71,14 +71,25 @@ pub(super) fn headline(compared: &ComparedAnswers) -> String {
         (_, []) => String::new(),
         (Some(label), _) => {
             let label = Untrusted::new(label);
-            let values = plural(sections.len(), "value");
-            match sections
-                .iter()
-                .filter(|section| section.groups.len() > 1)
-                .count()
-            {
-                0 => format!(", alike within each of {values} of {label}"),
-                differing => format!(", differing within {differing} of {values} of {label}"),
+            // Endpoints without the label are a section, and not one of its values.
+            let has_label = |section: &&Section| section.label.is_some();
+            let (labelled, others): (Vec<_>, Vec<_>) = sections.iter().partition(has_label);
+            let differ = |sections: &[&Section]| {
+                let differing = sections.iter().filter(|section| section.groups.len() > 1);
+                differing.count()
+            };
+            let values = plural(labelled.len(), "value");
+            match (differ(&labelled), differ(&others)) {
+                (0, 0) if labelled.is_empty() => format!(", alike without {label}"),
+                (0, 0) if others.is_empty() => {
+                    format!(", alike within each of {values} of {label}")
+                }
+                (0, 0) => format!(", alike within each of {values} of {label}, and without it"),
+                (0, _) => format!(", differing only without {label}"),
+                (some, 0) => format!(", differing within {some} of {values} of {label}"),
+                (some, _) => {
+                    format!(", differing within {some} of {values} of {label}, and without it")
+                }
             }
         }
         (None, [section, ..]) => match (section.groups.len(), section.groups[0].members.len()) {
@@ -114,12 +125,20 @@ impl<'a> ComparisonText<'a> {
     /// Which group the others are compared with, as a sentence.
     #[must_use]
     pub fn reference(&self) -> String {
-        match self.compared.reference {
-            Some(endpoint) => {
-                let endpoint = folded([self.compared.hosts.get(endpoint)]);
-                format!("The group of {endpoint} is the reference.")
+        let compared = self.compared;
+        let endpoint = compared
+            .reference
+            .map(|of| folded([compared.hosts.get(of)]));
+        let label = compared.options.group_by.as_deref().map(Untrusted::new);
+        match (endpoint, label) {
+            (None, None) => "The largest group is the reference.".to_owned(),
+            (None, Some(label)) => format!("The largest group of each {label} is its reference."),
+            (Some(endpoint), None) => format!("The group of {endpoint} is the reference."),
+            (Some(endpoint), Some(label)) => {
+                format!(
+                    "The group of {endpoint} is the reference of its {label}, elsewhere the largest group."
+                )
             }
-            None => "The largest group is the reference.".to_owned(),
         }
     }
 
@@ -183,7 +202,8 @@ impl<'a> ComparisonText<'a> {
         if let Some(status) = self.compared.status(group) {
             return (Untrusted::new(&status).to_string(), status == SERVING);
         }
-        let is_chosen = self.compared.reference.is_some();
+        let has = |member: usize| group.members.binary_search(&member).is_ok();
+        let is_chosen = self.compared.reference.is_some_and(has);
         let word = match (number, group.members.len()) {
             (1, 2..) if !is_chosen => "alike",
             (1, _) => "reference",
