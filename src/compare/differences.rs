@@ -13,9 +13,11 @@ pub const MAX_DIFFERENCES: usize = 1000;
 pub struct Difference {
     /// Where it is.
     pub path: Path,
-    /// What the reference has there; `None` if nothing.
+    /// What the reference has there; `None` if nothing, and then not serialized, because a value may be null.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<Value>,
     /// What the other value has there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
 }
 

@@ -397,7 +397,7 @@ fn saved_run_has_groups_codes_and_differences() {
             "value": {"version": "1.8.1", "revision": "4411", "limits": {"burst": "900"}, "tags": node()["tags"]},
             "differences": [
                 {"path": "version", "reference": "1.8.2", "value": "1.8.1"},
-                {"path": "limits.maxQps", "reference": 500, "value": null},
+                {"path": "limits.maxQps", "reference": 500},
             ],
             "omitted": 0,
         })

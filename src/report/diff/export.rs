@@ -12,11 +12,13 @@ use serde_json::{
 };
 
 use crate::{
-    compare::Difference,
+    compare::{Difference, Differences},
     report::{
         csv::{cell, text},
-        diff::changes::{Change, ChangeKind, RunDiff},
-        diff::side::SavedOutcome,
+        diff::{
+            changes::{Change, ChangeKind, RunDiff},
+            side::SavedOutcome,
+        },
         printable_json::write_value,
     },
     survey::hosts::fold,
@@ -55,8 +57,11 @@ struct ChangeLine<'a> {
 #[derive(Serialize)]
 struct DifferenceLine<'a> {
     path: String,
-    before: &'a Option<Value>,
-    after: &'a Option<Value>,
+    /// Left out where there is nothing, because a value may be null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +126,7 @@ pub fn csv(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
-    rows.write_record(["endpoint", "change", "path", "before", "after"])?;
+    rows.write_record(["endpoint", "change", "path", "before", "after", "omitted"])?;
     for Change {
         kind,
         before,
@@ -130,32 +135,39 @@ pub fn csv(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
         endpoints,
     } in &diff.changes
     {
+        let Differences { listed, omitted } = &**differences;
         for endpoint in endpoints {
             let endpoint = text(&endpoint.to_string());
+            let mut row = |path: &str, before: &str, after: &str| {
+                let omitted = omitted.to_string();
+                rows.write_record([&endpoint, kind.name(), path, before, after, &omitted])
+            };
             if before != after {
-                let [before, after] =
-                    [before, after].map(|state| text(&state_text(state.as_ref())));
-                rows.write_record([&endpoint, kind.name(), "", &before, &after])?;
+                let state = |of: &Option<_>| text(&state_text(of.as_ref()));
+                row("", &state(before), &state(after))?;
             }
             for Difference {
                 path,
                 reference,
                 value,
-            } in &differences.listed
+            } in listed
             {
-                let [before, after] =
-                    [reference, value].map(|side| side.as_ref().map_or(String::new(), cell));
-                rows.write_record([
-                    &endpoint,
-                    kind.name(),
-                    &text(&path.to_string()),
-                    &before,
-                    &after,
-                ])?;
+                row(&text(&path.to_string()), &side(reference), &side(value))?;
             }
         }
     }
     rows.flush()
+}
+
+/// A value on one side. Nothing, null and an empty text are told apart: what could be taken for another is as in JSON.
+fn side(value: &Option<Value>) -> String {
+    match value {
+        None => String::new(),
+        Some(value) if [&Value::Null, &"".into(), &"null".into()].contains(&value) => {
+            value.to_string()
+        }
+        Some(value) => cell(value),
+    }
 }
 
 /// An outcome and its details.
@@ -196,8 +208,8 @@ fn change_line(change: &Change) -> ChangeLine<'_> {
         .iter()
         .map(|difference| DifferenceLine {
             path: difference.path.to_string(),
-            before: &difference.reference,
-            after: &difference.value,
+            before: difference.reference.as_ref(),
+            after: difference.value.as_ref(),
         });
     ChangeLine {
         change: change.kind,
