@@ -4,10 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Args as ClapArgs;
 use labrpc::{
-    compare::Rules,
     path::PathPattern,
     report::{
-        diff::{RunDiff, RunReader, export},
+        diff::{RunDiff, RunReader, SavedSide, export},
         table,
     },
 };
@@ -64,7 +63,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     }
     // Opened before the files are read, so that a wrong name costs nothing.
     drop(plan.open()?);
-    let mut reader = RunReader::new(Rules::new(args.ignore, args.only));
+    let mut reader = RunReader::new(&args.ignore, &args.only);
     let before = reader.read(&args.before)?;
     let after = reader.read(&args.after)?;
     if before.method != after.method {
@@ -73,6 +72,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             before.method, after.method
         )));
     }
+    check_rules(&args.only, &reader, &before, &after)?;
     let diff = RunDiff::new(&reader, before, after);
     let render = |format, width, out: &mut dyn Write| match format {
         ReportFormat::Json => export::json(&diff, out),
@@ -85,4 +85,37 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         true => Exit::Success,
         false => Exit::Unexpected,
     })
+}
+
+/// Warns of what makes a comparison other than it looks.
+///
+/// # Errors
+/// When no answer has any of the paths that alone count: the runs would be the same whatever they hold.
+fn check_rules(
+    only: &[PathPattern],
+    reader: &RunReader,
+    before: &SavedSide,
+    after: &SavedSide,
+) -> Result<(), Failure> {
+    const HINT: &str = "paths have the names that the runs have, such as limits.maxQps";
+    let unmatched = reader.unmatched();
+    let names: Vec<_> = unmatched.iter().map(ToString::to_string).collect();
+    let problem = format!("no answer has {}", names.join(", "));
+    if !only.is_empty() && only.iter().all(|path| unmatched.contains(path)) {
+        return Err(Failure::usage(problem).hint(HINT));
+    }
+    if !unmatched.is_empty() {
+        errln!("warning: {problem}\nhint: {HINT}");
+    }
+    if before.rules != after.rules {
+        errln!(
+            "warning: {} was made {} and {} {}; fields that only one of them holds differ\n\
+             hint: give the same --ignore and --only here, or to both surveys",
+            before.file.display(),
+            before.rules,
+            after.file.display(),
+            after.rules,
+        );
+    }
+    Ok(())
 }

@@ -233,6 +233,115 @@ fn profiles_are_compared_by_their_fields() {
     );
 }
 
+#[test]
+fn absent_null_and_empty_values_are_told_apart_and_omitted_differences_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = |from: usize| {
+        let values = [
+            None,
+            Some(json!(null)),
+            Some(json!("")),
+            Some(json!("null")),
+        ];
+        let fields = values.into_iter().cycle().skip(from).take(4);
+        let named = ["a", "b", "c", "d"].into_iter().zip(fields);
+        let fields = named.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(fields.collect())
+    };
+    let long = |offset: usize| json!(Vec::from_iter((0..1003).map(|n| n + offset)));
+    for (name, offset) in [("a.jsonl", 0), ("b.jsonl", 1)] {
+        let values = vec![kinds(offset), long(offset)];
+        let run = fleet("10.0.0.1-2", vec![Ok(0), Ok(1)], values);
+        save(folder.path(), name, &run);
+    }
+    let with = |format| diff(folder.path(), &["a.jsonl", "b.jsonl", "--format", format]).stdout;
+    let document: Value = serde_json::from_str(&with("json")).unwrap();
+    assert_eq!(
+        document["changes"][0]["differences"],
+        json!([
+            {"path": "b", "before": null, "after": ""},
+            {"path": "c", "before": "", "after": "null"},
+            {"path": "d", "before": "null"},
+            {"path": "a", "after": null},
+        ])
+    );
+    let csv = with("csv");
+    let rows: Vec<_> = csv.lines().take(5).collect();
+    assert_eq!(
+        rows,
+        [
+            "endpoint,change,path,before,after,omitted",
+            r#"10.0.0.1:1024,changed,b,null,"""""",0"#,
+            r#"10.0.0.1:1024,changed,c,"""""","""null""",0"#,
+            r#"10.0.0.1:1024,changed,d,"""null""",,0"#,
+            "10.0.0.1:1024,changed,a,,null,0",
+        ]
+    );
+    assert!(csv.ends_with("10.0.0.2:1024,changed,[999],999,1000,3\r\n"));
+}
+
+#[test]
+fn paths_that_no_answer_has_are_named() {
+    let folder = saved();
+    let with = |arguments: &[&str]| {
+        diff(
+            folder.path(),
+            &[&["a.jsonl", "b.jsonl"], arguments].concat(),
+        )
+    };
+    for arguments in [
+        &["--only", "limits.max_qps"][..],
+        &["--only", "a", "--only", "limits.max_qps"],
+    ] {
+        let found = with(arguments);
+        assert_eq!((found.status, &*found.stdout), (2, ""), "{found:?}");
+        let expected = "limits.max_qps\nhint: paths have the names that the runs have, such as limits.maxQps\n";
+        assert!(found.stderr.ends_with(expected), "{found:?}");
+    }
+    for arguments in [
+        ["--only", "version", "--only", "typo"],
+        ["--only", "version", "--ignore", "typo"],
+    ] {
+        let found = with(&arguments);
+        assert_eq!(found.status, 5, "{found:?}");
+        assert!(
+            found.stderr.starts_with("warning: no answer has typo\n"),
+            "{found:?}"
+        );
+    }
+    assert_eq!(
+        with(&["--only", "limits.maxQps", "--ignore", "tags[]"]).stderr,
+        ""
+    );
+}
+
+#[test]
+fn runs_that_were_made_with_different_rules_are_compared_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, ignore) in [
+        ("a.jsonl", &["uptime", "b c"][..]),
+        ("b.jsonl", &["b c", "uptime"]),
+        ("c.jsonl", &[]),
+    ] {
+        let options = CompareOptions {
+            ignore: ignore.iter().map(|path| path.parse().unwrap()).collect(),
+            ..CompareOptions::default()
+        };
+        let run = report(hosts("10.0.0.1"), [Ok(0)], vec![node("1")], options);
+        save(folder.path(), name, &run);
+    }
+    let same = diff(folder.path(), &["a.jsonl", "b.jsonl"]);
+    assert_eq!((same.status, &*same.stderr), (0, ""), "{same:?}");
+    let found = diff(folder.path(), &["a.jsonl", "c.jsonl"]);
+    assert_eq!(found.status, 5, "{found:?}");
+    assert_eq!(
+        found.stderr,
+        "warning: a.jsonl was made with --ignore '[\"b c\"]' --ignore uptime and c.jsonl without rules; \
+         fields that only one of them holds differ\n\
+         hint: give the same --ignore and --only here, or to both surveys\n"
+    );
+}
+
 /// Groups are numbered within each label.
 #[test]
 fn answers_are_found_by_label_and_may_be_long() {

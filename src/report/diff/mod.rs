@@ -6,5 +6,5 @@ mod side;
 
 pub use crate::report::diff::{
     changes::{Change, ChangeKind, RunDiff},
-    side::{RunReader, SavedOutcome, SavedSide},
+    side::{RunReader, RunRules, SavedOutcome, SavedSide},
 };

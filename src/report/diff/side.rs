@@ -1,7 +1,8 @@
 //! Reads the runs that are compared: of each endpoint its outcome and its answer.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,7 +13,9 @@ use serde_json::Value;
 
 use crate::{
     compare::Rules,
+    path::PathPattern,
     report::{
+        format::quoted,
         model::PROFILE_METHOD,
         read::{
             self,
@@ -44,14 +47,40 @@ pub struct SavedSide {
     pub file: PathBuf,
     /// The method that was called.
     pub method: String,
+    /// What counted of the answers when the run was made.
+    pub rules: RunRules,
     /// The endpoints in the order of the file, each once.
     pub(super) endpoints: Vec<(Endpoint, SavedOutcome, Option<u32>)>,
+}
+
+/// The paths that chose what counted of the answers of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct RunRules {
+    ignore: Option<BTreeSet<String>>,
+    only: Option<BTreeSet<String>>,
+}
+
+impl fmt::Display for RunRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (only, ignore) = (self.only.iter().flatten(), self.ignore.iter().flatten());
+        let flags = only.map(|path| ("--only", path));
+        let mut flags = flags
+            .chain(ignore.map(|path| ("--ignore", path)))
+            .peekable();
+        if flags.peek().is_none() {
+            return f.write_str("without rules");
+        }
+        f.write_str("with")?;
+        flags.try_for_each(|(flag, path)| write!(f, " {flag} {}", quoted(path)))
+    }
 }
 
 /// Reads runs, and keeps each distinct answer once over all of them.
 #[derive(Debug, Default)]
 pub struct RunReader {
     rules: Rules,
+    /// The paths of the rules that no answer has had so far.
+    unmatched: Vec<PathPattern>,
     ids: HashMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
 }
@@ -81,6 +110,8 @@ struct AnswerFields {
 struct HeaderFields {
     method: Option<String>,
     group_by: Option<String>,
+    #[serde(flatten)]
+    rules: RunRules,
 }
 
 /// A group, which is numbered within its label.
@@ -144,6 +175,7 @@ impl RunDraft {
     fn finish(self, file: PathBuf) -> Result<SavedSide, Error> {
         let mut side = SavedSide {
             method: (self.header.method).unwrap_or_else(|| PROFILE_METHOD.to_owned()),
+            rules: self.header.rules,
             endpoints: Vec::with_capacity(self.endpoints.len()),
             file,
         };
@@ -166,12 +198,22 @@ impl RunDraft {
 }
 
 impl RunReader {
-    /// Reads what counts by these rules.
+    /// Reads what is not ignored, and of that only these paths if there are any.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(ignore: &[PathPattern], only: &[PathPattern]) -> Self {
         Self {
-            rules,
+            rules: Rules::new(ignore, only),
+            unmatched: [ignore, only].concat(),
             ..Self::default()
+        }
+    }
+
+    /// The given paths that none of the answers has which were read.
+    #[must_use]
+    pub fn unmatched(&self) -> &[PathPattern] {
+        match &*self.texts {
+            [] => &[],
+            _ => &self.unmatched,
         }
     }
 
@@ -227,6 +269,7 @@ impl RunReader {
 
     /// The number of a value, of which only what counts is kept.
     fn intern(&mut self, value: Value) -> u32 {
+        self.unmatched.retain(|path| path.select(&value).is_empty());
         let text: Arc<str> = self.rules.prune(value).to_string().into();
         *self.ids.entry(Arc::clone(&text)).or_insert_with(|| {
             self.texts.push(text);

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 
 use crate::{
+    path::PathPattern,
     profile::Id,
     report::{
         model::{Findings, OutcomeCounts, Report, RunInfo, Summary},
@@ -32,6 +33,10 @@ pub struct Header<'a> {
     settings: Option<&'a Settings>,
     /// The label within whose values answers were compared.
     group_by: Option<&'a str>,
+    /// What did not count where answers were compared.
+    ignore: Option<&'a [PathPattern]>,
+    /// What counted; everything if empty.
+    only: Option<&'a [PathPattern]>,
     arguments: &'a [String],
     metric: Option<&'static str>,
     weights: Option<Weights>,
@@ -49,9 +54,9 @@ impl<'a> Header<'a> {
             arguments,
             settings,
         } = &report.run;
-        let (options, group_by) = match &report.findings {
+        let (options, compare) = match &report.findings {
             Findings::Ranking(ranked) => (Some(&ranked.options), None),
-            Findings::Comparison(compared) => (None, compared.options.group_by.as_deref()),
+            Findings::Comparison(compared) => (None, Some(&compared.options)),
         };
         Self {
             labrpc_run: VERSION,
@@ -63,7 +68,9 @@ impl<'a> Header<'a> {
             finished: *finished,
             method: report.method(),
             settings: settings.as_ref(),
-            group_by,
+            group_by: compare.and_then(|options| options.group_by.as_deref()),
+            ignore: compare.map(|options| &*options.ignore),
+            only: compare.map(|options| &*options.only),
             part: report.part(),
         }
     }
