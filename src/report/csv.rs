@@ -188,13 +188,23 @@ fn compared_rows<W: Write>(
         health: _,
     } = &compared.options;
     let label = group_by.as_deref();
-    let mut header = ["line", "endpoint", "outcome", "code", "detail"]
-        .map(text)
-        .to_vec();
-    header.extend(label.map(text));
+    const FRONT: [&str; 5] = ["line", "endpoint", "outcome", "code", "detail"];
+    const BACK: [&str; 2] = ["attempts", "elapsed_ms"];
+    let mut taken = [&FRONT[..], &["group"], &BACK]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let label_column = label.map(|name| unique(&mut taken, "label.", name));
+    let field_columns = fields
+        .iter()
+        .map(|path| unique(&mut taken, "answer.", &path.to_string()));
+    let field_columns: Vec<_> = field_columns.collect();
+    let mut header = FRONT.map(text).to_vec();
+    header.extend(label_column.as_deref().map(text));
     header.push("group".to_owned());
-    header.extend(fields.iter().map(|path| text(&path.to_string())));
-    header.extend(["attempts", "elapsed_ms"].map(text));
+    header.extend(field_columns.iter().map(|name| text(name)));
+    header.extend(BACK.map(text));
     csv.write_record(header)?;
     for line in endpoints(report) {
         let mut row = vec![
@@ -213,6 +223,16 @@ fn compared_rows<W: Write>(
         csv.write_record(row)?;
     }
     Ok(())
+}
+
+/// The name of a column, with a prefix where another column has that name.
+fn unique(taken: &mut Vec<String>, prefix: &str, name: &str) -> String {
+    let mut name = name.to_owned();
+    while taken.contains(&name) {
+        name.insert_str(0, prefix);
+    }
+    taken.push(name.clone());
+    name
 }
 
 /// A value from a peer: a text without its quotes, nothing for `null`, and lists and messages as JSON.

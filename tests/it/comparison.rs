@@ -311,7 +311,7 @@ fn labels_divide_what_is_compared() {
     assert_eq!(
         text(&report, 80),
         "\
-5 of 5 answered, differing within 1 of 3 values of zone
+5 of 5 answered, differing within 1 of 2 values of zone
 
 zone a: 2 answered, all alike
   2 alike  10.0.0.[3-4]
@@ -359,6 +359,115 @@ without zone: 1 answered
              1,10.0.0.1:1024,ok,,,b,1,1,1,2\r\n"
         ),
         "{csv}"
+    );
+}
+
+#[test]
+fn reference_of_a_label_is_named_only_where_it_is() {
+    let mut builder = Builder::default();
+    builder.read(
+        "targets.json",
+        br#"[{"targets": ["10.0.0.1-4"], "labels": {"zone": "a"}}, {"targets": ["10.0.0.5-8"], "labels": {"zone": "b"}}]"#,
+    );
+    let options = CompareOptions {
+        group_by: Some("zone".to_owned()),
+        reference: Some(exactly_one("10.0.0.1").unwrap()),
+        ..CompareOptions::default()
+    };
+    let given = [0, 1, 1, 1, 0, 0, 0, 1].map(Ok);
+    let values = vec![json!({"v": 1}), json!({"v": 2})];
+    let report = report(builder.build().unwrap(), given, values, options);
+    assert_eq!(
+        text(&report, 80),
+        "\
+8 of 8 answered, differing within 2 of 2 values of zone
+
+zone a: 4 answered, in 2 groups
+  1 reference  10.0.0.1
+               v 1
+  3 differ     10.0.0.[2-4]
+               v  1 → 2
+
+zone b: 4 answered, in 2 groups
+  3 alike    10.0.0.[5-7]
+             v 1
+  1 differs  10.0.0.8
+             v  1 → 2
+"
+    );
+    let mut page = Vec::new();
+    html::write(&report, &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let sentence =
+        "The group of 10.0.0.1 is the reference of its zone, elsewhere the largest group.";
+    assert!(page.contains(sentence), "{page}");
+}
+
+#[test]
+fn endpoints_without_the_label_are_not_counted_as_a_value() {
+    let headline = |list: &str, given: &[u32]| {
+        let mut builder = Builder::default();
+        builder.read("targets.json", list.as_bytes());
+        let options = CompareOptions {
+            group_by: Some("zone".to_owned()),
+            ..CompareOptions::default()
+        };
+        let values = vec![json!({"v": 1}), json!({"v": 2})];
+        let given = given.iter().copied().map(Ok);
+        let text = text(
+            &report(builder.build().unwrap(), given, values, options),
+            80,
+        );
+        let first = text.lines().next().unwrap_or_default();
+        first.split_once(", ").unwrap().1.to_owned()
+    };
+    let both =
+        r#"[{"targets": ["10.0.0.1-2"], "labels": {"zone": "a"}}, {"targets": ["10.0.0.3-4"]}]"#;
+    for (list, given, expected) in [
+        (
+            both,
+            &[0, 0, 1, 1][..],
+            "alike within each of 1 value of zone, and without it",
+        ),
+        (both, &[0, 0, 0, 1], "differing only without zone"),
+        (both, &[0, 1, 1, 1], "differing within 1 of 1 value of zone"),
+        (
+            both,
+            &[0, 1, 0, 1],
+            "differing within 1 of 1 value of zone, and without it",
+        ),
+        (r#"[{"targets": ["10.0.0.1"]}]"#, &[0], "alike without zone"),
+    ] {
+        assert_eq!(headline(list, given), expected);
+    }
+}
+
+#[test]
+fn columns_of_csv_have_distinct_names() {
+    let mut builder = Builder::default();
+    builder.read(
+        "targets.json",
+        br#"[{"targets": ["10.0.0.1"], "labels": {"group": "x"}}]"#,
+    );
+    let options = CompareOptions {
+        group_by: Some("group".to_owned()),
+        fields: ["line", "label.group", "attempts", "v"]
+            .map(|path| path.parse().unwrap())
+            .to_vec(),
+        ..CompareOptions::default()
+    };
+    let report = report(
+        builder.build().unwrap(),
+        [Ok(0)],
+        vec![json!({"v": 1, "line": 7})],
+        options,
+    );
+    let mut out = Vec::new();
+    csv::write(&report, &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "line,endpoint,outcome,code,detail,label.group,group,answer.line,answer.label.group,answer.attempts,v,attempts,elapsed_ms\r\n\
+         1,10.0.0.1:1024,ok,,,x,1,7,,,1,1,2\r\n"
     );
 }
 
