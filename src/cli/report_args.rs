@@ -172,12 +172,23 @@ impl Plan {
 /// The open outputs of the reports.
 pub(crate) struct Outputs(Vec<(Output, ReportFormat)>);
 
+/// What a reader of standard output sees of a report.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shown {
+    /// A form for programs, or nothing.
+    Nothing,
+    /// The table, in a pipe or a file.
+    Table,
+    /// All of it, in a terminal.
+    Terminal,
+}
+
 /// The result of writing the reports.
 pub(crate) struct Written {
     /// Whether every reader still reads.
     pub(crate) is_read: bool,
-    /// Whether one of the reports went to a terminal.
-    pub(crate) is_shown: bool,
+    /// What the reader of standard output sees.
+    pub(crate) shown: Shown,
     /// The files that were written, as the command line names them.
     pub(crate) files: Vec<PathBuf>,
     /// The first error.
@@ -209,10 +220,15 @@ impl Outputs {
     /// Writes to all outputs with `render`. What cannot be written goes to standard output, so that no answer is lost.
     pub(crate) fn write_with(self, render: &RenderFormat<'_>) -> Written {
         let is_stdout = |(output, _): &(Output, _)| matches!(output, Output::Stdout);
-        let mut to_stdout = self.0.iter().any(is_stdout);
+        let on_stdout = self.0.iter().find(|output| is_stdout(output));
+        let mut to_stdout = on_stdout.is_some();
         let mut written = Written {
             is_read: true,
-            is_shown: to_stdout && io::stdout().is_terminal(),
+            shown: match on_stdout {
+                Some(_) if io::stdout().is_terminal() => Shown::Terminal,
+                Some((_, ReportFormat::Table)) => Shown::Table,
+                _ => Shown::Nothing,
+            },
             files: Vec::new(),
             failure: None,
         };

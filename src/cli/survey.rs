@@ -32,7 +32,7 @@ use crate::cli::{
     part_args::PartArgs,
     progress,
     question_args::QuestionArgs,
-    report_args::{OutputArgs, Plan, RankingArgs, ReportFormat, Written, arguments},
+    report_args::{OutputArgs, Plan, RankingArgs, ReportFormat, Shown, Written, arguments},
     runtime,
     signals::Interruption,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
@@ -192,12 +192,17 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// Ends standard error with the outcomes, unless a terminal shows the report.
+/// Ends standard error with the outcomes, unless a terminal shows the report. A table on standard output has them
+/// already, and the same reader may see both.
 fn finish(report: &Report, written: Written) -> Result<(), Failure> {
-    if !written.is_shown && !console::is_quiet() {
-        // A closed standard error is not a reason to fail.
+    if written.shown != Shown::Terminal && !console::is_quiet() {
         let width = output::columns(terminal_size::terminal_size_of(io::stderr()));
-        let _ = table::outcomes(report, width, &mut anstream::stderr().lock());
+        let out = &mut anstream::stderr().lock();
+        // A closed standard error is not a reason to fail.
+        let _ = match written.shown {
+            Shown::Table => table::headline(report, width, out),
+            _ => table::outcomes(report, width, out),
+        };
     }
     written.finish()
 }

@@ -66,6 +66,15 @@ pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> i
     outcomes_of(&story, &mut LineWriter::new(width, out))
 }
 
+/// Writes how many have answered, and what was found in one line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn headline(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let story = Story::new(report, &View::default());
+    summary(&story, &mut LineWriter::new(width, out))
+}
+
 fn outcomes_of(story: &Story<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
     failed(&story.failures, page)?;
     if !story.failures.is_empty() {
