@@ -163,7 +163,9 @@ async fn dispatch(
         // Boxed, so that the task of a connection that has sent nothing yet is small.
         WireProtocol::Http2 if grpc => Box::pin(grpc::serve(io, context, tls)).await,
         WireProtocol::Http1 if http => Box::pin(http::serve(io, context, tls)).await,
-        _ => return Err(RejectReason::ProtocolNotAccepted),
+        WireProtocol::Http2 | WireProtocol::Http1 | WireProtocol::Tls => {
+            return Err(RejectReason::ProtocolNotAccepted);
+        }
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ const SHARDS: usize = 16;
 /// One thread's counts, on cache lines of its own (128 bytes, because processors fetch lines in pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct CounterShard([CallCounts; ServedMethod::COUNT]);
+pub(super) struct CounterShard([CallCounts; ServedMethod::COUNT]);
 
 /// The shard of the current thread.
 fn shard() -> usize {
@@ -53,7 +53,7 @@ fn shard() -> usize {
 /// All counters of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    calls: [CounterShard; SHARDS],
+    pub(super) calls: [CounterShard; SHARDS],
     /// By protocol, in plaintext and in TLS.
     pub(super) connections: [[AtomicU64; 2]; ServedProtocol::COUNT],
     pub(super) rejections: [AtomicU64; RejectReason::COUNT],

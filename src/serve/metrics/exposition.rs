@@ -25,29 +25,52 @@ pub(crate) fn code_name(number: usize) -> String {
 impl Metrics {
     /// The counters as text, with `open` connections at the moment.
     pub(crate) fn render(&self, open: usize) -> String {
+        // Every counter is named, so that a new one does not compile until it is written.
+        let Self {
+            // They are added up by `Self::calls`.
+            calls: _,
+            connections,
+            rejections,
+            closes,
+            late_requests,
+            accept_errors,
+            panics,
+            log_lines_dropped,
+        } = self;
         let mut out = Exposition(String::with_capacity(16 * 1024));
         out.calls(self);
-        out.connections(self, open);
+        out.connections(connections, open);
+        let name = "labrpc_refusals_total";
+        let help = "Connections and requests rejected, by reason.";
+        out.reasons(
+            name,
+            help,
+            RejectReason::ALL.map(RejectReason::name),
+            rejections,
+        );
+        let name = "labrpc_connections_closed_by_server_total";
+        let help = "Connections that the server closed after serving them, by reason.";
+        out.reasons(name, help, CloseReason::ALL.map(CloseReason::name), closes);
         for (name, help, counter) in [
             (
                 "labrpc_late_requests_total",
                 "Connections that were answered with raw JSON and then sent a gRPC, TLS or HTTP request.",
-                &self.late_requests,
+                late_requests,
             ),
             (
                 "labrpc_accept_errors_total",
                 "Errors of accept(2).",
-                &self.accept_errors,
+                accept_errors,
             ),
             (
                 "labrpc_panics_total",
                 "Handlers that panicked; each is a defect.",
-                &self.panics,
+                panics,
             ),
             (
                 "labrpc_log_lines_dropped_total",
                 "Log lines dropped because standard error was not read fast enough.",
-                &self.log_lines_dropped,
+                log_lines_dropped,
             ),
         ] {
             out.family(name, "counter", help);
@@ -115,10 +138,10 @@ impl Exposition {
         self.sample(&format!("{name}_count"), labels, total);
     }
 
-    fn connections(&mut self, metrics: &Metrics, open: usize) {
+    fn connections(&mut self, counters: &[[AtomicU64; 2]], open: usize) {
         let name = "labrpc_connections_total";
         self.family(name, "counter", "Connections served, by protocol.");
-        for (protocol, counters) in ServedProtocol::ALL.iter().zip(&metrics.connections) {
+        for (protocol, counters) in ServedProtocol::ALL.iter().zip(counters) {
             for (tls, counter) in [false, true].iter().zip(counters) {
                 let labels = format!("protocol=\"{}\",tls=\"{tls}\"", protocol.name());
                 self.sample(name, &labels, counter.load(Relaxed));
@@ -127,30 +150,17 @@ impl Exposition {
         let name = "labrpc_connections_open";
         self.family(name, "gauge", "Connections open now.");
         self.sample(name, "", open);
-
-        let name = "labrpc_refusals_total";
-        self.family(
-            name,
-            "counter",
-            "Connections and requests rejected, by reason.",
-        );
-        let reasons = RejectReason::ALL.iter().map(|reason| reason.name());
-        self.reasons(name, reasons, &metrics.rejections);
-
-        let name = "labrpc_connections_closed_by_server_total";
-        let help = "Connections that the server closed after serving them, by reason.";
-        self.family(name, "counter", help);
-        let reasons = CloseReason::ALL.iter().map(|reason| reason.name());
-        self.reasons(name, reasons, &metrics.closes);
     }
 
-    fn reasons<'a>(
+    fn reasons<const N: usize>(
         &mut self,
         name: &str,
-        reasons: impl Iterator<Item = &'a str>,
-        counters: &[AtomicU64],
+        help: &str,
+        reasons: [&str; N],
+        counters: &[AtomicU64; N],
     ) {
-        for (reason, counter) in reasons.zip(counters) {
+        self.family(name, "counter", help);
+        for (reason, counter) in reasons.iter().zip(counters) {
             let labels = format!("reason=\"{reason}\"");
             self.sample(name, &labels, counter.load(Relaxed));
         }

@@ -68,6 +68,40 @@ async fn finished_scrapes_whose_peers_stay_connected_do_not_block_others() {
 }
 
 #[tokio::test]
+async fn documentation_lists_every_metric_as_it_is_served() {
+    let (_server, metrics) = Running::with_metrics(config());
+    let text = scrape_from("127.0.0.1", metrics).await;
+    let mut rows = Vec::new();
+    for declared in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+        let (name, help) = declared.split_once(' ').unwrap();
+        let kind = format!("# TYPE {name} ");
+        let kind = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&kind))
+            .unwrap();
+        let sample = |line: &&str| {
+            line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name}_bucket{{"))
+        };
+        let labels = text.lines().find(sample).map(|line| {
+            let labels = line.split(['{', '}']).nth(1).unwrap().split(',');
+            let names: Vec<_> = labels.filter_map(|label| label.split('=').next()).collect();
+            names.join(", ") + " "
+        });
+        let labels = labels.unwrap_or_default();
+        rows.push(format!("| `{name}` | {kind} | {labels}| {help} |"));
+    }
+    let page = include_str!("../../../docs/operations.md");
+    let table = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| metric |"));
+    let documented: Vec<_> = table
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert_eq!(rows, documented);
+}
+
+#[tokio::test]
 async fn ipv4_and_ipv6_are_served_by_default() {
     let listener = bind("0");
     let ListenAddress::Tcp(bound) = listener.address().unwrap() else {
