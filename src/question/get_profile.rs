@@ -91,11 +91,10 @@ pub fn profile_hint<A>(outcome: &Outcome<A>) -> Option<Cow<'static, str>> {
             Code::Unimplemented => {
                 "it has no lab.Profile/GetProfile; package, service and method must be named so"
             }
-            Code::Unavailable | Code::ResourceExhausted => return outcome.hint(),
             Code::PermissionDenied | Code::Unauthenticated => {
                 "the server does not let this client ask; is a certificate needed?"
             }
-            _ => "the server reported this error; see its log",
+            _ => return outcome.hint(),
         },
         Outcome::Invalid(invalid) => return Some(invalid_hint(invalid)),
         Outcome::TooLarge(_) => "the answer is larger than any profile can be",
