@@ -3,6 +3,9 @@
 (() => {
   const main = document.getElementById("main");
   const link = document.getElementById("link");
+  const state = document.getElementById("state");
+  const clock = document.getElementById("clock");
+  const title = document.title.slice(document.title.indexOf(" – "));
 
   // Touches as little as it can, so that focus, scrolling and unfolded details stay, and a screen reader
   // reads only what changed.
@@ -53,9 +56,17 @@
     return node.children?.length > 0 && [...node.children].every((child) => child.id);
   }
 
+  const time = () => new Date().toLocaleTimeString([], { hour12: false });
+
   function say(text, lost) {
-    if (link.textContent !== text) link.textContent = text;
+    if (state.textContent !== text) state.textContent = text;
     link.classList.toggle("lost", lost);
+    tick();
+  }
+
+  // A clock that stands still would look like a board that does.
+  function tick() {
+    clock.textContent = link.classList.contains("lost") ? "" : time();
   }
 
   function listen() {
@@ -63,14 +74,17 @@
     source.onmessage = ({ data }) => {
       const fresh = new DOMParser().parseFromString(`<main id="main">${data}</main>`, "text/html");
       morph(main, fresh.getElementById("main"));
-      document.title = `${main.querySelector("h1").textContent} – labrpc`;
-      say("Live: seats change by themselves.", false);
+      document.title = `${main.querySelector("h1").textContent}${title}`;
+      say("Live", false);
     };
     source.onerror = () => {
-      say("The board does not answer; trying again. What is shown may be old.", true);
+      if (!link.classList.contains("lost")) {
+        say(`No connection to the board since ${time()}; trying again. What is shown may be old.`, true);
+      }
       // A browser connects again by itself, except after an answer that was no stream.
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
     };
   }
   listen();
+  setInterval(tick, 1000);
 })();

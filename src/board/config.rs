@@ -29,6 +29,8 @@ pub struct Config {
     pub every: Duration,
     /// Show pseudonyms instead of ids, and no heights, weights and sizes.
     pub anonymous: bool,
+    /// What the board is about, above its headline.
+    pub title: Option<String>,
     /// Browsers served at the same time. Further ones get a 503 and may retry later.
     pub browsers: usize,
     /// The same from one address. The last quarter of all is for addresses that hold few.
@@ -49,6 +51,7 @@ impl Config {
             arguments: Vec::new(),
             every: Duration::from_secs(2),
             anonymous: false,
+            title: None,
             browsers: 256,
             // A class behind one address translator.
             browsers_per_address: 128,

@@ -9,7 +9,6 @@
 //! is no history.
 
 mod config;
-mod pseudonyms;
 mod rounds;
 mod web;
 
@@ -18,10 +17,13 @@ use std::{io, pin::pin, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 pub use self::config::{Config, ReadMetadata};
-use self::{pseudonyms::Pseudonyms, rounds::Board, web::Web};
-use crate::serve::{
-    accept_backoff::AcceptBackoff,
-    limiter::{Limiter, Quota},
+use self::{rounds::Board, web::Web};
+use crate::{
+    report::Pseudonyms,
+    serve::{
+        accept_backoff::AcceptBackoff,
+        limiter::{Limiter, Quota},
+    },
 };
 
 /// Browsers that are being rejected at the same time. More are closed without a response.

@@ -16,11 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    board::{config::Config, pseudonyms::Pseudonyms},
-    profile::Id,
+    board::config::Config,
     question::GetProfile,
     report::{
-        Answer, Report, RunInfo, Survey, Topic,
+        Answer, Pseudonyms, Report, RunInfo, Survey, Topic,
         html::{self, Live, View},
     },
     survey::{
@@ -103,17 +102,14 @@ impl Board {
     }
 
     fn snapshot(&self, report: &Report) -> Snapshot {
-        let pseudonym = self.pseudonyms.as_ref();
-        let pseudonym = pseudonym.map(|names| |id: &Id| names.name(id));
         let view = View {
-            pseudonyms: pseudonym
-                .as_ref()
-                .map(|name| name as &dyn Fn(&Id) -> String),
+            pseudonyms: self.pseudonyms.as_ref(),
+            title: self.config.title.as_deref(),
             live: true,
         };
         // Writing to memory does not fail. If it did, the page would be empty.
         let main = html::main(report, &view).unwrap_or_default();
-        let page = html::page(report, &main, Some(self.live()))
+        let page = html::page(report, &view, &main, Some(self.live()))
             .render()
             .unwrap_or_default();
         Snapshot {
@@ -154,6 +150,15 @@ fn next_round(last: Survey, hosts: &Hosts) -> Survey {
     next
 }
 
+/// Replaces the last answer of an endpoint. Before its first server an endpoint refuses connections, or its machine is
+/// off: that is no failure yet.
+fn update(last: &mut EndpointResult<Answer>, next: EndpointResult<Answer>) {
+    let is_absent = matches!(next.outcome, Outcome::Refused | Outcome::Unreachable);
+    if !(is_absent && matches!(last.outcome, Outcome::Cancelled)) {
+        *last = next;
+    }
+}
+
 /// A server-sent event (HTML standard, 9.2): each line of the text with a `data:` in front.
 fn event(text: &str) -> Bytes {
     let mut event = String::with_capacity(text.len() + 4096);
@@ -188,7 +193,7 @@ pub(crate) async fn rounds(board: &Arc<Board>, snapshots: &watch::Sender<Snapsho
         let known = Mutex::new(next);
         let observe = |index: usize, answer| {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.answers[index] = answer;
+            update(&mut known.answers[index], answer);
             changed.notify_one();
         };
         let surveying = async {

@@ -14,7 +14,7 @@ use crate::cli::{
     compare_args::CompareArgs,
     exit::{Exit, Failure},
     question_args::QuestionArgs,
-    report_args::{RankingArgs, arguments},
+    report_args::{RankingArgs, ViewArgs, arguments},
     runtime,
     signals::Signals,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
@@ -67,11 +67,6 @@ pub(crate) struct Args {
         env = "LABRPC_EVERY"
     )]
     every: Duration,
-    /// Show pseudonyms instead of ids, and no heights, weights or sizes.
-    ///
-    /// The addresses are shown, and may identify the people.
-    #[arg(long, env = "LABRPC_ANONYMOUS")]
-    anonymous: bool,
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
     #[command(flatten)]
@@ -82,6 +77,8 @@ pub(crate) struct Args {
     tls: ClientTlsArgs,
     #[command(flatten)]
     ranking: RankingArgs,
+    #[command(flatten)]
+    view: ViewArgs,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -104,6 +101,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         Some(_) => "the answers",
         None => "ids, heights and weights",
     };
+    let anonymous = args.view.anonymous;
     let question = args.question;
     let config = board::Config {
         survey,
@@ -114,7 +112,8 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         })),
         arguments: arguments(),
         every: args.every,
-        anonymous: args.anonymous,
+        anonymous,
+        title: args.view.title,
         ..board::Config::new(hosts)
     };
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
@@ -124,7 +123,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| Failure::io(args.listen, &error))?;
-    if !address.ip().is_loopback() && !args.anonymous {
+    if !address.ip().is_loopback() && !anonymous {
         errln!(
             "warning: every machine that can reach {address} sees {shown}\n\
              hint: --anonymous hides them; the default --listen is this machine alone"

@@ -8,7 +8,7 @@ use labrpc::report::{Report, RunInfo, read};
 use crate::cli::{
     exit::{Exit, Failure},
     progress,
-    report_args::{OutputArgs, RankingArgs, ReportFormat, arguments},
+    report_args::{OutputArgs, RankingArgs, ReportFormat, ViewArgs, arguments},
 };
 
 /// Rank people from saved runs, CSV or JSON Lines.
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     ranking: RankingArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    view: ViewArgs,
 }
 
 /// How many bad rows are printed. All are counted, and in most files one explains the others.
@@ -44,6 +46,7 @@ const MAX_WARNINGS: usize = 10;
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let plan = args.output.plan()?;
+    let pseudonyms = args.view.pseudonyms(&plan)?;
     let mut options = args.ranking.options(plan.has(ReportFormat::Html));
     options.per_person = args.per_person;
     options.twins = args.twins;
@@ -83,7 +86,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         people.rejections,
         options,
     );
-    plan.open()?.write(&report).finish()?;
+    let view = args.view.view(pseudonyms.as_ref());
+    plan.open()?.write(&report, &view).finish()?;
     Ok(Exit::Success)
 }
 

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use labrpc::{
     profile::Id,
-    report::{Report, csv, html, json, jsonl, table},
+    report::{Pseudonyms, Report, View, csv, html, json, jsonl, table},
     similarity::{Metric, Options, Weights},
 };
 
@@ -70,6 +70,52 @@ impl RankingArgs {
             per_person: false,
             twins: false,
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+/// What the reports for people show.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ViewArgs {
+    /// Write this above the headline of a page: the class, the course, the fleet.
+    #[arg(long, value_name = "TEXT", env = "LABRPC_TITLE")]
+    pub(crate) title: Option<String>,
+    /// Show pseudonyms instead of ids, and no heights, weights or sizes.
+    ///
+    /// The addresses are shown, and may identify the people.
+    #[arg(long, env = "LABRPC_ANONYMOUS")]
+    pub(crate) anonymous: bool,
+}
+
+impl ViewArgs {
+    /// The pseudonyms, if they are asked for.
+    ///
+    /// # Errors
+    /// When a report for programs is asked for as well: it has all ids and values.
+    pub(crate) fn pseudonyms(&self, plan: &Plan) -> Result<Option<Pseudonyms>, Failure> {
+        if !self.anonymous {
+            return Ok(None);
+        }
+        let for_people = [ReportFormat::Table, ReportFormat::Html];
+        if plan
+            .0
+            .iter()
+            .any(|(_, format)| !for_people.contains(format))
+        {
+            return Err(Failure::usage("--anonymous is for tables and pages")
+                .hint("a saved run has all ids and values: write the page from it with `labrpc rank RUN --anonymous`"));
+        }
+        let pseudonyms = Pseudonyms::new().map_err(|error| Failure::internal(&error))?;
+        Ok(Some(pseudonyms))
+    }
+
+    /// The view of a report.
+    pub(crate) fn view<'a>(&'a self, pseudonyms: Option<&'a Pseudonyms>) -> View<'a> {
+        View {
+            pseudonyms,
+            title: self.title.as_deref(),
+            live: false,
         }
     }
 }
@@ -207,13 +253,13 @@ impl Written {
 
 impl Outputs {
     /// Writes the report to all outputs.
-    pub(crate) fn write(self, report: &Report) -> Written {
+    pub(crate) fn write(self, report: &Report, view: &View<'_>) -> Written {
         self.write_with(&|format, width, out| match format {
-            ReportFormat::Table => table::write(report, width, out),
+            ReportFormat::Table => table::write(report, view, width, out),
             ReportFormat::Json => json::write(report, out),
             ReportFormat::Jsonl => jsonl::write(report, out),
             ReportFormat::Csv => csv::write(report, out),
-            ReportFormat::Html => html::write(report, out),
+            ReportFormat::Html => html::write(report, view, out),
         })
     }
 

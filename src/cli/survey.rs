@@ -12,7 +12,7 @@ use clap::Args as ClapArgs;
 use labrpc::{
     lab,
     question::GetProfile,
-    report::{Answer, Input, Report, RunInfo, Settings, Survey, Topic, saved, table},
+    report::{Answer, Input, Report, RunInfo, Settings, Survey, Topic, View, saved, table},
     survey::{
         self,
         endpoint::{DEFAULT_PORT, Endpoint},
@@ -32,7 +32,9 @@ use crate::cli::{
     part_args::PartArgs,
     progress,
     question_args::QuestionArgs,
-    report_args::{OutputArgs, Plan, RankingArgs, ReportFormat, Shown, Written, arguments},
+    report_args::{
+        OutputArgs, Plan, RankingArgs, ReportFormat, Shown, ViewArgs, Written, arguments,
+    },
     runtime,
     signals::Interruption,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
@@ -90,6 +92,8 @@ pub(crate) struct Args {
     ranking: RankingArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    view: ViewArgs,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -151,6 +155,8 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     }
     let config = args.config()?;
     let plan = args.output.plan()?;
+    let pseudonyms = args.view.pseudonyms(&plan)?;
+    let view = args.view.view(pseudonyms.as_ref());
     let mut round = targets.resolve(lookup_limit).await;
     let mut topic = args.topic(&round.to_ask(), &config, &plan).await?;
     // Until here a signal ends the process at once: there is nothing to report.
@@ -170,12 +176,12 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
             ..RunInfo::since(started, arguments())
         };
         let report = topic.report(run, round.merge(answers));
-        let written = outputs.write(&report);
+        let written = outputs.write(&report, &view);
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
         let Some(pause) = args.requests.watch.filter(|_| goes_on) else {
             let exit =
                 end.unwrap_or_else(|| args.requests.min_ok.exit_status(&report, args.expect_same));
-            return finish(&report, written).map(|()| exit);
+            return finish(&report, &view, written).map(|()| exit);
         };
         print_changes(&report, &mut present_before);
         let next = async {
@@ -194,14 +200,14 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
 
 /// Ends standard error with the outcomes, unless a terminal shows the report. A table on standard output has them
 /// already, and the same reader may see both.
-fn finish(report: &Report, written: Written) -> Result<(), Failure> {
+fn finish(report: &Report, view: &View<'_>, written: Written) -> Result<(), Failure> {
     if written.shown != Shown::Terminal && !console::is_quiet() {
         let width = output::columns(terminal_size::terminal_size_of(io::stderr()));
         let out = &mut anstream::stderr().lock();
         // A closed standard error is not a reason to fail.
         let _ = match written.shown {
-            Shown::Table => table::headline(report, width, out),
-            _ => table::outcomes(report, width, out),
+            Shown::Table => table::headline(report, view, width, out),
+            _ => table::outcomes(report, view, width, out),
         };
     }
     written.finish()

@@ -37,7 +37,7 @@ pub(crate) fn category(outcome: OutcomeKind) -> (Category, &'static str) {
         OutcomeKind::Unreachable => (Category::Unreachable, "unreachable"),
         OutcomeKind::Dns => (Category::Unreachable, "name not found"),
         OutcomeKind::LocalError => (Category::Unasked, "local limit"),
-        OutcomeKind::Cancelled => (Category::Unasked, "no answer yet"),
+        OutcomeKind::Cancelled => (Category::Unasked, "not yet"),
         OutcomeKind::DuplicateLine => (Category::Unasked, "listed twice"),
     }
 }

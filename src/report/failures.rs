@@ -45,6 +45,14 @@ enum FailureReason {
 }
 
 impl FailureGroup {
+    /// The details of the outcome, where all of them have the same.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        match &self.reason {
+            FailureReason::Detail(detail) => Some(detail),
+            FailureReason::Plain | FailureReason::Various => None,
+        }
+    }
+
     /// The outcome by the name that the format gives it, and the reason.
     #[must_use]
     pub fn text(&self, outcome: &str) -> String {

@@ -20,6 +20,20 @@ pub(crate) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
+/// A count with commas between thousands.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut text = digits[..first].to_owned();
+    for start in (first..digits.len()).step_by(3) {
+        if start > 0 {
+            text.push(',');
+        }
+        text.push_str(&digits[start..start + 3]);
+    }
+    text
+}
+
 /// A count and its noun.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -46,6 +60,12 @@ pub(crate) fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let texts = [0, 999, 1000, 100_000, 12_345_678].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "100,000", "12,345,678"]);
+    }
 
     #[test]
     fn command_line_is_quoted_and_sanitised() {

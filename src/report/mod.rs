@@ -20,6 +20,7 @@ pub mod json;
 pub mod jsonl;
 mod model;
 mod printable_json;
+mod pseudonyms;
 pub mod read;
 pub mod run_format;
 pub mod saved;
@@ -38,6 +39,7 @@ pub use crate::report::{
         Findings, Input, OutcomeCounts, PROFILE_METHOD, RankedPeople, Report, RunInfo, Summary,
         Survey,
     },
+    pseudonyms::Pseudonyms,
     settings::Settings,
     topic::Topic,
     view::View,

@@ -1,13 +1,15 @@
 //! What a report for people may show of them.
 
-use crate::profile::Id;
+use crate::{profile::Id, report::pseudonyms::Pseudonyms};
 
 /// What is shown of the people.
 #[derive(Clone, Copy, Default)]
 pub struct View<'a> {
-    /// Names to show instead of the ids. With them the report contains no measured value and no text of a peer or
+    /// The names to show instead of the ids. With them the report contains no measured value and no text of a peer or
     /// of the command line, because such a text may be an id or a height.
-    pub pseudonyms: Option<&'a dyn Fn(&Id) -> String>,
+    pub pseudonyms: Option<&'a Pseudonyms>,
+    /// What the report is about, in the words of the person who makes it: a class, a course, a fleet.
+    pub title: Option<&'a str>,
     /// Whether the page is one of a series, whose first may be made before any endpoint was asked.
     pub live: bool,
 }
@@ -15,7 +17,7 @@ pub struct View<'a> {
 impl View<'_> {
     pub(crate) fn name(&self, id: &Id) -> String {
         match self.pseudonyms {
-            Some(pseudonym) => pseudonym(id),
+            Some(pseudonyms) => pseudonyms.name(id),
             None => id.to_string(),
         }
     }

@@ -152,7 +152,7 @@ async fn page_shows_servers_as_they_start_and_stop() {
     page.eval("window.loaded = 'once'").await;
     let lit = |count: usize| format!("document.querySelectorAll('.seat.ok').length === {count}");
 
-    page.until("document.querySelectorAll('.seat.absent').length === 40")
+    page.until("document.querySelectorAll('.seat.unasked').length === 40")
         .await;
     assert_eq!(
         page.eval("document.querySelector('h1').textContent").await,

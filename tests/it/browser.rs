@@ -263,8 +263,23 @@ impl Page {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", metrics)
             .await;
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        let scheme = [json!({"name": "prefers-color-scheme", "value": scheme})];
+        let media = json!({"media": "", "features": scheme});
         self.call("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Shows the page as on paper of this size in CSS pixels, in one long sheet.
+    pub(crate) async fn paper(&self, width: u32, height: u32) {
+        self.screen(width, height, "light").await;
+        self.call("Emulation.setEmulatedMedia", json!({"media": "print"}))
+            .await;
+    }
+
+    /// Prints the page as A4 to `target/screenshots/`.
+    pub(crate) async fn pdf(&self, name: &str) {
+        let paper = json!({"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true, "printBackground": true});
+        let printed = self.call("Page.printToPDF", paper).await;
+        save(&format!("{name}.pdf"), &printed);
     }
 
     /// Writes two pictures to `target/screenshots/`: of the screen, and of the whole page.
@@ -280,15 +295,7 @@ impl Page {
 
     async fn capture(&self, name: &str, params: Value) {
         let picture = self.call("Page.captureScreenshot", params).await;
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .unwrap()
-            .join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let bytes = BASE64_STANDARD
-            .decode(picture["data"].as_str().unwrap())
-            .unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+        save(&format!("{name}.png"), &picture);
     }
 
     /// Fails on anything that axe-core finds, minor or serious. `LABRPC_AXE` is the folder where npm installed it.
@@ -318,4 +325,17 @@ impl Page {
             .collect();
         assert!(found.is_empty(), "{:#}", json!(found));
     }
+}
+
+/// Writes what the browser has sent to `target/screenshots/`.
+fn save(name: &str, sent: &Value) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .unwrap()
+        .join("screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    let bytes = BASE64_STANDARD
+        .decode(sent["data"].as_str().unwrap())
+        .unwrap();
+    std::fs::write(folder.join(name), bytes).unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use labrpc::{
     lab,
     profile::Profile,
-    report::{Answer, Findings, RankedPeople, Report, RunInfo, Survey, html, table},
+    report::{Answer, Findings, RankedPeople, Report, RunInfo, Survey, View, html, table},
     similarity::Options,
     survey::{
         endpoint::Endpoint,
@@ -62,14 +62,15 @@ fn report(
 }
 
 /// Forty seats, of which seven fail in different ways; two people are twins.
-async fn class() -> Report {
+pub(crate) async fn class() -> Report {
     let mut people = people(40).await;
     people[30] = Profile {
         id: people[30].id,
         ..people[11].clone()
     };
     let twin = people[4].clone();
-    report(hosts("192.168.1.1-40"), people, move |seat| {
+    let hosts = hosts("192.168.1.1-2,192.168.1.3:39073,192.168.1.4-40");
+    report(hosts, people, move |seat| {
         Some(match seat {
             3 | 14 => Outcome::Refused,
             9 => Outcome::Status {
@@ -93,6 +94,43 @@ async fn class() -> Report {
     })
 }
 
+/// Seats whose ids and addresses are as long as they can be; three pairs tie.
+pub(crate) async fn long_names() -> Report {
+    let mut people = people(24).await;
+    for (seat, person) in people.iter_mut().enumerate() {
+        let id = format!("Student_of_the_year_2026-{seat:07}");
+        *person = serde_json::from_value(serde_json::json!({
+            "id": id,
+            "height": 150.5 + f64::from(u32::try_from(seat / 2).unwrap()) * 2.0,
+            "weight": 100.5,
+            "size": "XXXL",
+        }))
+        .unwrap();
+    }
+    let text = "lab[01-08].computing.example:12345,[2001:db8:1234:5678:9abc:def0:1234:5678]:1024,\
+        [2001:db8::1],[2001:db8::a],[2001:db8::1f],10.0.0.[1-11]:2048,workstation-without-number.example";
+    let hosts = hosts(text);
+    people.truncate(hosts.len());
+    report(hosts, people, |seat| {
+        (seat == 2).then_some(Outcome::Reset { json_began: false })
+    })
+}
+
+/// More endpoints than a room has, of which one in ten fails.
+pub(crate) async fn many(endpoints: usize) -> Report {
+    let hosts = hosts("10.0.0.0/15").first(endpoints);
+    report(hosts, people(endpoints).await, |seat| {
+        (seat % 10 == 0 && seat < endpoints / 2).then(|| match seat % 3 {
+            0 => Outcome::Refused,
+            1 => Outcome::Timeout(AttemptPhase::Connect),
+            _ => Outcome::Status {
+                code: tonic::Code::Internal,
+                message: Untrusted::new(&format!("{seat} {HOSTILE}")),
+            },
+        })
+    })
+}
+
 async fn people(seats: usize) -> Vec<Profile> {
     let room = lab::Room::start(lab::Config {
         seats,
@@ -105,11 +143,15 @@ async fn people(seats: usize) -> Vec<Profile> {
 
 fn page(report: &Report) -> String {
     let mut page = Vec::new();
-    html::write(report, &mut page).unwrap();
+    let view = View {
+        title: Some("Class 3b, computer room 2"),
+        ..View::default()
+    };
+    html::write(report, &view, &mut page).unwrap();
     String::from_utf8(page).unwrap()
 }
 
-async fn open(page: &Page, report: &Report) -> tempfile::TempDir {
+pub(crate) async fn open(page: &Page, report: &Report) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.html");
     std::fs::write(&file, self::page(report)).unwrap();
@@ -162,7 +204,7 @@ async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     }
     // The twins: their seats are marked, and in the plot a ring is around the mark that is both of them.
     assert_eq!(page.count(".seat.most").await, 2);
-    assert_eq!(page.count(".plot .join").await, 1);
+    assert_eq!(page.count(".plot .joins > *").await, 1);
     let Findings::Ranking(RankedPeople {
         people, ranking, ..
     }) = &report.findings
@@ -173,7 +215,7 @@ async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     let joined = page
         .eval(
             "(() => {
-                const ring = document.querySelector('circle.join').getBoundingClientRect();
+                const ring = document.querySelector('.joins circle').getBoundingClientRect();
                 const centre = [ring.x + ring.width / 2, ring.y + ring.height / 2];
                 const near = [...document.querySelectorAll('.plot .mark')].filter((mark) => {
                     const use = mark.querySelector('use').getBoundingClientRect();
@@ -251,11 +293,11 @@ async fn closest_pair_is_linked_by_a_line_in_the_plot() {
     let ends = page
         .eval(
             "(() => {
-                const line = document.querySelector('line.join');
-                const at = (x, y) => `translate(${line.getAttribute(x)} ${line.getAttribute(y)})`;
-                const ends = [at('x1', 'y1'), at('x2', 'y2')];
+                const line = document.querySelector('.joins line');
+                const end = (x, y) => [line.getAttribute(x), line.getAttribute(y)].join();
+                const ends = [end('x1', 'y1'), end('x2', 'y2')];
                 return [...document.querySelectorAll('.plot .mark')]
-                    .filter((mark) => ends.includes(mark.getAttribute('transform')))
+                    .filter((mark) => ends.includes([mark.getAttribute('x'), mark.getAttribute('y')].join()))
                     .map((mark) => mark.querySelector('title').textContent.split(':')[0]);
             })()",
         )
@@ -288,7 +330,7 @@ fn identical_people_are_grouped_by_the_same_rule_in_table_and_page() {
     for (pairs, grouped) in [(10, false), (11, true)] {
         let report = twins(pairs);
         let mut table = Vec::new();
-        table::write(&report, None, &mut table).unwrap();
+        table::write(&report, &View::default(), None, &mut table).unwrap();
         let table = String::from_utf8(table).unwrap();
         let page = page(&report);
         for (text, pair) in [(&table, "t0 and t1:"), (&page, "t0 and t1</h3>")] {
@@ -317,8 +359,8 @@ async fn page_of_100_000_endpoints_is_small_and_drawn_as_blocks() {
     );
     let text = page(&report);
     assert!(text.len() < 1_000_000, "{} bytes", text.len());
-    assert_eq!(text.matches("class=\"seat ").count(), 240);
-    assert!(text.contains("100000 endpoints"), "how many there are");
+    assert_eq!(text.matches("class=\"block\"").count(), 118);
+    assert!(text.contains("100,000 endpoints"), "how many there are");
     assert!(text.contains("each for another reason"));
     assert!(text.contains("occupied positions are drawn"));
     // Groups instead of their millions of pairs.

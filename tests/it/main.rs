@@ -26,6 +26,7 @@ mod html;
 mod lab;
 mod lab_fleet;
 mod layers;
+mod layout;
 mod logging;
 mod markdown;
 mod message_memory;

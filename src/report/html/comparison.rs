@@ -8,7 +8,8 @@ use crate::report::{
     comparison::ComparedAnswers,
     format::plural,
     html::{
-        seats::{SeatLook, SeatMap, SeatMark, SeatWords},
+        mark::SeatMark,
+        seats::{SeatLook, SeatMap, SeatWords},
         shared::SharedParts,
     },
     model::{Input, Report, Survey},
@@ -177,8 +178,8 @@ impl Looks {
                     mark: *mark,
                     word: word.clone(),
                     name: (open && !fields.is_empty()).then(|| fields.join(", ")),
-                    build: None,
-                    alike: false,
+                    values: Vec::new(),
+                    letters: None,
                 }
             }
             None => SeatLook::of_outcome(survey.answers[index].outcome.kind()),
@@ -191,11 +192,12 @@ impl Looks {
             } else {
                 "alike"
             },
+            content: "",
         };
         let mark = |index: usize| match self.of_endpoint[index] {
             Some(group) => self.groups[group].0,
             None => SeatLook::of_outcome(survey.answers[index].outcome.kind()).mark,
         };
-        SeatMap::new(survey, words, mark, look)
+        SeatMap::new(survey, view, words, mark, look)
     }
 }

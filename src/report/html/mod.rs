@@ -7,11 +7,16 @@
 //! sheet decides about light, dark, print and forced colours, and a screen reader gets a title, a description and a
 //! table.
 
+mod blocks;
 mod command;
 mod comparison;
 mod content;
+mod labels;
+mod letters;
+mod mark;
 mod method;
 mod page;
+mod place;
 mod plot;
 mod ranking;
 mod seats;
@@ -34,7 +39,7 @@ pub use crate::report::{
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let main = main(report, &View::default())?;
-    page(report, &main, None).write_into(out)
+pub fn write(report: &Report, view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let main = main(report, view)?;
+    page(report, view, &main, None).write_into(out)
 }

@@ -8,13 +8,23 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crate::report::{
     model::{Findings, Report},
     text::headline,
+    view::View,
 };
 
 /// The page around a [`crate::report::html::main`] part.
 #[must_use]
-pub fn page<'a>(report: &Report, main: &'a str, live: Option<Live<'a>>) -> impl Template + use<'a> {
+pub fn page<'a>(
+    report: &Report,
+    view: &View<'_>,
+    main: &'a str,
+    live: Option<Live<'a>>,
+) -> impl Template + use<'a> {
     Page {
-        title: headline(report, &report.summary()),
+        title: [
+            &*headline(report, &report.summary()),
+            view.title.unwrap_or("labrpc"),
+        ]
+        .join(" – "),
         version: env!("CARGO_PKG_VERSION"),
         style: style(&report.findings),
         policy: policy(&report.findings, live.as_ref()),

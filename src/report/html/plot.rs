@@ -1,32 +1,28 @@
-//! Two fields as a scatter plot, a third as shapes, the most alike linked.
+//! Two fields as a scatter plot, a third as shapes, the most alike ringed and linked.
+//!
+//! Positions are per cent of the plot and everything else is pixels, so that marks and texts have the same size on a
+//! phone and on a projector.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     profile::{FIELDS, Field, Profile, Value},
-    report::{format::number, model::RankedPeople},
+    report::{
+        format::number,
+        html::{
+            labels::{PlacedBox, place},
+            letters::Letters,
+        },
+        model::RankedPeople,
+    },
     similarity::Pair,
 };
-
-/// Width and height of the drawing; the page scales it.
-pub(super) const WIDTH: f64 = 960.0;
-pub(super) const HEIGHT: f64 = 600.0;
-
-/// Where the axes are.
-pub(super) const LEFT: f64 = 74.0;
-pub(super) const RIGHT: f64 = WIDTH - 24.0;
-pub(super) const TOP: f64 = 20.0;
-pub(super) const BOTTOM: f64 = HEIGHT - 66.0;
 
 /// Marks drawn; more would cover each other.
 const MAX_MARKS: usize = 2000;
 
 /// Marks up to which they are drawn at full size.
 const MAX_LARGE: usize = 300;
-
-/// Pairs joined, and of how many their names are written.
-const MAX_LINKS: usize = 50;
-const MAX_LABELS: usize = 3;
 
 /// The places of the fields that are drawn: as the axes, and as shapes.
 const X: usize = 0;
@@ -36,9 +32,27 @@ const SHAPE: usize = 2;
 /// Ids named at a mark.
 const MAX_IDS: usize = 5;
 
+/// Counts up to which one is written into its mark.
+const MAX_COUNT: usize = 99;
+
+/// Half the width of a mark in pixels: of one person, of several, and where marks are many.
+const MARK: f64 = 10.0;
+const LARGE_MARK: f64 = 14.0;
+const SMALL_MARK: f64 = 5.0;
+
+/// Pixels between a mark and its ring.
+const RING_GAP: f64 = 5.0;
+
+/// Half the width and height of a letter in pixels.
+const LETTER: [f64; 2] = [8.0, 9.0];
+
 pub(super) struct Plot {
     pub(super) marks: Vec<Mark>,
-    pub(super) links: Vec<Link>,
+    /// Around the marks of the most alike.
+    pub(super) rings: Vec<Ring>,
+    /// Between the marks of a pair.
+    pub(super) lines: Vec<[[String; 2]; 2]>,
+    pub(super) labels: Vec<Label>,
     /// What is drawn along, upwards and as shapes.
     pub(super) fields: [&'static Field; 3],
     pub(super) x: Vec<Tick>,
@@ -46,7 +60,7 @@ pub(super) struct Plot {
     /// The values that have a shape, and how many people have each.
     pub(super) shapes: Vec<(Value, usize)>,
     pub(super) summary: String,
-    /// Whether the marks are too many to be large, and to have their counts written beside them.
+    /// Whether the marks are too many to be large, and to have their counts written into them.
     pub(super) crowded: bool,
     /// Occupied positions, where not all are drawn.
     pub(super) positions: Option<usize>,
@@ -54,21 +68,25 @@ pub(super) struct Plot {
 
 /// The people with the same values.
 pub(super) struct Mark {
-    pub(super) x: String,
-    pub(super) y: String,
+    pub(super) at: [String; 2],
     pub(super) shape: Value,
     pub(super) title: String,
-    pub(super) count: usize,
+    /// Half its width in pixels.
+    pub(super) half: f64,
+    /// How many people, where that is written into the mark.
+    pub(super) count: Option<usize>,
 }
 
-/// A pair that is most alike: a line, or, in the same position, a ring.
-pub(super) struct Link {
-    pub(super) from: [String; 2],
-    pub(super) to: [String; 2],
-    pub(super) ring: bool,
-    pub(super) title: String,
-    /// The position of the names, and how they are anchored there.
-    pub(super) label: Option<([String; 2], &'static str)>,
+pub(super) struct Ring {
+    pub(super) at: [String; 2],
+    pub(super) radius: f64,
+}
+
+/// The letter of a pair, in pixels from a point.
+pub(super) struct Label {
+    pub(super) at: [String; 2],
+    pub(super) offset: [String; 2],
+    pub(super) letter: char,
 }
 
 pub(super) struct Tick {
@@ -78,12 +96,12 @@ pub(super) struct Tick {
 
 impl Plot {
     /// A plot of the people, if there are any.
-    pub(super) fn new(ranked: &RankedPeople) -> Option<Self> {
+    pub(super) fn new(ranked: &RankedPeople, letters: &Letters<'_>) -> Option<Self> {
         let people = &ranked.people;
         let numbers = |place: usize| people.iter().map(move |p| p.build.values()[place].number());
         let scales = Scales {
-            x: Axis::new(numbers(X), LEFT, RIGHT)?,
-            y: Axis::new(numbers(Y), BOTTOM, TOP)?,
+            x: Axis::new(numbers(X))?,
+            y: Axis::new(numbers(Y))?,
         };
         let mut positions: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut shapes: BTreeMap<_, (Value, usize)> = BTreeMap::new();
@@ -92,79 +110,129 @@ impl Plot {
             let shape = person.build.values()[SHAPE];
             shapes.entry(shape.ticks()).or_insert((shape, 0)).1 += 1;
         }
-        let closest: Vec<_> = ranked.ranking.first_place().take(MAX_LINKS).collect();
-        let linked: HashSet<usize> = closest.iter().flat_map(|pair| [pair.a, pair.b]).collect();
+        let closest = letters.pairs.iter();
+        let linked: HashSet<usize> = closest.flat_map(|(_, pair)| [pair.a, pair.b]).collect();
         let every = positions.len().div_ceil(MAX_MARKS).max(1);
-        let drawn = positions.values().enumerate().filter(|(index, here)| {
-            index % every == 0 || here.iter().any(|person| linked.contains(person))
-        });
-        let marks: Vec<_> = drawn
-            .map(|(_, here)| Mark::new(people, here, &scales))
+        let mut drawn: Vec<_> = (positions.values().enumerate())
+            .map(|(index, here)| (index, here, here.iter().any(|one| linked.contains(one))))
+            .filter(|(index, _, is_linked)| index % every == 0 || *is_linked)
+            .map(|(_, here, is_linked)| DrawnPosition {
+                here,
+                at: scales.point(&people[here[0]]),
+                half: if here.len() > 1 { LARGE_MARK } else { MARK },
+                is_linked,
+            })
             .collect();
-        let occupied = positions
-            .values()
-            .map(|here| scales.point(&people[here[0]]));
+        let crowded = drawn.len() > MAX_LARGE;
+        if crowded {
+            drawn.iter_mut().for_each(|one| one.half = SMALL_MARK);
+        }
+        let ends = |pair: &Pair| [pair.a, pair.b].map(|person| scales.point(&people[person]));
         Some(Self {
-            links: links(people, &closest, &scales, &occupied.collect::<Vec<_>>()),
+            rings: (drawn.iter().filter(|one| one.is_linked))
+                .map(|one| Ring {
+                    at: one.at.map(percent),
+                    radius: one.radius(),
+                })
+                .collect(),
+            lines: lines(letters, ends),
+            labels: labels(
+                letters,
+                ends,
+                drawn.iter().map(DrawnPosition::outline).collect(),
+            ),
+            marks: drawn.iter().map(|one| one.mark(people, crowded)).collect(),
             summary: scales.summary(people.len()),
             shapes: shapes.into_values().collect(),
             fields: [X, Y, SHAPE].map(|place| &FIELDS[place]),
             positions: (every > 1).then_some(positions.len()),
-            crowded: marks.len() > MAX_LARGE,
-            marks,
-            x: scales.x.ticks(),
-            y: scales.y.ticks(),
+            crowded,
+            x: scales.x.ticks(|share| share),
+            y: scales.y.ticks(|share| 1.0 - share),
         })
     }
 }
 
-impl Mark {
-    fn new(people: &[Profile], here: &[usize], scales: &Scales) -> Self {
-        let first = &people[here[0]];
-        let [x, y] = scales.point(first).map(coordinate);
-        Self {
-            x,
-            y,
-            shape: first.build.values()[SHAPE],
+impl Plot {
+    /// Whether a mark has a number in it.
+    pub(super) fn has_counts(&self) -> bool {
+        self.marks.iter().any(|mark| mark.count.is_some())
+    }
+}
+
+/// The people with the same three values, before they are drawn.
+struct DrawnPosition<'a> {
+    here: &'a [usize],
+    /// Shares of the plot's width and height.
+    at: [f64; 2],
+    /// Half the mark's width in pixels.
+    half: f64,
+    is_linked: bool,
+}
+
+impl DrawnPosition<'_> {
+    /// The radius of its ring in pixels, or that of the mark where it has none.
+    fn radius(&self) -> f64 {
+        self.half + if self.is_linked { RING_GAP } else { 0.0 }
+    }
+
+    /// What labels must not cover.
+    fn outline(&self) -> PlacedBox {
+        PlacedBox {
+            at: self.at,
+            offset: [0.0; 2],
+            half: [self.radius(); 2],
+        }
+    }
+
+    fn mark(&self, people: &[Profile], crowded: bool) -> Mark {
+        let Self { here, at, half, .. } = self;
+        Mark {
+            at: at.map(percent),
+            shape: people[here[0]].build.values()[SHAPE],
             title: title(people, here),
-            count: here.len(),
+            half: *half,
+            count: Some(here.len()).filter(|n| !crowded && (2..=MAX_COUNT).contains(n)),
         }
     }
 }
 
-/// The links of the closest pairs, labelled beside the `occupied` points while they are few.
-fn links(
-    people: &[Profile],
-    closest: &[&Pair],
-    scales: &Scales,
-    occupied: &[[f64; 2]],
-) -> Vec<Link> {
-    let mut rings = HashSet::new();
-    let links = closest.iter().enumerate().filter_map(|(index, pair)| {
-        let (a, b) = (&people[pair.a], &people[pair.b]);
-        let points = [a, b].map(|person| scales.point(person));
-        let [from, to] = points.map(|point| point.map(coordinate));
-        let ring = from == to;
-        // A group of three has three pairs and one ring.
-        if ring && !rings.insert(from.clone()) {
-            return None;
-        }
-        let title = format!("{} and {}", a.id, b.id);
-        let labelled = index < MAX_LABELS && closest.len() <= 2 * MAX_LABELS;
-        Some(Link {
-            from,
-            to,
-            ring,
-            label: labelled.then(|| label_position(&title, points[0], points[1], occupied)),
-            title,
-        })
-    });
-    links.collect()
+/// Positions of two people, as shares of the plot.
+type Ends = [[f64; 2]; 2];
+
+/// The lines of the pairs whose people are in different places.
+fn lines(letters: &Letters<'_>, ends: impl Fn(&Pair) -> Ends) -> Vec<[[String; 2]; 2]> {
+    let lines = letters.pairs.iter().map(|(_, pair)| ends(pair));
+    let lines: BTreeSet<_> = lines.map(|ends| ends.map(|at| at.map(percent))).collect();
+    lines.into_iter().filter(|[from, to]| from != to).collect()
 }
 
-/// A coordinate to a tenth, which is finer than a screen.
-fn coordinate(value: f64) -> String {
-    format!("{value:.1}")
+/// Each letter once, beside one of its people; left out where every place would cover a mark.
+fn labels(
+    letters: &Letters<'_>,
+    ends: impl Fn(&Pair) -> Ends,
+    mut obstacles: Vec<PlacedBox>,
+) -> Vec<Label> {
+    let mut labels: Vec<Label> = Vec::new();
+    for (letter, pair) in &letters.pairs {
+        if labels.iter().any(|label| label.letter == *letter) {
+            continue;
+        }
+        if let Some(label) = place(&ends(pair), LETTER, &obstacles) {
+            obstacles.push(label);
+            labels.push(Label {
+                at: label.at.map(percent),
+                offset: label.offset.map(|pixels| format!("{pixels:.1}")),
+                letter: *letter,
+            });
+        }
+    }
+    labels
+}
+
+/// A share to a hundredth of a per cent, which is finer than a screen.
+fn percent(share: f64) -> String {
+    format!("{:.2}%", 100.0 * share)
 }
 
 fn title(people: &[Profile], here: &[usize]) -> String {
@@ -181,49 +249,6 @@ fn title(people: &[Profile], here: &[usize]) -> String {
     format!("{}{more}: {}", ids.join(", "), first.build)
 }
 
-/// The position of a text beside two points that covers the fewest marks, and its anchor.
-fn label_position(
-    text: &str,
-    a: [f64; 2],
-    b: [f64; 2],
-    marks: &[[f64; 2]],
-) -> ([String; 2], &'static str) {
-    // Ids are mostly digits, half as wide as high.
-    let (width, height) = (text.chars().count() as f64 * 10.0, 22.0);
-    let middle = (a[0] + b[0]) / 2.0;
-    let (left, right) = (a[0].min(b[0]), a[0].max(b[0]));
-    let (top, bottom) = (a[1].min(b[1]), a[1].max(b[1]));
-    let level = (top + bottom) / 2.0 + 6.0;
-    let candidates = [
-        (middle, top - 24.0, "middle"),
-        (middle, bottom + 38.0, "middle"),
-        (right + 34.0, level, "start"),
-        (left - 26.0, level, "end"),
-        (right + 20.0, top - 34.0, "start"),
-        (right + 20.0, bottom + 44.0, "start"),
-        (left - 20.0, top - 34.0, "end"),
-        (left - 20.0, bottom + 44.0, "end"),
-    ];
-    let cost = |&(x, y, anchor): &(f64, f64, &str)| {
-        let left = match anchor {
-            "start" => x,
-            "end" => x - width,
-            _ => x - width / 2.0,
-        };
-        let covered = |mark: &&[f64; 2]| {
-            (left - 12.0..left + width + 12.0).contains(&mark[0])
-                && (y - height - 4.0..y + 12.0).contains(&mark[1])
-        };
-        let inside = left > LEFT && left + width < WIDTH && y - height > TOP && y < BOTTOM;
-        marks.iter().filter(covered).count() + if inside { 0 } else { marks.len() + 1 }
-    };
-    let (x, y, anchor) = candidates
-        .into_iter()
-        .min_by_key(cost)
-        .unwrap_or(candidates[0]);
-    ([coordinate(x), coordinate(y)], anchor)
-}
-
 /// Where people are in the drawing.
 struct Scales {
     x: Axis,
@@ -233,7 +258,10 @@ struct Scales {
 impl Scales {
     fn point(&self, person: &Profile) -> [f64; 2] {
         let values = person.build.values();
-        [self.x.at(values[X].number()), self.y.at(values[Y].number())]
+        [
+            self.x.share(values[X].number()),
+            1.0 - self.y.share(values[Y].number()),
+        ]
     }
 
     fn summary(&self, people: usize) -> String {
@@ -251,7 +279,7 @@ impl Scales {
     }
 }
 
-/// A linear scale between two positions in the drawing.
+/// A linear scale.
 struct Axis {
     least: f64,
     most: f64,
@@ -259,13 +287,11 @@ struct Axis {
     from: f64,
     to: f64,
     step: f64,
-    start: f64,
-    end: f64,
 }
 
 impl Axis {
-    /// A scale for `values`, if there are any, from `start` to `end`.
-    fn new(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Option<Self> {
+    /// A scale for `values`, if there are any.
+    fn new(values: impl Iterator<Item = f64>) -> Option<Self> {
         let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| {
             (least.min(v), most.max(v))
         });
@@ -295,8 +321,6 @@ impl Axis {
             from,
             to,
             step,
-            start,
-            end,
         })
     }
 
@@ -305,16 +329,13 @@ impl Axis {
         (value - self.from) / (self.to - self.from)
     }
 
-    fn at(&self, value: f64) -> f64 {
-        self.start + self.share(value) * (self.end - self.start)
-    }
-
-    fn ticks(&self) -> Vec<Tick> {
+    /// The ticks; `position` turns a share of the scale into one of the plot.
+    fn ticks(&self, position: impl Fn(f64) -> f64) -> Vec<Tick> {
         let count = ((self.to - self.from) / self.step).round() as u32;
         (0..=count)
             .map(|index| self.from + f64::from(index) * self.step)
             .map(|value| Tick {
-                at: coordinate(self.at(value)),
+                at: percent(position(self.share(value))),
                 text: number(value),
             })
             .collect()
@@ -328,8 +349,9 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers_around_all_values() {
         let texts = |values: &[f64]| {
-            let axis = Axis::new(values.iter().copied(), 0.0, 100.0).unwrap();
-            let ticks: Vec<_> = axis.ticks().into_iter().map(|tick| tick.text).collect();
+            let axis = Axis::new(values.iter().copied()).unwrap();
+            let ticks = axis.ticks(|share| share).into_iter();
+            let ticks: Vec<_> = ticks.map(|tick| tick.text).collect();
             for value in values {
                 assert!(axis.from < *value && *value < axis.to, "{value}: {ticks:?}");
             }
@@ -341,6 +363,6 @@ mod tests {
         );
         assert_eq!(texts(&[178.0]), "177.5 178 178.5");
         assert_eq!(texts(&[50.0, 272.0]), "0 50 100 150 200 250 300");
-        assert!(Axis::new([].into_iter(), 0.0, 1.0).is_none());
+        assert!(Axis::new([].into_iter()).is_none());
     }
 }

@@ -1,20 +1,22 @@
 //! The page of a ranking.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use askama::Template;
 
 use crate::{
-    profile::{FIELDS, Profile, Value},
+    profile::{FIELDS, Profile},
     report::{
+        format::{grouped, number},
         html::{
+            letters::Letters,
             method::MethodText,
-            plot::{BOTTOM, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH},
+            plot::Plot,
             seats::{SeatLook, SeatMap, SeatWords},
             shared::SharedParts,
         },
         model::{Input, RankedPeople, Report, Survey},
-        text::{PER_PERSON, RankingText},
+        text::{FieldText, PER_PERSON, RankingText},
         view::View,
     },
     similarity::{Like, Metric, Ranking},
@@ -38,13 +40,25 @@ const MAX_NAMES: usize = 20;
 pub(super) struct RankingPage<'a> {
     common: SharedParts,
     text: RankingText<'a>,
+    letters: Letters<'a>,
     seats: Option<SeatMap>,
     verdict: String,
     /// The heading of the list of pairs.
     heading: String,
     plot: Option<Plot>,
-    people: &'a [Profile],
+    people: Vec<PersonRow<'a>>,
+    /// How many people the table would have, were it not cut.
+    all_people: usize,
+    /// The longest distance among the pairs: all bars are drawn on one scale.
+    longest: f64,
+    open: bool,
     method: MethodText,
+}
+
+/// A row of the table of people.
+struct PersonRow<'a> {
+    person: &'a Profile,
+    seat: Option<String>,
 }
 
 impl<'a> RankingPage<'a> {
@@ -58,7 +72,7 @@ impl<'a> RankingPage<'a> {
         let RankedPeople {
             options,
             people,
-            seat_of: _,
+            seat_of,
             ranking:
                 Ranking {
                     pairs,
@@ -74,8 +88,9 @@ impl<'a> RankingPage<'a> {
         } = text.ranked;
         let answer = &text.answer;
         let open = view.shows_personal_data();
+        let letters = letters(&text);
         let seats = match &report.input {
-            Input::Survey(survey) => Some(seats(survey, text.ranked, view)),
+            Input::Survey(survey) => Some(seats(survey, text.ranked, &letters, view)),
             Input::Files { .. } => None,
         };
         Self {
@@ -89,39 +104,111 @@ impl<'a> RankingPage<'a> {
                 Some(Like::Found { .. }) => answer.title.clone(),
                 _ => "Closest pairs".to_owned(),
             },
-            plot: open.then(|| Plot::new(text.ranked)).flatten(),
-            people: if open { people } else { &[] },
+            plot: open.then(|| Plot::new(text.ranked, &letters)).flatten(),
+            people: match open {
+                true => rows(people, seat_of, &report.input),
+                false => Vec::new(),
+            },
+            all_people: people.len(),
+            open,
+            longest: (answer.pairs.iter().take(MAX_PAIRS))
+                .map(|pair| pair.distance)
+                .fold(0.0, f64::max),
             method: MethodText::new(options, open.then(|| pairs.first()).flatten(), people),
             common,
+            letters,
             seats,
             text,
         }
     }
+
+    /// The width of the bar of a field, of 100.
+    fn bar(&self, field: &FieldText) -> String {
+        let share = field.amount / self.longest;
+        format!("{:.1}", 100.0 * share.clamp(0.0, 1.0))
+    }
+
+    /// The distance that a full bar stands for, if there are bars.
+    fn full_bar(&self) -> Option<String> {
+        let has_bars = self.longest > 0.0 && self.open;
+        has_bars.then(|| number(self.longest))
+    }
+
+    /// What the folded table of so many people is called.
+    #[expect(clippy::unused_self, reason = "a template calls methods only")]
+    fn table_of(&self, people: usize) -> String {
+        match people {
+            1 => "A table of one person".to_owned(),
+            _ if people > MAX_ROWS => {
+                format!("A table of {MAX_ROWS} of {} people", grouped(people as u64))
+            }
+            _ => format!("A table of {people} people"),
+        }
+    }
+}
+
+/// Letters for the pairs in the first place, or for the groups that are listed instead of them.
+fn letters<'a>(text: &RankingText<'a>) -> Letters<'a> {
+    let named = &text.answer.first_place;
+    match named.is_empty() {
+        true => Letters::new(text.ranked, text.ranked.ranking.first_place()),
+        false => Letters::new(text.ranked, named.iter().copied()),
+    }
+}
+
+/// The table of people, with the endpoint of each.
+fn rows<'a>(people: &'a [Profile], seat_of: &[usize], input: &Input) -> Vec<PersonRow<'a>> {
+    let seat = |person: usize| match input {
+        Input::Survey(survey) => Some(survey.hosts.get(*seat_of.get(person)?).to_string()),
+        Input::Files { .. } => None,
+    };
+    let people = people.iter().enumerate().take(MAX_ROWS);
+    let rows = people.map(|(index, person)| PersonRow {
+        person,
+        seat: seat(index),
+    });
+    rows.collect()
 }
 
 /// The room: who sits where, and who of them are most alike.
-fn seats(survey: &Survey, ranked: &RankedPeople, view: &View<'_>) -> SeatMap {
-    let closest = ranked.ranking.first_place();
-    let alike: HashSet<usize> = closest
-        .flat_map(|pair| [pair.a, pair.b].map(|person| ranked.seat_of[person]))
+fn seats(
+    survey: &Survey,
+    ranked: &RankedPeople,
+    letters: &Letters<'_>,
+    view: &View<'_>,
+) -> SeatMap {
+    let open = view.shows_personal_data();
+    let letters: HashMap<usize, &str> = (ranked.seat_of.iter().enumerate())
+        .filter_map(|(person, seat)| Some((*seat, letters.of_person(person)?)))
         .collect();
     let outcome = |index: usize| &survey.answers[index].outcome;
     let words = SeatWords {
         title: "The room",
         seat: "seat",
         good: "ok",
+        content: match open {
+            true => "; height in cm, weight in kg, size",
+            false => "",
+        },
     };
     SeatMap::new(
         survey,
+        view,
         words,
         |index| SeatLook::of_outcome(outcome(index).kind()).mark,
         |index| {
             let profile = outcome(index).profile().map(|(profile, _)| profile);
-            let shown = profile.filter(|_| view.shows_personal_data());
+            let shown = profile.filter(|_| open);
             SeatLook {
                 name: profile.map(|profile| view.name(&profile.id)),
-                build: shown.map(|profile| profile.build.values().map(Value::with_unit).to_vec()),
-                alike: alike.contains(&index),
+                values: shown.map_or_else(Vec::new, |profile| {
+                    profile
+                        .build
+                        .values()
+                        .map(|value| value.to_string())
+                        .to_vec()
+                }),
+                letters: letters.get(&index).map(|letters| (*letters).to_owned()),
                 ..SeatLook::of_outcome(outcome(index).kind())
             }
         },

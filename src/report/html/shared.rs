@@ -6,6 +6,7 @@ use crate::{
     report::{
         category::{Category, category},
         failures::FailureGroup,
+        format::grouped,
         html::command::Provenance,
         model::{Findings, Input, Report, RunInfo},
         text::{Note, Story},
@@ -19,10 +20,13 @@ const MAX_FAILURES: usize = 12;
 
 /// What every page shows.
 pub(super) struct SharedParts {
+    pub(super) title: Option<String>,
     pub(super) headline: String,
     /// Whether the report is about endpoints.
     pub(super) survey: bool,
     pub(super) live: bool,
+    /// Endpoints of a live page that have not answered yet.
+    pub(super) waiting: u64,
     pub(super) notes: Vec<String>,
     pub(super) tally: Vec<OutcomeCount>,
     pub(super) failures: Vec<FailureRow>,
@@ -36,7 +40,7 @@ pub(super) struct SharedParts {
 pub(super) struct OutcomeCount {
     pub(super) category: Category,
     pub(super) word: &'static str,
-    pub(super) count: u64,
+    pub(super) count: String,
     pub(super) from: String,
     pub(super) width: String,
 }
@@ -44,6 +48,8 @@ pub(super) struct OutcomeCount {
 pub(super) struct FailureRow {
     pub(super) category: Category,
     pub(super) text: String,
+    /// What to do about it: texts, and commands as they are typed.
+    pub(super) hint: Vec<(bool, String)>,
     pub(super) failure: FailureGroup,
 }
 
@@ -65,9 +71,14 @@ impl SharedParts {
         let mut failures = failed(mem::take(&mut story.failures), view);
         let folded_failures = failures.split_off(failures.len().min(MAX_FAILURES));
         Self {
+            title: view.title.map(str::to_owned),
             headline: mem::take(&mut story.headline),
             survey: matches!(input, Input::Survey(_)),
             live: view.live,
+            waiting: match view.live {
+                true => report.summary().outcomes[OutcomeKind::Cancelled],
+                false => 0,
+            },
             notes: story.notes.iter().map(sentence).collect(),
             tally: tally(report),
             failures,
@@ -116,7 +127,7 @@ fn tally(report: &Report) -> Vec<OutcomeCount> {
             OutcomeCount {
                 category,
                 word,
-                count,
+                count: grouped(count),
                 from: format!("{:.3}", from - width),
                 width: format!("{width:.3}"),
             }
@@ -133,9 +144,40 @@ fn failed(failures: Vec<FailureGroup>, view: &View<'_>) -> Vec<FailureRow> {
             let (category, word) = category(failure.outcome);
             FailureRow {
                 category,
-                text: failure.text(word),
+                // No brackets inside brackets.
+                text: match failure.detail().filter(|detail| detail.contains('(')) {
+                    Some(detail) => format!("{word}: {detail}"),
+                    None => failure.text(word),
+                },
+                hint: code(failure.hint.as_deref().unwrap_or_default()),
                 failure,
             }
         })
         .collect()
+}
+
+/// A text in parts, each with whether it stands between backticks.
+fn code(text: &str) -> Vec<(bool, String)> {
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(place, part)| (place % 2 == 1, part.to_owned()));
+    parts.filter(|(_, part)| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_backticks_are_told_from_text() {
+        let owned = |is_code, text: &str| (is_code, text.to_owned());
+        assert_eq!(
+            code("is `labrpc serve` running?"),
+            [
+                owned(false, "is "),
+                owned(true, "labrpc serve"),
+                owned(false, " running?")
+            ]
+        );
+        assert_eq!(code(""), []);
+    }
 }

@@ -26,7 +26,12 @@ use crate::report::{
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    report: &Report,
+    view: &View<'_>,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let Report {
         run:
@@ -39,7 +44,7 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
         input: _,
         findings: _,
     } = report;
-    let story = Story::new(report, &View::default());
+    let story = Story::new(report, view);
     let page = &mut LineWriter::new(width, out);
     match &story.findings {
         FindingsText::Ranking(text) => {
@@ -61,8 +66,13 @@ pub fn write(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::
 ///
 /// # Errors
 /// Those of `out`.
-pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let story = Story::new(report, &View::default());
+pub fn outcomes(
+    report: &Report,
+    view: &View<'_>,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let story = Story::new(report, view);
     outcomes_of(&story, &mut LineWriter::new(width, out))
 }
 
@@ -70,8 +80,13 @@ pub fn outcomes(report: &Report, width: Option<usize>, out: &mut dyn Write) -> i
 ///
 /// # Errors
 /// Those of `out`.
-pub fn headline(report: &Report, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let story = Story::new(report, &View::default());
+pub fn headline(
+    report: &Report,
+    view: &View<'_>,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let story = Story::new(report, view);
     summary(&story, &mut LineWriter::new(width, out))
 }
 

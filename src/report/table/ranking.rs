@@ -66,7 +66,10 @@ fn identical(
             build,
             names,
         } = text.group(group, MAX_NAMED);
-        let label = format!("{count:>4} × {}: ", build.unwrap_or_default());
+        let label = match build {
+            Some(build) => format!("{count:>4} × {build}: "),
+            None => format!("{count:>4} × "),
+        };
         page.wrap(Style::new(), &label, 7, &names)?;
     }
     match groups.total - groups.listed.len() {
@@ -112,14 +115,17 @@ fn explained(pair: &PairText, page: &mut LineWriter<'_>) -> io::Result<()> {
         similarity,
         fields,
     } = pair;
-    let distance = distance.as_deref().unwrap_or_default();
-    let text = format!("distance {distance}, similarity {similarity}");
+    let text = match distance {
+        Some(distance) => format!("distance {distance}, similarity {similarity}"),
+        None => format!("similarity {similarity}"),
+    };
     page.wrap(HEADING, &format!("{rank:>3}. {a} and {b}: "), 7, &text)?;
     let fields = fields.iter().map(|field| {
         let FieldText {
             name,
             values,
             term,
+            amount: _,
             share,
         } = field;
         match share {
@@ -128,7 +134,10 @@ fn explained(pair: &PairText, page: &mut LineWriter<'_>) -> io::Result<()> {
         }
     });
     let fields: Vec<_> = fields.collect();
-    page.wrap(Style::new(), "     ", 7, &fields.join(" · "))
+    match fields.is_empty() {
+        true => Ok(()),
+        false => page.wrap(Style::new(), "     ", 7, &fields.join(" · ")),
+    }
 }
 
 fn all_nearest(

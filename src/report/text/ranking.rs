@@ -93,6 +93,8 @@ pub struct FieldText {
     pub values: String,
     /// The term.
     pub term: String,
+    /// The same as a number.
+    pub amount: f64,
     /// The term in per cent of the distance.
     pub share: Option<String>,
 }
@@ -298,11 +300,19 @@ fn distance_text(view: &View<'_>, pair: &Pair) -> String {
     }
 }
 
-/// The similarity; rounded so that hidden values cannot be calculated from it.
+/// The similarity; rounded so that hidden values cannot be calculated from it. Only that of identical people is
+/// written as 1.
 fn similarity(view: &View<'_>, pair: &Pair) -> String {
+    let is_whole = pair.distance == 0.0;
     match view.shows_personal_data() {
-        true => format!("{:.3}", pair.similarity),
-        false => format!("{:.0} %", 100.0 * pair.similarity),
+        true => (3..=9)
+            .map(|digits| format!("{:.digits$}", pair.similarity))
+            .find(|text| is_whole || !text.starts_with('1'))
+            .unwrap_or_else(|| "1".to_owned()),
+        false => match format!("{:.0} %", 100.0 * pair.similarity) {
+            text if text == "100 %" && !is_whole => "over 99 %".to_owned(),
+            text => text,
+        },
     }
 }
 
@@ -323,6 +333,7 @@ fn fields(
             false => format!("{a} and {}", b.with_unit()),
         },
         term: number(term),
+        amount: term,
         share: share(ranked.options.metric, distance, term).map(|share| format!("{share:.0}")),
     };
     fields.map(text).collect()

@@ -6,20 +6,25 @@ use ring::{hmac, rand::SystemRandom};
 
 use crate::profile::Id;
 
-/// Makes a name from an id and a random key that lasts as long as the board runs.
+/// Makes a name from an id and a random key that lasts as long as the report or the board.
 ///
 /// Without the key the names cannot be found by trying all ids, of which a class has few.
-pub(crate) struct Pseudonyms(hmac::Key);
+pub struct Pseudonyms(hmac::Key);
 
 impl Pseudonyms {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// A new key.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn new() -> io::Result<Self> {
         hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map(Self)
             .map_err(|_| io::Error::other("the system has no random numbers"))
     }
 
     /// Six letters and digits. With a billion names two people of a class will not share one.
-    pub(crate) fn name(&self, id: &Id) -> String {
+    #[must_use]
+    pub fn name(&self, id: &Id) -> String {
         // Crockford's base 32: no I, L, O or U, which are misread from a distance.
         const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let tag = hmac::sign(&self.0, id.as_str().as_bytes());
