@@ -7,12 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use labrpc::similarity::internals::{Gower, Point, Tree};
+use labrpc::similarity::internals::Tree;
 
 use crate::{
     BASELINE_ROUNDS, MILLION,
     child::numbers,
-    data::{FINE, TENTHS, continuous, people_csv, rounded, scaled_file},
+    data::{FINE, Point, TENTHS, body_distance, continuous, people_csv, rounded, scaled_file},
     search::{least, nearest_of_each, pairs},
     timing::{Times, cpu_seconds, median, wall_seconds},
 };
@@ -53,15 +53,11 @@ fn ask(baseline: &[String], file: &Path) -> (f64, Vec<f64>) {
 
 pub(crate) fn baselines() {
     for (data, points, metric) in [
-        (
-            "continuous",
-            continuous(MILLION),
-            Gower::with_resolution(FINE),
-        ),
-        ("rounded", rounded(MILLION), Gower::with_resolution(1)),
+        ("continuous", continuous(MILLION), body_distance(FINE)),
+        ("rounded", rounded(MILLION), body_distance(1)),
     ] {
-        let tree = Tree::new(metric, points.iter().copied());
-        let order = tree.groups().flatten();
+        let tree = Tree::new(metric, (0..u32::MAX).zip(points.iter().copied()));
+        let order = tree.groups().flat_map(|(group, _)| group);
         let ordered: Vec<Point> = order.map(|&number| points[number as usize]).collect();
         drop(tree);
         // In the input's order, and in the order of the tree, in which searches find their data in the cache.

@@ -8,12 +8,12 @@ use std::{
 
 use labrpc::{
     report::read::read,
-    similarity::{Options, internals::Gower, rank},
+    similarity::{Options, rank},
 };
 
 use crate::{
     MILLION,
-    data::{FINE, continuous},
+    data::{FINE, body_distance, continuous},
     search::{nearest_of_each, pairs},
 };
 
@@ -52,8 +52,8 @@ pub(crate) fn run_child(arguments: &[String]) {
             let points = continuous(MILLION);
             let base = status("VmRSS");
             match what {
-                "pairs" => pairs(&points, Gower::with_resolution(FINE)),
-                _ => nearest_of_each(&points, Gower::with_resolution(FINE)),
+                "pairs" => pairs(&points, body_distance(FINE)),
+                _ => nearest_of_each(&points, body_distance(FINE)),
             };
             println!("{base} {}", status("VmHWM"));
         }

@@ -6,7 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use labrpc::{profile::FIELDS, similarity::internals::Point};
+use labrpc::{
+    profile::FIELDS,
+    similarity::internals::{Gower, ranges},
+};
+
+/// Coordinates of a person.
+pub(crate) type Point = [i32; 3];
+
+/// The body distance between points with `resolution` parts a tick.
+pub(crate) fn body_distance(resolution: u32) -> Gower<3> {
+    Gower::with_resolution(ranges(), resolution)
+}
 
 /// The name of the CSV file with unrounded people.
 pub(crate) const TENTHS: &str = "tenths";

@@ -17,17 +17,13 @@ use std::{collections::BTreeMap, env};
 
 use labrpc::{
     profile::{Build, Profile},
-    similarity::{
-        Options,
-        internals::{Gower, Point},
-        rank,
-    },
+    similarity::{Options, internals::Gower, rank},
 };
 
 use crate::{
     baselines::{baselines, whole},
     child::{memory, run_child},
-    data::{FINE, continuous, rounded},
+    data::{FINE, Point, body_distance, continuous, rounded},
     search::{nearest_of_each, pairs, sort_floats},
     timing::{Times, cpu_seconds, median, wall_seconds},
 };
@@ -67,7 +63,7 @@ fn sort() {
     for _ in 0..2 * ROUNDS {
         times.add(
             "100 closest pairs, continuous",
-            cpu_seconds(|| pairs(&points, Gower::with_resolution(FINE))).0,
+            cpu_seconds(|| pairs(&points, body_distance(FINE))).0,
         );
         times.add("sort of 1e6 f64", sort_floats(MILLION));
     }
@@ -79,19 +75,19 @@ fn sort() {
 fn worst() {
     let ordinary = continuous(MILLION);
     let cases = hard_cases(&ordinary);
-    type Search = fn(&[Point], Gower) -> u64;
+    type Search = fn(&[Point], Gower<3>) -> u64;
     let searches: [(&str, Search); 2] = [("pairs", pairs), ("each", nearest_of_each)];
     for (search, run) in searches {
         let mut times = Times::default();
         for _ in 0..BASELINE_ROUNDS {
             times.add(
                 &format!("{search}, ordinary"),
-                cpu_seconds(|| run(&ordinary, Gower::with_resolution(FINE))).0,
+                cpu_seconds(|| run(&ordinary, body_distance(FINE))).0,
             );
             for (name, points) in &cases {
                 times.add(
                     &format!("{search}, {name}"),
-                    cpu_seconds(|| run(points, Gower::with_resolution(FINE))).0,
+                    cpu_seconds(|| run(points, body_distance(FINE))).0,
                 );
             }
         }
@@ -163,12 +159,12 @@ fn growth() {
             let points = &points[..size];
             let (all_pairs, _) = cpu_seconds(|| {
                 (0..repeat)
-                    .map(|_| pairs(points, Gower::with_resolution(FINE)))
+                    .map(|_| pairs(points, body_distance(FINE)))
                     .sum::<u64>()
             });
             let (all_each, _) = cpu_seconds(|| {
                 (0..repeat)
-                    .map(|_| nearest_of_each(points, Gower::with_resolution(FINE)) % 2)
+                    .map(|_| nearest_of_each(points, body_distance(FINE)) % 2)
                     .sum::<u64>()
             });
             let (pairs, each) = times.entry(size).or_default();

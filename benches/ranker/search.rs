@@ -2,21 +2,24 @@
 
 use std::num::NonZeroUsize;
 
-use labrpc::similarity::internals::{Gower, Point, Tree};
+use labrpc::similarity::internals::{Distance, Tree};
 
 use crate::timing::cpu_seconds;
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 /// Builds the tree and finds the 100 closest pairs; returns the smallest key.
-pub(crate) fn pairs(points: &[Point], metric: Gower) -> u64 {
-    let tree = Tree::new(metric, points.iter().copied());
+pub(crate) fn pairs<D: Distance<N>, const N: usize>(points: &[[D::Value; N]], metric: D) -> u64 {
+    let tree = Tree::new(metric, (0..u32::MAX).zip(points.iter().copied()));
     tree.closest_pairs(100, 100, ONE).smallest.unwrap()
 }
 
 /// Builds the tree and finds the nearest of everyone; returns the sum of the keys.
-pub(crate) fn nearest_of_each(points: &[Point], metric: Gower) -> u64 {
-    let tree = Tree::new(metric, points.iter().copied());
+pub(crate) fn nearest_of_each<D: Distance<N>, const N: usize>(
+    points: &[[D::Value; N]],
+    metric: D,
+) -> u64 {
+    let tree = Tree::new(metric, (0..u32::MAX).zip(points.iter().copied()));
     let mut nearest = vec![(0, 0); points.len()];
     for (number, other, key) in tree.nearest_of_each(ONE) {
         nearest[number as usize] = (other, key);
@@ -32,8 +35,8 @@ pub(crate) fn sort_floats(count: usize) -> f64 {
 }
 
 /// The smallest key, found through the nearest of everyone.
-pub(crate) fn least(points: &[Point], metric: Gower) -> u64 {
-    let tree = Tree::new(metric, points.iter().copied());
+pub(crate) fn least<D: Distance<N>, const N: usize>(points: &[[D::Value; N]], metric: D) -> u64 {
+    let tree = Tree::new(metric, (0..u32::MAX).zip(points.iter().copied()));
     tree.nearest_of_each(ONE)
         .map(|(_, _, key)| key)
         .min()

@@ -64,11 +64,12 @@ impl RankingArgs {
             .map_or(if many { 10 } else { 1 }, NonZeroUsize::get);
         Options {
             metric: self.metric,
-            weights: self.weights,
+            weights: self.weights.clone(),
             top,
-            like: self.like,
+            like: self.like.map(|id| id.to_string()),
             per_person: false,
             twins: false,
+            outliers: 0,
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

@@ -66,6 +66,8 @@ fn ranking_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
                 twin_groups: _,
                 per_person: _,
                 like: _,
+                outliers: _,
+                incomparable: _,
             },
     } = ranked;
     if options.like.is_some() {
@@ -134,16 +136,17 @@ fn pair_rows<W: Write>(
         terms,
     } in pairs
     {
-        csv.write_record([
+        let pair = [
             number(rank),
             text(a.as_str()),
             text(b.as_str()),
             decimal(distance),
             decimal(similarity),
-            decimal(terms.height),
-            decimal(terms.weight),
-            decimal(terms.size),
-        ])?;
+        ];
+        let terms = terms
+            .iter()
+            .map(|term| term.map_or_else(String::new, decimal));
+        csv.write_record(pair.into_iter().chain(terms))?;
     }
     Ok(())
 }

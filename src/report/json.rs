@@ -104,6 +104,8 @@ fn write_ranking(report: &Report, ranked: &RankedPeople, out: &mut dyn Write) ->
                 twin_groups: _,
                 per_person: _,
                 like: _,
+                outliers: _,
+                incomparable: _,
             },
     } = ranked;
     let document = RankingDocument {

@@ -75,6 +75,8 @@ fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
                 twin_groups: _,
                 per_person: _,
                 like: _,
+                outliers: _,
+                incomparable: _,
             },
     } = ranked;
     pairs(ranked).try_for_each(|pair| line(out, &pair))?;

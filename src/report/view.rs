@@ -1,6 +1,6 @@
 //! What a report for people may show of them.
 
-use crate::{profile::Id, report::pseudonyms::Pseudonyms};
+use crate::report::pseudonyms::Pseudonyms;
 
 /// What is shown of the people.
 #[derive(Clone, Copy, Default)]
@@ -15,7 +15,7 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    pub(crate) fn name(&self, id: &Id) -> String {
+    pub(crate) fn name(&self, id: &str) -> String {
         match self.pseudonyms {
             Some(pseudonyms) => pseudonyms.name(id),
             None => id.to_string(),

@@ -10,13 +10,15 @@ use std::{
     collections::BinaryHeap,
     num::NonZeroUsize,
     ops::Range,
+    ptr,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
 };
 
 use crate::similarity::{
     metric::Distance,
-    tree::{Bounds, Content, Tree, task_depth},
+    nodes::Bounds,
+    tree::{Content, Tree, task_depth},
 };
 
 /// A pair of items, `a < b`, and the key of their distance. Ordered by key, `a`, `b`: by distance, then by ids.
@@ -54,38 +56,70 @@ enum Task {
     Across(usize, usize),
 }
 
-impl<D: Distance> Tree<D> {
+/// What is searched for, and the bound that all threads of all joins share.
+pub(crate) struct PairSearch {
+    top: usize,
+    max_tied: usize,
+    threads: NonZeroUsize,
+    /// The smallest bound of any thread. Only the value matters, no other memory depends on it: `Relaxed` is enough.
+    bound: AtomicU64,
+}
+
+impl PairSearch {
+    pub(crate) fn new(top: usize, max_tied: usize, threads: NonZeroUsize) -> Self {
+        Self {
+            top,
+            max_tied: max_tied.max(top),
+            threads,
+            bound: AtomicU64::new(u64::MAX),
+        }
+    }
+}
+
+impl<D: Distance<N>, const N: usize> Tree<D, N> {
     /// The `top` closest pairs; if more than `top` pairs tie for the smallest distance, up to `max_tied` of those.
     #[must_use]
     pub fn closest_pairs(&self, top: usize, max_tied: usize, threads: NonZeroUsize) -> Closest {
-        let shared = AtomicU64::new(u64::MAX);
-        if self.is_empty() {
-            return Collector::new(top, max_tied, &shared).finish();
-        }
+        let search = PairSearch::new(top, max_tied, threads);
+        self.join(self, &search).finish()
+    }
+
+    /// The closest pairs with one item in each tree, or within one tree that is joined with itself.
+    pub(crate) fn join<'s>(&self, other: &Self, search: &'s PairSearch) -> Collector<'s> {
         let mut tasks = Vec::new();
-        self.split_join(0, task_depth(threads), &mut tasks);
+        if !self.is_empty() && !other.is_empty() {
+            let depth = task_depth(search.threads);
+            match ptr::eq(self, other) {
+                true => self.split_join(0, depth, &mut tasks),
+                false => self.for_each_subtree(0, depth, &mut Vec::new(), &mut |node, _| {
+                    tasks.push(Task::Across(node, 0));
+                }),
+            }
+        }
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut collector = Collector::new(top, max_tied, &shared);
+            let mut collector = Collector::new(search);
             while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match *task {
                     Task::Within(node) => self.within(node, &mut collector),
-                    Task::Across(a, b) => self.across(a, b, &mut collector),
+                    Task::Across(a, b) => self.across(a, other, b, &mut collector),
                 }
             }
             collector
         };
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.get()).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..search.threads.get())
+                .map(|_| scope.spawn(work))
+                .collect();
             let mut collector = work();
             for other in others {
                 // A panic in a worker must not turn into a result with pairs missing.
                 match other.join() {
-                    Ok(other) => collector.merge(other),
+                    Ok(other) => collector = collector.merged(other),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            collector.finish()
+            collector
         })
     }
 
@@ -107,64 +141,70 @@ impl<D: Distance> Tree<D> {
             Content::Inner(left, right) => {
                 self.within(left, collector);
                 self.within(right, collector);
-                self.across(left, right, collector);
+                self.across(left, self, right, collector);
             }
             Content::Leaf(points) => {
                 for a in points.clone() {
-                    let group = self.items_at(a);
-                    if group.len() > 1 {
-                        let count = group.len() as u64 * (group.len() as u64 - 1) / 2;
+                    let people = self.people_at(a);
+                    if people > 1 {
+                        let group = self.items_at(a);
                         let rows = group.iter().enumerate();
-                        collector.offer(0, count, rows.map(|(i, &a)| (a, &group[i + 1..])));
+                        let rows = rows.map(|(i, &a)| (a, &group[i + 1..]));
+                        collector.offer(0, people * (people - 1) / 2, rows);
                     }
-                    self.scan(a, a + 1..points.end, collector);
+                    self.scan(a, self, a + 1..points.end, collector);
                 }
             }
         }
     }
 
-    /// Offers all pairs with one item below `a` and one below `b`.
-    fn across(&self, a: usize, b: usize, collector: &mut Collector<'_>) {
-        let (left, right) = (self.node(a), self.node(b));
+    /// Offers all pairs with one item below `a` and one below `b`, a node of `other`.
+    fn across(&self, a: usize, other: &Self, b: usize, collector: &mut Collector<'_>) {
+        let (left, right) = (self.node(a), other.node(b));
         if self.lower_bound(left.bounds, right) > collector.refresh_bound() {
             return;
         }
-        match (self.content(a), self.content(b)) {
+        match (self.content(a), other.content(b)) {
             (Content::Inner(a, c), Content::Inner(b, d)) => {
                 // All four combinations: the lower bound prunes those that lie apart.
-                self.across(a, b, collector);
-                self.across(c, b, collector);
-                self.across(a, d, collector);
-                self.across(c, d, collector);
+                self.across(a, other, b, collector);
+                self.across(c, other, b, collector);
+                self.across(a, other, d, collector);
+                self.across(c, other, d, collector);
             }
             (Content::Inner(a, c), Content::Leaf(_)) => {
-                self.across(a, b, collector);
-                self.across(c, b, collector);
+                self.across(a, other, b, collector);
+                self.across(c, other, b, collector);
             }
             (Content::Leaf(_), Content::Inner(b, d)) => {
-                self.across(a, b, collector);
-                self.across(a, d, collector);
+                self.across(a, other, b, collector);
+                self.across(a, other, d, collector);
             }
             (Content::Leaf(ours), Content::Leaf(theirs)) => {
                 for point in ours {
                     let coordinates = self.points()[point].coordinates;
                     if self.lower_bound(Bounds::of_point(coordinates), right) <= collector.bound {
-                        self.scan(point, theirs.clone(), collector);
+                        self.scan(point, other, theirs.clone(), collector);
                     }
                 }
             }
         }
     }
 
-    /// Offers all pairs of one point's items with those of other points.
-    fn scan(&self, point: usize, others: Range<usize>, collector: &mut Collector<'_>) {
-        let points = self.points();
-        let coordinates = points[point].coordinates;
-        for (other, there) in others.clone().zip(&points[others]) {
-            let key = self.key(coordinates, there.coordinates);
+    /// Offers all pairs of one point's items with those of points of `other`.
+    fn scan(
+        &self,
+        point: usize,
+        other: &Self,
+        theirs: Range<usize>,
+        collector: &mut Collector<'_>,
+    ) {
+        let coordinates = self.points()[point].coordinates;
+        for (there, at) in theirs.clone().zip(&other.points()[theirs]) {
+            let key = self.key(coordinates, at.coordinates);
             if key <= collector.bound {
-                let (ours, theirs) = (self.items_at(point), self.items_at(other));
-                let count = ours.len() as u64 * theirs.len() as u64;
+                let (ours, theirs) = (self.items_at(point), other.items_at(there));
+                let count = self.people_at(point) * other.people_at(there);
                 collector.offer(key, count, ours.iter().map(|&a| (a, theirs)));
             }
         }
@@ -175,9 +215,8 @@ impl<D: Distance> Tree<D> {
 ///
 /// Three questions are answered in one pass: which are the `top` best pairs, how many tie for the smallest key, and
 /// which key comes second. `bound` is the largest key that can still change any of the answers.
-struct Collector<'a> {
-    top: usize,
-    max_tied: usize,
+pub(crate) struct Collector<'a> {
+    search: &'a PairSearch,
     /// The `top` best pairs; the worst of them is on top of the heap.
     best: BinaryHeap<Close>,
     /// The `max_tied` first of the pairs at the smallest key.
@@ -186,28 +225,24 @@ struct Collector<'a> {
     second: Option<u64>,
     tied_count: u64,
     bound: u64,
-    /// The smallest bound of any thread. Only the value matters, no other memory depends on it: `Relaxed` is enough.
-    shared: &'a AtomicU64,
 }
 
 impl<'a> Collector<'a> {
-    fn new(top: usize, max_tied: usize, shared: &'a AtomicU64) -> Self {
+    fn new(search: &'a PairSearch) -> Self {
         Self {
-            top,
-            max_tied: max_tied.max(top),
+            search,
             best: BinaryHeap::new(),
             tied: BinaryHeap::new(),
             smallest: None,
             second: None,
             tied_count: 0,
             bound: u64::MAX,
-            shared,
         }
     }
 
     /// Adopts a smaller bound of another thread.
     fn refresh_bound(&mut self) -> u64 {
-        self.bound = self.bound.min(self.shared.load(Ordering::Relaxed));
+        self.bound = self.bound.min(self.search.bound.load(Ordering::Relaxed));
         self.bound
     }
 
@@ -257,16 +292,16 @@ impl<'a> Collector<'a> {
 
     /// Keeps the pair if it is among the best so far or among those tied. True if it is.
     fn keep(&mut self, pair: Close) -> bool {
-        let best = keep_smallest(&mut self.best, self.top, pair);
-        let tied =
-            Some(pair.key) == self.smallest && keep_smallest(&mut self.tied, self.max_tied, pair);
+        let best = keep_smallest(&mut self.best, self.search.top, pair);
+        let tied = Some(pair.key) == self.smallest
+            && keep_smallest(&mut self.tied, self.search.max_tied, pair);
         best || tied
     }
 
     /// Lowers the bound as far as the pairs found so far allow, for all threads.
     fn tighten(&mut self) {
         // Every pair matters until `top` pairs and a second key are known.
-        let Some(second) = self.second.filter(|_| self.best.len() == self.top) else {
+        let Some(second) = self.second.filter(|_| self.best.len() == self.search.top) else {
             return;
         };
         // The second key itself is known, so pairs at that key matter only if they may be among the best.
@@ -274,12 +309,12 @@ impl<'a> Collector<'a> {
         let bound = worst.max(second - 1);
         if bound < self.bound {
             self.bound = bound;
-            self.shared.fetch_min(bound, Ordering::Relaxed);
+            self.search.bound.fetch_min(bound, Ordering::Relaxed);
         }
     }
 
-    /// Adds what another thread has found in its part of the join.
-    fn merge(&mut self, other: Self) {
+    /// Adds what another thread or another join has found.
+    pub(crate) fn merged(mut self, other: Self) -> Self {
         if let Some(smallest) = other.smallest {
             self.count_pairs(smallest, other.tied_count);
         }
@@ -287,17 +322,18 @@ impl<'a> Collector<'a> {
             self.count_pairs(second, 0);
         }
         for pair in other.best {
-            keep_smallest(&mut self.best, self.top, pair);
+            keep_smallest(&mut self.best, self.search.top, pair);
         }
         for pair in other.tied {
             if Some(pair.key) == self.smallest {
-                keep_smallest(&mut self.tied, self.max_tied, pair);
+                keep_smallest(&mut self.tied, self.search.max_tied, pair);
             }
         }
+        self
     }
 
     /// All kept ties if they are at least `top`, otherwise the best.
-    fn finish(self) -> Closest {
+    pub(crate) fn finish(self) -> Closest {
         let pairs = if self.tied.len() >= self.best.len() {
             self.tied
         } else {

@@ -12,8 +12,8 @@
 //! items   7  0 3 5  1   2  4 6       the items of each point, ascending (here p1 has two)
 //! ```
 //!
-//! An *item* is a point's position in the input of [`Tree::new`]. The ranker passes people in the order of their
-//! ids, so a smaller item means a smaller id, and comparing `(key, item)` orders by distance and then by id.
+//! An *item* is a number that the input of [`Tree::new`] gives to a point. The ranker numbers people in the order of
+//! their ids, so a smaller item means a smaller id, and comparing `(key, item)` orders by distance and then by id.
 //!
 //! *Pruning*, the same in all searches: [`Tree::lower_bound`] is at most the key of any two points in two boxes. A
 //! subtree is skipped only if its lower bound is *greater* than the best key so far. If they are equal it is
@@ -23,44 +23,22 @@
 
 use std::num::NonZeroUsize;
 
-use crate::similarity::metric::{Distance, Point};
-
-/// Most distinct points in a leaf. Fewer cost memory and visits of nodes, more cost computed distances.
-pub(crate) const MAX_LEAF_POINTS: usize = 12;
+use crate::similarity::{
+    build::{MAX_LEAF_POINTS, around, build, group_equal_points},
+    metric::{Coordinate as _, Distance},
+    nodes::{Bounds, DistinctPoint, Node, delta},
+};
 
 /// A k-d tree, and the metric that its points are compared by.
-pub struct Tree<D> {
+pub struct Tree<D: Distance<N>, const N: usize> {
     metric: D,
-    nodes: Vec<Node>,
+    nodes: Vec<Node<D::Value, N>>,
     /// One more than there are distinct points: the last entry marks the end of the last one's items.
-    points: Vec<DistinctPoint>,
+    points: Vec<DistinctPoint<D::Value, N>>,
     /// All items, grouped by point, ascending within each group.
     items: Vec<u32>,
-}
-
-/// A distinct point. While the tree is being built there is one for each item.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DistinctPoint {
-    pub(crate) coordinates: Point,
-    /// Where its items begin in [`Tree::items`]. While the tree is being built: the item itself.
-    first_item: u32,
-}
-
-/// A box that is tight around the points of a leaf or of both children.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    pub(crate) bounds: Bounds,
-    /// Of a leaf: its first point. Otherwise: its right child.
-    index: u32,
-    /// The number of points of a leaf, otherwise 0.
-    point_count: u32,
-}
-
-/// A box with sides parallel to the axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    low: Point,
-    high: Point,
+    /// How many people the items of the points before each point stand for. Empty if each stands for one.
+    people: Vec<u64>,
 }
 
 /// What a node contains.
@@ -71,53 +49,26 @@ pub(crate) enum Content {
     Inner(usize, usize),
 }
 
-impl Bounds {
-    /// The smallest box around `points`; inside out if there are none.
-    #[inline]
-    fn around(points: impl Iterator<Item = Point>) -> Self {
-        let (mut low, mut high) = ([i32::MAX; 3], [i32::MIN; 3]);
-        for point in points {
-            for axis in 0..3 {
-                low[axis] = low[axis].min(point[axis]);
-                high[axis] = high[axis].max(point[axis]);
-            }
-        }
-        Self { low, high }
-    }
-
-    #[inline]
-    pub(crate) fn of_point(point: Point) -> Self {
-        Self {
-            low: point,
-            high: point,
-        }
-    }
-}
-
-impl<D: Distance> Tree<D> {
-    /// Builds the tree over `input`; a point's item is its position in the input.
+impl<D: Distance<N>, const N: usize> Tree<D, N> {
+    /// Builds the tree over `input`, items and their points.
     ///
     /// # Panics
-    /// If coordinates on one axis differ by more than [`i32::MAX`], or if there are more than [`u32::MAX`] points.
-    /// The values of a [`Profile`](crate::profile::Profile) stay far below the first limit.
-    pub fn new(metric: D, input: impl ExactSizeIterator<Item = Point>) -> Self {
+    /// If the difference of two coordinates on one axis is not a value of their type, or if there are more than
+    /// [`u32::MAX`] points. The values of a [`Profile`](crate::profile::Profile) stay far below the first limit.
+    pub fn new(metric: D, input: impl ExactSizeIterator<Item = (u32, [D::Value; N])>) -> Self {
         let mut points = Vec::with_capacity(input.len() + 1);
-        points.extend(
-            input
-                .zip(0..)
-                .map(|(coordinates, first_item)| DistinctPoint {
-                    coordinates,
-                    first_item,
-                }),
-        );
+        points.extend(input.map(|(first_item, coordinates)| DistinctPoint {
+            coordinates,
+            first_item,
+        }));
         assert!(
             u32::try_from(points.len()).is_ok(),
             "too many points to number"
         );
         let Bounds { low, high } = around(&points);
-        let fits = |axis: usize| high[axis].checked_sub(low[axis]).is_some();
+        let fits = |axis: usize| D::Value::can_differ(low[axis], high[axis]);
         assert!(
-            points.is_empty() || (0..3).all(fits),
+            points.is_empty() || (0..N).all(fits),
             "points too far apart"
         );
         let mut nodes = Vec::with_capacity(4 * points.len() / MAX_LEAF_POINTS);
@@ -130,7 +81,25 @@ impl<D: Distance> Tree<D> {
             nodes,
             points,
             items,
+            people: Vec::new(),
         }
+    }
+
+    /// Lets each item stand for a number of people.
+    #[must_use]
+    pub fn with_counts(mut self, count: impl Fn(u32) -> u64) -> Self {
+        let mut before = 0;
+        self.people = Vec::with_capacity(self.points.len());
+        for point in 0..self.points().len() {
+            self.people.push(before);
+            before += self
+                .items_at(point)
+                .iter()
+                .map(|&item| count(item))
+                .sum::<u64>();
+        }
+        self.people.push(before);
+        self
     }
 
     /// The metric that the points are compared by.
@@ -139,13 +108,13 @@ impl<D: Distance> Tree<D> {
         &self.metric
     }
 
-    /// The items of each distinct point, ascending.
-    pub fn groups(&self) -> impl Iterator<Item = &[u32]> {
-        (0..self.points().len()).map(|point| self.items_at(point))
+    /// The items of each distinct point, ascending, and the number of people that they stand for.
+    pub fn groups(&self) -> impl Iterator<Item = (&[u32], u64)> {
+        (0..self.points().len()).map(|point| (self.items_at(point), self.people_at(point)))
     }
 
     /// The distinct points.
-    pub(crate) fn points(&self) -> &[DistinctPoint] {
+    pub(crate) fn points(&self) -> &[DistinctPoint<D::Value, N>] {
         self.points.split_last().map_or(&[], |(_, points)| points)
     }
 
@@ -155,14 +124,13 @@ impl<D: Distance> Tree<D> {
         &self.items[start..end]
     }
 
-    /// The index of an item's point; `None` for an item that is not in the tree.
-    pub(crate) fn point_of(&self, item: u32) -> Option<usize> {
-        let position = self.items.iter().position(|other| *other == item)?;
-        Some(
-            self.points
-                .partition_point(|point| point.first_item as usize <= position)
-                - 1,
-        )
+    /// The number of people at a point; at least one.
+    #[inline]
+    pub(crate) fn people_at(&self, point: usize) -> u64 {
+        match self.people.get(point..=point + 1) {
+            Some([start, end]) => end - start,
+            _ => self.items_at(point).len() as u64,
+        }
     }
 
     /// Whether there are no points, and so no root, which is node 0.
@@ -170,7 +138,7 @@ impl<D: Distance> Tree<D> {
         self.nodes.is_empty()
     }
 
-    pub(crate) fn node(&self, node: usize) -> &Node {
+    pub(crate) fn node(&self, node: usize) -> &Node<D::Value, N> {
         &self.nodes[node]
     }
 
@@ -187,7 +155,7 @@ impl<D: Distance> Tree<D> {
 
     /// The key of two points.
     #[inline]
-    pub(crate) fn key(&self, a: Point, b: Point) -> u64 {
+    pub(crate) fn key(&self, a: [D::Value; N], b: [D::Value; N]) -> u64 {
         self.metric.key(delta(a, b))
     }
 
@@ -202,7 +170,7 @@ impl<D: Distance> Tree<D> {
     ///      └───────────────── largest ───────────┘
     /// ```
     #[inline]
-    pub(crate) fn lower_bound(&self, bounds: Bounds, node: &Node) -> u64 {
+    pub(crate) fn lower_bound(&self, bounds: Bounds<D::Value, N>, node: &Node<D::Value, N>) -> u64 {
         let Bounds { low, high } = node.bounds;
         self.metric
             .lower_bound(delta(bounds.high, low), delta(bounds.low, high))
@@ -214,191 +182,5 @@ pub(crate) fn task_depth(threads: NonZeroUsize) -> u32 {
     match threads.get() {
         1 => 0,
         threads => threads.ilog2() + 4,
-    }
-}
-
-/// `b - a` by axis.
-#[inline]
-fn delta(a: Point, b: Point) -> Point {
-    [b[0] - a[0], b[1] - a[1], b[2] - a[2]]
-}
-
-fn around(points: &[DistinctPoint]) -> Bounds {
-    Bounds::around(points.iter().map(|point| point.coordinates))
-}
-
-/// Appends the node of `points`, the first of which has index `offset` in the tree, and all nodes below it.
-fn build<D: Distance>(
-    metric: &D,
-    points: &mut [DistinctPoint],
-    offset: usize,
-    nodes: &mut Vec<Node>,
-) -> Bounds {
-    let node = nodes.len();
-    nodes.push(Node {
-        bounds: Bounds::of_point([0; 3]),
-        index: offset as u32,
-        point_count: points.len() as u32,
-    });
-    let bounds = match partition(metric, points) {
-        None => around(points),
-        Some(middle) => {
-            let (left, right) = points.split_at_mut(middle);
-            let left = build(metric, left, offset, nodes);
-            nodes[node].index = nodes.len() as u32;
-            nodes[node].point_count = 0;
-            let right = build(metric, right, offset + middle, nodes);
-            Bounds::around([left.low, left.high, right.low, right.high].into_iter())
-        }
-    };
-    nodes[node].bounds = bounds;
-    bounds
-}
-
-/// Moves the points with smaller values on the widest axis to the front and returns their number, about half of
-/// all. `None` if the points are to be a leaf: few, or all equal.
-fn partition<D: Distance>(metric: &D, points: &mut [DistinctPoint]) -> Option<usize> {
-    if points.len() <= MAX_LEAF_POINTS {
-        return None;
-    }
-    // The widest axis and the median of a sample are nearly as good as the exact ones, and much cheaper.
-    let mut sample = [[0; 3]; 31];
-    let size = if points.len() < 1024 {
-        15
-    } else {
-        sample.len()
-    };
-    for (i, point) in sample[..size].iter_mut().enumerate() {
-        *point = points[(2 * i + 1) * points.len() / (2 * size)].coordinates;
-    }
-    let bounds = Bounds::around(sample[..size].iter().copied());
-    if bounds.low != bounds.high {
-        let axis = widest(metric, bounds);
-        let mut values = [0; 31];
-        for (value, point) in values.iter_mut().zip(&sample[..size]) {
-            *value = point[axis];
-        }
-        values[..size].sort_unstable();
-        // If the median is the smallest value, the points with that value alone go to the left.
-        let middle = partition_at(points, axis, values[size / 2].max(bounds.low[axis] + 1));
-        if middle.min(points.len() - middle) >= points.len() / 8 {
-            return Some(middle);
-        }
-    }
-    // The sample was misleading, or most values are equal. The exact median corrects the former; the latter stays
-    // uneven, as equal values are not separated, but ends after a few levels.
-    let bounds = around(points);
-    if bounds.low == bounds.high {
-        return None;
-    }
-    let axis = widest(metric, bounds);
-    let half = points.len() / 2;
-    let (_, median, _) = points.select_nth_unstable_by_key(half, |point| point.coordinates[axis]);
-    let median = median.coordinates[axis];
-    Some(partition_at(points, axis, median.max(bounds.low[axis] + 1)))
-}
-
-/// The axis on which a box is widest by the metric.
-fn widest<D: Distance>(metric: &D, Bounds { low, high }: Bounds) -> usize {
-    let width = |axis: usize| {
-        let mut width = [0; 3];
-        width[axis] = high[axis] - low[axis];
-        // Ticks break the tie if the metric does not see any difference, so that distinct points still separate.
-        (metric.key(width), width[axis])
-    };
-    (0..3).max_by_key(|axis| width(*axis)).unwrap_or(0)
-}
-
-/// Moves the points below `value` to the front and returns their number.
-fn partition_at(points: &mut [DistinctPoint], axis: usize, value: i32) -> usize {
-    let mut middle = 0;
-    for i in 0..points.len() {
-        // Swaps always, because a branch would be mispredicted half of the time. Unless the middle moves on, the
-        // next swap takes the same place again.
-        let left = points[i].coordinates[axis] < value;
-        points.swap(i, middle);
-        middle += usize::from(left);
-    }
-    middle
-}
-
-/// Turns the leaves' points, of one item each, into distinct points, and returns all items grouped by point.
-///
-/// It works in place: `points[..kept]` is done, and never runs ahead of the points that are read.
-fn group_equal_points(nodes: &mut [Node], points: &mut Vec<DistinctPoint>) -> Vec<u32> {
-    let mut items = Vec::with_capacity(points.len());
-    let mut kept = 0;
-    for leaf in nodes.iter_mut().filter(|node| node.point_count > 0) {
-        let mut start = leaf.index as usize;
-        let end = start + leaf.point_count as usize;
-        leaf.index = kept as u32;
-        // A leaf is either small or all equal, so comparing each point with the rest is cheaper than sorting.
-        while start < end {
-            let DistinctPoint {
-                coordinates,
-                first_item,
-            } = points[start];
-            points[kept] = DistinctPoint {
-                coordinates,
-                first_item: items.len() as u32,
-            };
-            kept += 1;
-            items.push(first_item);
-            start += 1;
-            if points[start..end]
-                .iter()
-                .any(|point| point.coordinates == coordinates)
-            {
-                let group_start = items.len() - 1;
-                // Takes the equal points and moves the others to the end of the leaf.
-                let mut rest = end;
-                for point in (start..end).rev() {
-                    if points[point].coordinates == coordinates {
-                        items.push(points[point].first_item);
-                    } else {
-                        rest -= 1;
-                        points[rest] = points[point];
-                    }
-                }
-                start = rest;
-                items[group_start..].sort_unstable();
-            }
-        }
-        leaf.point_count = kept as u32 - leaf.index;
-    }
-    points.truncate(kept);
-    points.push(DistinctPoint {
-        coordinates: [0; 3],
-        first_item: items.len() as u32,
-    });
-    items
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::similarity::metric::Gower;
-
-    #[test]
-    fn misleading_sample_falls_back_to_exact_median() {
-        let count = 4096;
-        // The points that the sample takes are far below all others.
-        let mut points: Vec<DistinctPoint> = (0..count)
-            .map(|point| DistinctPoint {
-                coordinates: [100_000 + point as i32, 0, 0],
-                first_item: point as u32,
-            })
-            .collect();
-        for i in 0..31 {
-            points[(2 * i + 1) * count / 62].coordinates[0] = i as i32;
-        }
-        let middle = partition(&Gower::with_resolution(1), &mut points).unwrap();
-        assert!(
-            (count / 8..=count - count / 8).contains(&middle),
-            "{middle}"
-        );
-        let (left, right) = points.split_at(middle);
-        let largest = left.iter().map(|point| point.coordinates[0]).max();
-        assert!(largest < right.iter().map(|point| point.coordinates[0]).min());
     }
 }

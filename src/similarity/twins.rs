@@ -1,17 +1,13 @@
-//! Groups of people who are identical in all three fields.
+//! Groups of people who are identical in all fields.
 
 use std::cmp::Reverse;
-
-use crate::profile::{Build, Profile};
 
 /// Two or more identical people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
     /// The number of people, at least 2.
-    pub count: usize,
-    /// What they share.
-    pub build: Build,
-    /// The indices of the first [`Twins::LISTED`] of them, in the order of their ids.
+    pub count: u64,
+    /// The indices of the first [`Twins::LISTED`] of them, in the order of their ids; at least one.
     pub people: Vec<usize>,
 }
 
@@ -22,28 +18,27 @@ impl Twins {
 
 /// The `limit` largest of the groups with at least two people, and the number of all such groups.
 ///
-/// A group consists of items in ascending order, that is, in the order of ids. `person` returns the index and the
-/// profile of an item.
-pub(crate) fn largest_groups<'a, 'p>(
-    groups: impl Iterator<Item = &'a [u32]>,
+/// A group consists of items in ascending order, that is, in the order of ids, and of the number of people that they
+/// stand for. `index` returns the index of an item.
+pub(crate) fn largest_groups<'a>(
+    groups: impl Iterator<Item = (&'a [u32], u64)>,
     limit: usize,
-    person: impl Fn(u32) -> (usize, &'p Profile),
+    index: impl Fn(u32) -> usize,
 ) -> (Vec<Twins>, usize) {
-    let mut groups: Vec<&[u32]> = groups.filter(|group| group.len() > 1).collect();
+    let mut groups: Vec<(&[u32], u64)> = groups.filter(|(_, people)| *people > 1).collect();
     let count = groups.len();
-    let order = |group: &&[u32]| (Reverse(group.len()), group[0]);
+    let order = |(group, people): &(&[u32], u64)| (Reverse(*people), group[0]);
     if limit < count {
         groups.select_nth_unstable_by_key(limit, order);
         groups.truncate(limit);
     }
     groups.sort_unstable_by_key(order);
-    let twins = groups.into_iter().map(|group| Twins {
-        count: group.len(),
-        build: person(group[0]).1.build,
+    let twins = groups.into_iter().map(|(group, count)| Twins {
+        count,
         people: group
             .iter()
             .take(Twins::LISTED)
-            .map(|&item| person(item).0)
+            .map(|&item| index(item))
             .collect(),
     });
     (twins.collect(), count)

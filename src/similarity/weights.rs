@@ -1,52 +1,100 @@
 //! How much each field counts in a distance.
 
-use std::{fmt, str::FromStr};
+use std::{array, fmt, str::FromStr};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use crate::untrusted::Untrusted;
-
-/// The fields that a distance is made of, in the order of a point's axes.
-pub const FIELDS: [&str; 3] = ["height", "weight", "size"];
+use crate::{profile::FIELDS, untrusted::Untrusted};
 
 /// How much each field counts, 0 to 1,000,000 in exact thousandths; 1 each by default.
 ///
-/// Gower multiplies a field's term by its weight, the other metrics its squared difference.
+/// Gower and the weighted mean multiply a field's term by its weight, the other metrics its squared difference.
 ///
 /// ```
 /// use labrpc::similarity::Weights;
 ///
 /// let weights: Weights = "weight=2,size=0.5".parse()?;
-/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1.0,"weight":2.0,"size":0.5}"#);
+/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1,"weight":2,"size":0.5}"#);
 /// assert_eq!(weights.to_string(), "height=1,weight=2,size=0.5");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weights {
-    thousandths: [u32; 3],
+    /// Each field and its weight in thousandths, in the order of the axes.
+    fields: Vec<(String, u32)>,
 }
 
 impl Weights {
     /// The largest weight. Keys of the body distance, in ten-thousandths, stay below 2⁵³ and so exact in an `f64`.
     pub const MAX: u32 = 1_000_000;
 
-    /// The weights of height, weight and size, in thousandths.
+    /// A weight of 1 for each of these fields.
     #[must_use]
-    pub fn thousandths(&self) -> [u32; 3] {
-        self.thousandths
+    pub fn equal<'a>(fields: impl IntoIterator<Item = &'a str>) -> Self {
+        let fields = fields.into_iter().map(|field| (field.to_owned(), 1000));
+        Self {
+            fields: fields.collect(),
+        }
     }
 
-    /// The weights of height, weight and size.
-    #[must_use]
-    pub fn values(&self) -> [f64; 3] {
-        self.thousandths.map(|weight| f64::from(weight) / 1000.0)
+    /// Parses `field=number` separated by commas; a field that is left out has weight 1.
+    ///
+    /// # Errors
+    /// [`WeightsError`] for a field that is not one of `fields` or is repeated, a number that is not 0 to 1,000,000
+    /// with at most three decimals, and when every weight is 0.
+    pub fn parse<'a>(
+        text: &str,
+        fields: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, WeightsError> {
+        let mut weights = Self::equal(fields);
+        let mut given = vec![false; weights.fields.len()];
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            // A name may contain `=`, a number does not.
+            let (key, value) = part
+                .rsplit_once('=')
+                .ok_or_else(|| WeightsError::NoEquals(Untrusted::new(part.trim())))?;
+            let known = weights.fields.iter().map(|(field, _)| field.as_str());
+            let Some(axis) = known.clone().position(|field| field == key.trim()) else {
+                return Err(WeightsError::Field {
+                    field: Untrusted::new(key.trim()),
+                    fields: known.collect::<Vec<_>>().join(", "),
+                });
+            };
+            let (field, weight) = &mut weights.fields[axis];
+            *weight = parse_thousandths(value.trim()).ok_or_else(|| WeightsError::Value {
+                field: field.clone(),
+                value: Untrusted::new(value.trim()),
+            })?;
+            if std::mem::replace(&mut given[axis], true) {
+                return Err(WeightsError::Twice(field.clone()));
+            }
+        }
+        match weights.fields.iter().all(|(_, weight)| *weight == 0) {
+            true => Err(WeightsError::AllZero),
+            false => Ok(weights),
+        }
+    }
+
+    /// The weights in thousandths, in the order of the axes.
+    pub(crate) fn thousandths<const N: usize>(&self) -> [u32; N] {
+        array::from_fn(|axis| self.fields.get(axis).map_or(1000, |(_, weight)| *weight))
+    }
+
+    /// Each field and its weight.
+    pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
+        let fields = self.fields.iter();
+        fields.map(|(field, weight)| (field.as_str(), f64::from(*weight) / 1000.0))
     }
 }
 
 impl Default for Weights {
+    /// Weights of 1 for the fields of a profile.
     fn default() -> Self {
         Self {
-            thousandths: [1000; 3],
+            fields: FIELDS
+                .iter()
+                .map(|field| (field.name.to_owned(), 1000 * field.weight))
+                .collect(),
         }
     }
 }
@@ -54,34 +102,12 @@ impl Default for Weights {
 impl FromStr for Weights {
     type Err = WeightsError;
 
-    /// Parses `field=number` separated by commas; a field that is left out has weight 1.
+    /// Parses weights of a profile's fields.
     ///
     /// # Errors
-    /// [`WeightsError`] for an unknown or repeated field, a number that is not 0 to 1,000,000 with at most three
-    /// decimals, and when every weight is 0.
+    /// As [`Weights::parse`].
     fn from_str(text: &str) -> Result<Self, WeightsError> {
-        let mut thousandths = [None; 3];
-        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| WeightsError::NoEquals(Untrusted::new(part.trim())))?;
-            let axis = FIELDS
-                .iter()
-                .position(|field| *field == key.trim())
-                .ok_or_else(|| WeightsError::Field(Untrusted::new(key.trim())))?;
-            let weight = parse_thousandths(value.trim()).ok_or_else(|| WeightsError::Value {
-                field: FIELDS[axis],
-                value: Untrusted::new(value.trim()),
-            })?;
-            if thousandths[axis].replace(weight).is_some() {
-                return Err(WeightsError::Twice(FIELDS[axis]));
-            }
-        }
-        let thousandths = thousandths.map(|weight| weight.unwrap_or(1000));
-        if thousandths == [0; 3] {
-            return Err(WeightsError::AllZero);
-        }
-        Ok(Self { thousandths })
+        Self::parse(text, FIELDS.iter().map(|field| field.name))
     }
 }
 
@@ -104,16 +130,21 @@ fn parse_thousandths(text: &str) -> Option<u32> {
 
 impl fmt::Display for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [height, weight, size] = self.values();
-        write!(f, "height={height},weight={weight},size={size}")
+        let fields = self
+            .values()
+            .map(|(field, weight)| format!("{field}={weight}"));
+        f.write_str(&fields.collect::<Vec<_>>().join(","))
     }
 }
 
 impl Serialize for Weights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Weights", FIELDS.len())?;
-        for (field, weight) in FIELDS.into_iter().zip(self.thousandths) {
-            object.serialize_field(field, &(f64::from(weight) / 1000.0))?;
+        let mut object = serializer.serialize_map(Some(self.fields.len()))?;
+        for (field, weight) in &self.fields {
+            match weight % 1000 {
+                0 => object.serialize_entry(field, &(weight / 1000))?,
+                _ => object.serialize_entry(field, &(f64::from(*weight) / 1000.0))?,
+            }
         }
         object.end()
     }
@@ -125,16 +156,21 @@ pub enum WeightsError {
     /// A part is not of the form `field=number`.
     NoEquals(Untrusted),
     /// There is no such field.
-    Field(Untrusted),
+    Field {
+        /// The name.
+        field: Untrusted,
+        /// The names of those that there are.
+        fields: String,
+    },
     /// The value is not a number in range, or is finer than a thousandth.
     Value {
         /// The field whose weight it is.
-        field: &'static str,
+        field: String,
         /// The text of the value.
         value: Untrusted,
     },
     /// A field is given twice.
-    Twice(&'static str),
+    Twice(String),
     /// Every weight is 0, so all distances would be 0.
     AllZero,
 }
@@ -145,11 +181,8 @@ impl fmt::Display for WeightsError {
             Self::NoEquals(part) => {
                 write!(f, "weight \"{part}\" is not of the form height=2")
             }
-            Self::Field(key) => {
-                write!(
-                    f,
-                    "weight of \"{key}\": the fields are height, weight, size"
-                )
+            Self::Field { field, fields } => {
+                write!(f, "weight of \"{field}\": the fields are {fields}")
             }
             Self::Value { field, value } => write!(
                 f,

@@ -6,7 +6,7 @@ use labrpc::{
     profile::{FIELDS, Profile},
     similarity::{
         Like, Metric, Nearest, Options, Pair, Ranking, Terms, Twins, Weights,
-        internals::{Distance, Euclidean, Gower, Mahalanobis, Point, Tree, point},
+        internals::{Distance, Euclidean, Gower, Mahalanobis, Tree, point, ranges},
         rank,
     },
 };
@@ -15,6 +15,15 @@ use crate::support::person;
 
 /// Random inputs for each of the two tests that use them.
 const CASES: u64 = 50_000;
+
+/// The weights of a profile's fields.
+fn thousandths(weights: &Weights) -> [u32; 3] {
+    let values: Vec<_> = weights
+        .values()
+        .map(|(_, weight)| (weight * 1000.0).round() as u32)
+        .collect();
+    values.try_into().unwrap()
+}
 
 /// What `rank` promises, by comparing all pairs, sorting and filtering.
 fn brute_force(people: &[Profile], options: &Options) -> Ranking {
@@ -27,14 +36,14 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         .filter(|same| same.len() == 1)
         .map(|same| same[0])
         .collect();
-    let points = || order.iter().map(|&index| point(&people[index]));
-    let metric: Box<dyn Distance> = match options.metric {
-        Metric::Gower => Box::new(Gower::new(&options.weights)),
-        Metric::Euclidean => Box::new(Euclidean::new(points(), &options.weights)),
-        Metric::Mahalanobis => Box::new(Mahalanobis::new(points(), &options.weights)),
+    let points = || order.iter().map(|&index| (point(&people[index]), 1));
+    let weights = thousandths(&options.weights);
+    let metric: Box<dyn Distance<3, Value = i32>> = match options.metric {
+        Metric::Gower => Box::new(Gower::new(ranges(), weights)),
+        Metric::Euclidean => Box::new(Euclidean::new(points(), weights)),
+        Metric::Mahalanobis => Box::new(Mahalanobis::new(points(), weights)),
     };
-    let weights = options.weights.thousandths();
-    let delta = |a: usize, b: usize| -> Point {
+    let delta = |a: usize, b: usize| -> [i32; 3] {
         let (p, q) = (point(&people[a]), point(&people[b]));
         [0, 1, 2].map(|axis| {
             if weights[axis] == 0 {
@@ -51,19 +60,14 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         pairs.sort_by(|p, q| p.0.total_cmp(&q.0));
         let mut list: Vec<Pair> = Vec::new();
         for (place, (distance, a, b)) in pairs.into_iter().take(count).enumerate() {
-            let [height, weight, size] = metric.terms(delta(a, b));
             let tie = list.last().filter(|previous| previous.distance == distance);
             list.push(Pair {
-                rank: tie.map_or(place + 1, |previous| previous.rank),
+                rank: tie.map_or(place as u64 + 1, |previous| previous.rank),
                 a,
                 b,
                 distance,
                 similarity: metric.similarity(distance),
-                terms: Terms {
-                    height,
-                    weight,
-                    size,
-                },
+                terms: Terms::new(metric.terms(delta(a, b)), 0b111),
             });
         }
         list
@@ -102,6 +106,7 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         }),
         like: options
             .like
+            .clone()
             .map(|id| match ids.get(id.as_str()).map(Vec::as_slice) {
                 None => Like::Unknown(id),
                 Some([person]) => Like::Found {
@@ -120,6 +125,8 @@ fn brute_force(people: &[Profile], options: &Options) -> Ranking {
         twins,
         twin_groups,
         per_person,
+        outliers: Vec::new(),
+        incomparable: 0,
         duplicates: ids.into_values().filter(|same| same.len() > 1).collect(),
     }
 }
@@ -156,12 +163,11 @@ fn brute_force_twins(people: &[Profile], order: &[usize]) -> Vec<Twins> {
         .into_values()
         .filter(|same| same.len() > 1)
         .map(|same| Twins {
-            count: same.len(),
-            build: people[same[0]].build,
+            count: same.len() as u64,
             people: same.into_iter().take(Twins::LISTED).collect(),
         })
         .collect();
-    twins.sort_by_key(|twins| (usize::MAX - twins.count, people[twins.people[0]].id));
+    twins.sort_by_key(|twins| (u64::MAX - twins.count, people[twins.people[0]].id));
     twins
 }
 
@@ -208,11 +214,12 @@ fn random_people(random: &mut fastrand::Rng) -> (Vec<Profile>, Options) {
         weights: weights.parse().unwrap_or_default(),
         top: [0, 1, 3, 10, 5000][random.usize(..5)],
         like: match people.len() {
-            0 => Some("unknown".parse().unwrap()),
-            len => Some(people[random.usize(..len)].id).filter(|_| random.bool()),
+            0 => Some("unknown".to_owned()),
+            len => Some(people[random.usize(..len)].id.to_string()).filter(|_| random.bool()),
         },
         per_person: random.bool(),
         twins: random.bool(),
+        outliers: 0,
         threads: NonZeroUsize::MIN,
     };
     (people, options)
@@ -231,8 +238,8 @@ fn ranking_equals_brute_force_bit_for_bit() {
 /// `rank` uses one thread for so few people, so this calls the searches directly.
 #[test]
 fn two_threads_return_the_same_result_as_one() {
-    fn check(metric: impl Distance, people: &[Profile], top: usize) {
-        let tree = Tree::new(metric, people.iter().map(point));
+    fn check(metric: impl Distance<3, Value = i32>, people: &[Profile], top: usize) {
+        let tree = Tree::new(metric, (0..u32::MAX).zip(people.iter().map(point)));
         let [one, two] = [1, 2].map(|threads| {
             let threads = NonZeroUsize::new(threads).unwrap();
             let pairs = tree.closest_pairs(top, 20, threads);
@@ -242,12 +249,12 @@ fn two_threads_return_the_same_result_as_one() {
     }
     for seed in 0..CASES {
         let (people, options) = random_people(&mut fastrand::Rng::with_seed(seed));
-        let Options { weights, top, .. } = options;
-        let points = people.iter().map(point);
+        let (weights, top) = (thousandths(&options.weights), options.top);
+        let points = people.iter().map(|person| (point(person), 1));
         match options.metric {
-            Metric::Gower => check(Gower::new(&weights), &people, top),
-            Metric::Euclidean => check(Euclidean::new(points, &weights), &people, top),
-            Metric::Mahalanobis => check(Mahalanobis::new(points, &weights), &people, top),
+            Metric::Gower => check(Gower::new(ranges(), weights), &people, top),
+            Metric::Euclidean => check(Euclidean::new(points, weights), &people, top),
+            Metric::Mahalanobis => check(Mahalanobis::new(points, weights), &people, top),
         }
     }
 }
@@ -342,12 +349,7 @@ fn distances_equal_those_computed_by_r() {
                 (ours - theirs).abs() <= 1e-12 * theirs,
                 "{metric}: {pair:?}, R: {theirs}"
             );
-            let Terms {
-                height,
-                weight,
-                size,
-            } = pair.terms;
-            let sum = height + weight + size;
+            let sum: f64 = pair.terms.iter().flatten().sum();
             assert!(
                 (sum - pair.distance).abs() <= 1e-12 * pair.distance,
                 "{metric}: {pair:?}"
@@ -373,42 +375,21 @@ fn body_distance_terms_caps_and_weights() {
         (2, 3, 0.0, 1.0)
     );
     assert_eq!((close.a, close.b, close.distance), (0, 1, 12.5));
-    assert_eq!(
-        close.terms,
-        Terms {
-            height: 7.0,
-            weight: 5.5,
-            size: 0.0
-        }
-    );
+    assert_eq!(close.terms, Terms::new([7.0, 5.5, 0.0], 0b111));
     assert_eq!(
         (ranking.smallest, ranking.tied, ranking.margin),
         (Some(0.0), 1, Some(12.5))
     );
     // 78 cm and 540 kg are beyond the caps; four steps of size are not.
     let far = &ranking.pairs[2];
-    assert_eq!(
-        far.terms,
-        Terms {
-            height: 420.0,
-            weight: 420.0,
-            size: 240.0
-        }
-    );
+    assert_eq!(far.terms, Terms::new([420.0, 420.0, 240.0], 0b111));
     assert_eq!(far.similarity, 1.0 - 1080.0 / 1260.0);
     let options = Options {
         weights: "height=0.5,weight=2,size=0".parse().unwrap(),
         ..by(Metric::Gower)
     };
     let weighted = &rank(&people, &options).pairs[1];
-    assert_eq!(
-        weighted.terms,
-        Terms {
-            height: 3.5,
-            weight: 11.0,
-            size: 0.0
-        }
-    );
+    assert_eq!(weighted.terms, Terms::new([3.5, 11.0, 0.0], 0b111));
     assert_eq!(weighted.similarity, 1.0 - 14.5 / (420.0 * 2.5));
 }
 
@@ -508,12 +489,12 @@ fn empty_single_and_identical_input() {
     for metric in Metric::ALL {
         let options = Options {
             per_person: true,
-            like: Some("a".parse().unwrap()),
+            like: Some("a".to_owned()),
             ..by(metric)
         };
         let empty = rank(&[], &options);
         assert_eq!((empty.smallest, empty.tied, empty.margin), (None, 0, None));
-        assert_eq!(empty.like, Some(Like::Unknown("a".parse().unwrap())));
+        assert_eq!(empty.like, Some(Like::Unknown("a".to_owned())));
         let alone = rank(&[person("a", 1780, 600, 4)], &options);
         assert_eq!((alone.pairs, alone.per_person), (vec![], Some(vec![])));
         assert_eq!(
@@ -583,10 +564,7 @@ fn large_identical_group_is_counted_but_listing_is_capped() {
             .iter()
             .all(|pair| pair.a == 0 && pair.rank == 1)
     );
-    assert_eq!(
-        (ranking.twins.len(), ranking.twins[0].count),
-        (1, COUNT as usize)
-    );
+    assert_eq!((ranking.twins.len(), ranking.twins[0].count), (1, COUNT));
     assert_eq!(
         ranking.twins[0].people,
         (0..Twins::LISTED).collect::<Vec<_>>()

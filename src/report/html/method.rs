@@ -26,8 +26,8 @@ pub(super) struct MethodText {
 impl MethodText {
     /// The method of a ranking, with one of its pairs as an example.
     pub(super) fn new(options: &Options, example: Option<&Pair>, people: &[Profile]) -> Self {
-        let (metric, weights) = (options.metric, options.weights);
-        let plain = weights == Weights::default();
+        let (metric, weights) = (options.metric, &options.weights);
+        let plain = *weights == Weights::default();
         let example = example.filter(|_| plain).and_then(|pair| {
             let (a, b) = (&people[pair.a], &people[pair.b]);
             let sum = metric.explain(a, b)?;
@@ -46,9 +46,9 @@ impl MethodText {
             scales: scales.collect(),
             fields: phrase(&FIELDS.each_ref().map(|field| field.name)),
             weights: (!plain).then(|| {
-                let pairs = FIELDS.iter().zip(weights.values());
-                let words: Vec<_> = pairs
-                    .map(|(field, weight)| format!("{} {}", field.name, number(weight)))
+                let words: Vec<_> = weights
+                    .values()
+                    .map(|(field, weight)| format!("{field} {}", number(weight)))
                     .collect();
                 words.join(", ")
             }),

@@ -84,6 +84,8 @@ impl<'a> RankingPage<'a> {
                     twin_groups: _,
                     per_person: _,
                     like,
+                    outliers: _,
+                    incomparable: _,
                 },
         } = text.ranked;
         let answer = &text.answer;
@@ -200,7 +202,7 @@ fn seats(
             let profile = outcome(index).profile().map(|(profile, _)| profile);
             let shown = profile.filter(|_| open);
             SeatLook {
-                name: profile.map(|profile| view.name(&profile.id)),
+                name: profile.map(|profile| view.name(profile.id.as_str())),
                 values: shown.map_or_else(Vec::new, |profile| {
                     profile
                         .build

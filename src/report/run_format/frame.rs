@@ -64,7 +64,7 @@ impl<'a> Header<'a> {
             started: *started,
             arguments,
             metric: options.map(|options| options.metric.name()),
-            weights: options.map(|options| options.weights),
+            weights: options.map(|options| options.weights.clone()),
             finished: *finished,
             method: report.method(),
             settings: settings.as_ref(),

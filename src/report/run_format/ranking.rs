@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::{
-    profile::{Build, Id},
+    profile::{Build, FIELDS, Id},
     report::model::RankedPeople,
     similarity::{Like, Nearest, Pair, Terms, Twins},
 };
@@ -35,12 +35,18 @@ pub fn per_person(ranked: &RankedPeople) -> impl Iterator<Item = NearestLine> {
 /// Two people and the distance between them.
 #[derive(Debug, Serialize)]
 pub struct PairLine {
-    pub(crate) rank: usize,
+    pub(crate) rank: u64,
     pub(crate) a: Id,
     pub(crate) b: Id,
     pub(crate) distance: f64,
     pub(crate) similarity: f64,
+    #[serde(serialize_with = "terms_by_name")]
     pub(crate) terms: Terms,
+}
+
+/// What each field contributes, as an object.
+fn terms_by_name<S: Serializer>(terms: &Terms, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(FIELDS.iter().map(|field| field.name).zip(terms.iter()))
 }
 
 impl PairLine {
@@ -70,7 +76,7 @@ impl PairLine {
 /// A group of identical people.
 #[derive(Debug, Serialize)]
 pub struct TwinsLine {
-    pub(crate) count: usize,
+    pub(crate) count: u64,
     #[serde(serialize_with = "with_decimals")]
     pub(crate) profile: Build,
     pub(crate) ids: Vec<Id>,
@@ -84,14 +90,10 @@ impl TwinsLine {
     /// A group in a report, with the first of its ids.
     #[must_use]
     pub fn new(ranked: &RankedPeople, twins: &Twins) -> Self {
-        let &Twins {
-            count,
-            build,
-            ref people,
-        } = twins;
+        let &Twins { count, ref people } = twins;
         Self {
             count,
-            profile: build,
+            profile: ranked.people[people[0]].build,
             ids: people
                 .iter()
                 .map(|&person| ranked.people[person].id)
@@ -129,7 +131,7 @@ impl NearestLine {
 /// The people nearest to one.
 #[derive(Debug, Serialize)]
 pub struct LikeLine {
-    id: Id,
+    id: String,
     /// `null` unless exactly one person has the id.
     pub(crate) nearest: Option<Vec<PairLine>>,
 }
@@ -140,11 +142,11 @@ impl LikeLine {
     pub fn new(ranked: &RankedPeople) -> Option<Self> {
         ranked.ranking.like.as_ref().map(|like| match like {
             Like::Unknown(id) | Like::Duplicate(id) => Self {
-                id: *id,
+                id: id.clone(),
                 nearest: None,
             },
             Like::Found { person, nearest } => Self {
-                id: ranked.people[*person].id,
+                id: ranked.people[*person].id.to_string(),
                 nearest: Some(
                     nearest
                         .iter()

@@ -41,6 +41,8 @@ pub(super) fn write(text: &RankingText<'_>, page: &mut LineWriter<'_>) -> io::Re
                 twin_groups: _,
                 per_person: _,
                 like: _,
+                outliers: _,
+                incomparable: _,
             },
     } = text.ranked;
     if let Some(groups) = &text.groups {

@@ -74,7 +74,7 @@ impl VerdictText {
 /// The texts of one pair.
 pub struct PairText {
     /// The place, from 1; pairs at equal distance share one.
-    pub rank: usize,
+    pub rank: u64,
     /// Their names, the smaller id first.
     pub names: [String; 2],
     /// The distance.
@@ -114,7 +114,7 @@ pub struct IdenticalGroups<'a> {
 /// The texts of one group.
 pub struct IdenticalText {
     /// How many people are in it.
-    pub count: usize,
+    pub count: u64,
     /// What they share.
     pub build: Option<String>,
     /// The first of their names.
@@ -158,7 +158,7 @@ impl<'a> RankingText<'a> {
         let (a, b) = (&self.ranked.people[*a], &self.ranked.people[*b]);
         PairText {
             rank: *rank,
-            names: [a, b].map(|person| self.view.name(&person.id)),
+            names: [a, b].map(|person| self.view.name(person.id.as_str())),
             distance: open.then(|| number(*distance)),
             similarity: similarity(&self.view, pair),
             fields: match open {
@@ -177,17 +177,18 @@ impl<'a> RankingText<'a> {
     /// The texts of a group, with at most `names` of its names.
     #[must_use]
     pub fn group(&self, group: &Twins, names: usize) -> IdenticalText {
-        let Twins {
-            count,
-            build,
-            people,
-        } = group;
+        let Twins { count, people } = group;
+        let first = &self.ranked.people[people[0]];
         let people = people.iter().take(names);
         let names: Vec<_> = people.map(|&person| self.name(person)).collect();
-        let more = if names.len() < *count { ", …" } else { "" };
+        let more = if (names.len() as u64) < *count {
+            ", …"
+        } else {
+            ""
+        };
         IdenticalText {
             count: *count,
-            build: (self.view.shows_personal_data()).then(|| build.to_string()),
+            build: (self.view.shows_personal_data()).then(|| first.build.to_string()),
             names: format!("{}{more}", names.join(", ")),
         }
     }
@@ -207,7 +208,7 @@ impl<'a> RankingText<'a> {
     }
 
     fn name(&self, person: usize) -> String {
-        self.view.name(&self.ranked.people[person].id)
+        self.view.name(self.ranked.people[person].id.as_str())
     }
 }
 
@@ -241,7 +242,7 @@ fn nearest_to<'a>(ranked: &'a RankedPeople, view: &View<'_>, like: &'a Like) -> 
         Like::Found { person, nearest } => {
             let person = &ranked.people[*person];
             ClosestText {
-                title: format!("Most like {}", view.name(&person.id)),
+                title: format!("Most like {}", view.name(person.id.as_str())),
                 build: view.shows_personal_data().then(|| person.build.to_string()),
                 verdict: match nearest.first() {
                     Some(first) => VerdictText::Found(distance_text(view, first)),
@@ -324,17 +325,17 @@ fn fields(
     terms: &Terms,
 ) -> Vec<FieldText> {
     let [a, b] = pair.map(|person| person.build.values());
-    let terms = [terms.height, terms.weight, terms.size];
-    let fields = a.into_iter().zip(b).zip(terms);
-    let text = |((a, b), term): ((Value, Value), f64)| FieldText {
+    let fields = a.into_iter().zip(b).zip(terms.iter());
+    let text = |((a, b), term): ((Value, Value), Option<f64>)| FieldText {
         name: a.field().name,
         values: match a == b {
             true => format!("both {}", a.with_unit()),
             false => format!("{a} and {}", b.with_unit()),
         },
-        term: number(term),
-        amount: term,
-        share: share(ranked.options.metric, distance, term).map(|share| format!("{share:.0}")),
+        term: number(term.unwrap_or_default()),
+        amount: term.unwrap_or_default(),
+        share: share(ranked.options.metric, distance, term.unwrap_or_default())
+            .map(|share| format!("{share:.0}")),
     };
     fields.map(text).collect()
 }

@@ -109,7 +109,7 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
     let ids = &summary.duplicate_ids;
     if !ids.is_empty() {
         let shown = ids.iter().take(MAX_DUPLICATE_IDS);
-        let names: Vec<_> = shown.map(|id| view.name(id)).collect();
+        let names: Vec<_> = shown.map(|id| view.name(id.as_str())).collect();
         let more = if names.len() < ids.len() { ", …" } else { "" };
         let names = names.join(", ");
         notes.push(Note {

@@ -1,53 +1,58 @@
 //! Euclidean distance of z-scores.
 
-use crate::similarity::{
-    metric::{
-        covariance::covariance,
-        distance::{Distance, Point, gap, proportional_terms, root_key},
-    },
-    weights::Weights,
+use crate::similarity::metric::{
+    covariance::covariance,
+    distance::{Distance, axes, gap, proportional_terms, root_key},
 };
 
 /// Euclidean distance over fields divided by their standard deviation.
 #[derive(Clone, Copy, Debug)]
-pub struct Euclidean {
-    scale: [f64; 3],
+pub struct Euclidean<const N: usize> {
+    scale: [f64; N],
 }
 
-impl Euclidean {
-    /// Takes the standard deviations of `people`. A field in which all people are equal is left out.
-    pub fn new(people: impl Iterator<Item = Point>, weights: &Weights) -> Self {
+impl<const N: usize> Euclidean<N> {
+    /// Takes the standard deviations of `people`, points with the number of people at each. A field in which all
+    /// people are equal is left out.
+    pub fn new(people: impl Iterator<Item = ([i32; N], u64)>, thousandths: [u32; N]) -> Self {
         let covariance = covariance(people);
-        let weights = weights.values();
         let scale = |axis: usize| match covariance[axis][axis] {
-            variance if variance > 0.0 => (weights[axis] / variance).sqrt(),
+            variance if variance > 0.0 => (value(thousandths[axis]) / variance).sqrt(),
             _ => 0.0,
         };
         Self {
-            scale: [0, 1, 2].map(scale),
+            scale: axes().map(scale),
         }
     }
 
-    fn squares(&self, delta: [f64; 3]) -> [f64; 3] {
-        [0, 1, 2].map(|axis| {
+    #[inline]
+    fn squares(&self, delta: [f64; N]) -> [f64; N] {
+        axes().map(|axis| {
             let scaled = self.scale[axis] * delta[axis];
             scaled * scaled
         })
     }
 }
 
-impl Distance for Euclidean {
+/// A weight as a number.
+pub(crate) fn value(thousandths: u32) -> f64 {
+    f64::from(thousandths) / 1000.0
+}
+
+impl<const N: usize> Distance<N> for Euclidean<N> {
+    type Value = i32;
+
     #[inline]
-    fn key(&self, delta: Point) -> u64 {
+    fn key(&self, delta: [i32; N]) -> u64 {
         root_key(self.squares(delta.map(f64::from)))
     }
 
     #[inline]
-    fn lower_bound(&self, low: Point, high: Point) -> u64 {
-        root_key(self.squares([0, 1, 2].map(|axis| f64::from(gap(low[axis], high[axis])))))
+    fn lower_bound(&self, low: [i32; N], high: [i32; N]) -> u64 {
+        root_key(self.squares(axes().map(|axis| f64::from(gap(low[axis], high[axis])))))
     }
 
-    fn terms(&self, delta: Point) -> [f64; 3] {
+    fn terms(&self, delta: [i32; N]) -> [f64; N] {
         let parts = self.squares(delta.map(f64::from));
         proportional_terms(self.distance(self.key(delta)), parts)
     }

@@ -1,24 +1,27 @@
-//! How far apart two people are: the metrics, and lower bounds for boxes, by which a tree can prune.
+//! How far apart two items are: the metrics, and lower bounds for boxes, by which a tree can prune.
 //!
-//! Coordinates are whole ticks (tenths of a centimetre, tenths of a kilogram, size steps) and are never scaled:
-//! scale and weights belong to the metric. Scaled coordinates would be rounded, one centimetre would become several
-//! different floats, and pairs that tie would no longer compare equal.
+//! Coordinates are whole ticks (such as tenths of a centimetre) and are never scaled: scale and weights belong to the
+//! metric. Scaled coordinates would be rounded, one centimetre would become several different floats, and pairs that
+//! tie would no longer compare equal.
 
 mod covariance;
 mod distance;
 mod euclidean;
 mod gower;
 mod mahalanobis;
+mod mean;
 
 use std::{fmt, str::FromStr};
 
+pub(crate) use crate::similarity::metric::{distance::axes, mean::has};
 pub use crate::similarity::metric::{
-    distance::{Distance, Point, point},
+    distance::{Coordinate, Distance},
     euclidean::Euclidean,
     gower::{Gower, MAX_TERM},
     mahalanobis::Mahalanobis,
+    mean::{Means, WeightedMean},
 };
-use crate::{named::named, profile::Profile, untrusted::Untrusted};
+use crate::{named::named, untrusted::Untrusted};
 
 named! {
     /// Which distance two people are compared by.
@@ -39,21 +42,6 @@ named! {
         ///
         /// As with [`Metric::Euclidean`], each distance depends on all people.
         Mahalanobis => "mahalanobis",
-    }
-}
-
-impl Metric {
-    /// The formula of the body distance, with weights of 1 and below the caps; `None` for the other metrics, which
-    /// have no formula of two people alone.
-    #[must_use]
-    pub fn formula(self) -> Option<String> {
-        (self == Self::Gower).then(Gower::formula)
-    }
-
-    /// [`Self::formula`] with the values of two people, to be checked by hand; `None` where a term is capped.
-    #[must_use]
-    pub fn explain(self, a: &Profile, b: &Profile) -> Option<String> {
-        (self == Self::Gower).then(|| Gower::explain(a, b))?
     }
 }
 
@@ -82,30 +70,3 @@ impl fmt::Display for UnknownMetric {
 }
 
 impl std::error::Error for UnknownMetric {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person(text: &str) -> Profile {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn body_distance_is_explained_as_a_sum_below_its_caps() {
-        let a = person(r#"{"id":"1","height":178,"weight":60,"size":"XXL"}"#);
-        let b = person(r#"{"id":"2","height":176.9,"weight":62.5,"size":"L"}"#);
-        let far = person(r#"{"id":"3","height":238.1,"weight":60,"size":"XXL"}"#);
-        assert_eq!(
-            Metric::Gower.formula().unwrap(),
-            "7 × |height difference in cm| + 5 × |weight difference in kg| + 60 × |size difference in steps|"
-        );
-        // By hand: 7.7 + 12.5 + 120.
-        let sum = Some("7 × 1.1 + 5 × 2.5 + 60 × 2 = 140.2".to_owned());
-        assert_eq!(Metric::Gower.explain(&a, &b), sum);
-        assert_eq!(Metric::Gower.explain(&b, &a), sum);
-        // 60.1 cm are above the range of 60.
-        assert_eq!(Metric::Gower.explain(&a, &far), None);
-        assert_eq!(Metric::Euclidean.explain(&a, &b), None);
-    }
-}
