@@ -105,6 +105,10 @@ impl Decoder {
             let mut rest = part;
             while let Some((number, wire)) = wire::next(&mut rest)? {
                 self.charge(VALUE_SIZE)?;
+                if let Wire::Group(content) = wire {
+                    // It was scanned for its end, and a group within it will be scanned again.
+                    self.charge(content.len())?;
+                }
                 let Some(field) = descriptor.get_field(number) else {
                     let values = unknown.entry(number).or_default();
                     if values.is_empty() {
@@ -191,6 +195,8 @@ impl Decoder {
                 }
             }
             (Occurrences::List(items), _) => items.push(self.single(field, &[wire], depth)?),
+            // Checked here: of several occurrences only the last one counts, and a default is left out.
+            (Occurrences::Single(_), _) if !wire.is_of(field) => return Err(mismatch(field)),
             (Occurrences::Single(wires), _) => {
                 if !matches!(field.kind(), Kind::Message(_)) {
                     wires.clear();
@@ -208,12 +214,11 @@ impl Decoder {
         wire: Wire<'_>,
         depth: usize,
     ) -> Result<((i128, String), Value), ValueError> {
-        let mismatch = || ValueError::FieldType(field.full_name().to_owned());
         let (Kind::Message(entry), Wire::Bytes(mut rest)) = (field.kind(), wire) else {
-            return Err(mismatch());
+            return Err(mismatch(field));
         };
         let (Some(key_field), Some(value_field)) = (entry.get_field(1), entry.get_field(2)) else {
-            return Err(mismatch());
+            return Err(mismatch(field));
         };
         let (mut key, mut value) = (
             Occurrences::none(&key_field),
@@ -228,7 +233,7 @@ impl Decoder {
             }
         }
         let (Occurrences::Single(key), Occurrences::Single(value)) = (key, value) else {
-            return Err(mismatch());
+            return Err(mismatch(field));
         };
         let key = match self.single(&key_field, &key, depth)? {
             Value::String(text) => text,
@@ -251,13 +256,14 @@ impl Decoder {
     ) -> Result<Value, ValueError> {
         let kind = field.kind();
         let last = wires.last().copied();
-        let mismatch = || ValueError::FieldType(field.full_name().to_owned());
-        let wire = last.or(Wire::zero(kind.wire_type())).ok_or_else(mismatch)?;
+        let wire = last.or_else(|| Wire::default_of(&kind));
+        let wire = wire.ok_or_else(|| mismatch(field))?;
         Ok(match (kind, wire) {
             (Kind::Message(message), _) => {
                 let parts = wires.iter().map(|wire| wire.part(field.is_group()));
                 let parts: Option<Vec<_>> = parts.collect();
-                self.message(&message, &parts.ok_or_else(mismatch)?, depth + 1)?
+                let parts = parts.ok_or_else(|| mismatch(field))?;
+                self.message(&message, &parts, depth + 1)?
             }
             (Kind::Bool, Wire::Varint(n)) => (n != 0).into(),
             (Kind::Int32, Wire::Varint(n)) => (n as i32).into(),
@@ -266,7 +272,7 @@ impl Decoder {
             (Kind::Uint64, Wire::Varint(n)) => n.to_string().into(),
             (Kind::Sint32, Wire::Varint(n)) => (unzigzag((n as u32).into()) as i32).into(),
             (Kind::Sint64, Wire::Varint(n)) => unzigzag(n).to_string().into(),
-            (Kind::Enum(of), Wire::Varint(n)) => enum_value(&of, n as i32),
+            (Kind::Enum(of), Wire::Varint(n)) => self.enum_value(&of, n as i32)?,
             (Kind::Fixed32, Wire::Fixed32(n)) => n.into(),
             (Kind::Sfixed32, Wire::Fixed32(n)) => (n as i32).into(),
             (Kind::Float, Wire::Fixed32(n)) => well_known::float(f32::from_bits(n)),
@@ -280,7 +286,19 @@ impl Decoder {
                 text.map_err(error)?.into()
             }
             (Kind::Bytes, Wire::Bytes(bytes)) => self.base64(bytes)?,
-            _ => return Err(mismatch()),
+            _ => return Err(mismatch(field)),
+        })
+    }
+
+    /// The name of an enum's value, or the number of one that the schema does not have.
+    fn enum_value(&mut self, of: &EnumDescriptor, number: i32) -> Result<Value, ValueError> {
+        Ok(match of.get_value(number) {
+            Some(_) if of.full_name() == "google.protobuf.NullValue" => Value::Null,
+            Some(value) => {
+                self.charge(value.name().len())?;
+                value.name().into()
+            }
+            None => number.into(),
         })
     }
 
@@ -376,13 +394,8 @@ fn unzigzag(n: u64) -> i64 {
     (n >> 1) as i64 ^ -((n & 1) as i64)
 }
 
-/// The name of an enum's value, or the number of one that the schema does not have.
-fn enum_value(of: &EnumDescriptor, number: i32) -> Value {
-    match of.get_value(number) {
-        Some(_) if of.full_name() == "google.protobuf.NullValue" => Value::Null,
-        Some(value) => value.name().into(),
-        None => number.into(),
-    }
+fn mismatch(field: &FieldDescriptor) -> ValueError {
+    ValueError::FieldType(field.full_name().to_owned())
 }
 
 #[cfg(test)]
@@ -457,14 +470,16 @@ mod tests {
         }
     "##;
 
-    static SHAPES: LazyLock<MessageDescriptor> = LazyLock::new(|| {
+    fn compile(proto: &str, message: &str) -> MessageDescriptor {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("shapes.proto");
-        std::fs::write(&file, PROTO).unwrap();
+        std::fs::write(&file, proto).unwrap();
         let set = protox::compile([file], [folder.path()]).unwrap();
         let pool = DescriptorPool::from_file_descriptor_set(set).unwrap();
-        pool.get_message_by_name("shapes.All").unwrap()
-    });
+        pool.get_message_by_name(message).unwrap()
+    }
+
+    static SHAPES: LazyLock<MessageDescriptor> = LazyLock::new(|| compile(PROTO, "shapes.All"));
 
     /// A field's tag.
     fn tag(number: u32, wire_type: WireType) -> Vec<u8> {
@@ -757,6 +772,26 @@ mod tests {
                 "the field shapes.All.i32 has another type than in the schema",
             ),
             (
+                varint(3, 0),
+                "the field shapes.All.text has another type than in the schema",
+            ),
+            (
+                bytes(2, []),
+                "the field shapes.All.i32 has another type than in the schema",
+            ),
+            (
+                [bytes(2, [1]), varint(2, 1)].concat(),
+                "the field shapes.All.i32 has another type than in the schema",
+            ),
+            (
+                [bytes(24, []), bytes(25, [])].concat(),
+                "the field shapes.All.number has another type than in the schema",
+            ),
+            (
+                bytes(23, [bytes(2, []), varint(2, 1)].concat()),
+                "the field shapes.All.ColorsEntry.value has another type than in the schema",
+            ),
+            (
                 varint(17, 1),
                 "the field shapes.All.nested has another type than in the schema",
             ),
@@ -811,6 +846,64 @@ mod tests {
         assert!(matches!(unknown, Err(ValueError::TooLarge)));
         let text = bytes(3, "x".repeat(64 << 20));
         assert!(value(&SHAPES, &text).is_ok());
+    }
+
+    /// The first value of an enum is its default, and in proto2 it may have any number.
+    #[test]
+    fn an_enum_value_that_is_missing_in_a_map_is_the_first_one() {
+        let proto = "syntax = \"proto2\"; enum Level { LOW = 3; NONE = 0; } \
+                     message M { map<string, Level> levels = 1; }";
+        let entry = bytes(1, bytes(1, "a"));
+        let shown = value(&compile(proto, "M"), &entry).unwrap();
+        assert_eq!(shown, json!({"levels": {"a": "LOW"}}));
+    }
+
+    #[test]
+    fn names_of_enum_values_count_for_the_size_of_a_value() {
+        let name = "X".repeat(1_000);
+        let proto = format!(
+            "syntax = \"proto3\"; enum E {{ {name} = 0; }} message M {{ repeated E values = 1; }}"
+        );
+        let message = compile(&proto, "M");
+        assert!(value(&message, &bytes(1, vec![0; 10_000])).is_ok());
+        let too_large = value(&message, &bytes(1, vec![0; 100_000]));
+        assert!(matches!(too_large, Err(ValueError::TooLarge)));
+    }
+
+    #[test]
+    fn names_of_fields_count_for_the_size_of_a_value() {
+        let name = "x".repeat(1_000);
+        let proto =
+            format!("syntax = \"proto3\"; message M {{ repeated M items = 1; int32 {name} = 2; }}");
+        let message = compile(&proto, "M");
+        let items = |count| value(&message, &bytes(1, varint(2, 1)).repeat(count));
+        assert!(items(10_000).is_ok());
+        assert!(matches!(items(40_000), Err(ValueError::TooLarge)));
+    }
+
+    /// The end of a group is found by a scan, and each group within it needs another.
+    #[test]
+    fn scans_of_groups_within_groups_count_for_the_size_of_a_value() {
+        const DEPTH: usize = 28;
+        let mut proto = "syntax = \"proto2\"; message M {".to_owned();
+        for level in 0..DEPTH {
+            proto += &format!("optional group G{level} = 1 {{");
+        }
+        proto += "optional int32 last = 2;";
+        proto += &"}".repeat(DEPTH + 1);
+        let message = compile(&proto, "M");
+        let group = |fields: usize| {
+            let (start, end) = (
+                tag(1, WireType::StartGroup).repeat(DEPTH),
+                tag(1, WireType::EndGroup).repeat(DEPTH),
+            );
+            value(
+                &message,
+                &[start, varint(2, 1).repeat(fields), end].concat(),
+            )
+        };
+        assert!(group(10_000).is_ok());
+        assert!(matches!(group(220_000), Err(ValueError::TooLarge)));
     }
 
     fn scalars() -> impl Strategy<Value = DynamicMessage> {

@@ -6,6 +6,8 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
+use prost_reflect::{FieldDescriptor, Kind};
+
 use crate::schema::value_error::ValueError;
 
 /// The encoded value of one field.
@@ -29,15 +31,32 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// The encoding of a default.
-    pub(super) fn zero(wire_type: WireType) -> Option<Self> {
-        Some(match wire_type {
-            WireType::Varint => Self::Varint(0),
-            WireType::SixtyFourBit => Self::Fixed64(0),
-            WireType::LengthDelimited => Self::Bytes(&[]),
-            WireType::StartGroup => Self::Group(&[]),
-            WireType::ThirtyTwoBit => Self::Fixed32(0),
-            WireType::EndGroup => return None,
+    /// Whether a field's type is encoded in this way.
+    pub(super) fn is_of(&self, field: &FieldDescriptor) -> bool {
+        let wire_type = match self {
+            Self::Varint(_) => WireType::Varint,
+            Self::Fixed64(_) => WireType::SixtyFourBit,
+            Self::Bytes(_) => WireType::LengthDelimited,
+            Self::Group(_) => WireType::StartGroup,
+            Self::Fixed32(_) => WireType::ThirtyTwoBit,
+        };
+        let expected = match field.is_group() {
+            true => WireType::StartGroup,
+            false => field.kind().wire_type(),
+        };
+        wire_type == expected
+    }
+
+    /// The encoding of a type's default.
+    pub(super) fn default_of(kind: &Kind) -> Option<Self> {
+        Some(match (kind, kind.wire_type()) {
+            (Kind::Enum(of), _) => Self::Varint(of.default_value().number() as u64),
+            (_, WireType::Varint) => Self::Varint(0),
+            (_, WireType::SixtyFourBit) => Self::Fixed64(0),
+            (_, WireType::LengthDelimited) => Self::Bytes(&[]),
+            (_, WireType::StartGroup) => Self::Group(&[]),
+            (_, WireType::ThirtyTwoBit) => Self::Fixed32(0),
+            (_, WireType::EndGroup) => return None,
         })
     }
 }
