@@ -1,6 +1,6 @@
 //! The files of a schema, collected from one source, within bounds.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
@@ -9,7 +9,7 @@ use crate::{
     schema::{
         descriptor::{FileProto, FileSet, MessageProto, count_definitions},
         error::Error,
-        link::{MAX_NAME, link},
+        link::{MAX_NAME, MAX_NAMES, link},
     },
     untrusted::Untrusted,
 };
@@ -80,8 +80,8 @@ impl Files {
 
     /// The types that are used and that no file defines. Those without a leading point are left out: what they stand
     /// for depends on what is defined.
-    pub(super) fn undefined_types(&self) -> BTreeSet<String> {
-        let (mut defined, mut used) = (HashSet::new(), BTreeSet::new());
+    pub(super) fn undefined_types(&self) -> Result<Vec<String>, Error> {
+        let mut types = TypeNames::default();
         // The linker rejects longer names. Here, every definition inside of one would repeat it.
         let files = self.by_name.values();
         for file in files.filter(|file| file.package.len() <= MAX_NAME) {
@@ -90,16 +90,19 @@ impl Files {
                 package => format!(".{package}"),
             };
             for message in &file.messages {
-                collect_types(message, &package, &mut defined, &mut used);
+                types.collect(message, &package)?;
             }
-            defined.extend(file.enums.iter().map(|e| format!("{package}.{}", e.name)));
+            for definition in &file.enums {
+                types.define(format!("{package}.{}", definition.name))?;
+            }
             let methods = file.services.iter().flat_map(|service| &service.methods);
-            used.extend(methods.flat_map(|method| [method.input.clone(), method.output.clone()]));
+            let messages = methods.flat_map(|method| [&method.input, &method.output]);
+            types.used.extend(messages.cloned());
         }
-        used.into_iter()
-            .filter(|name| !defined.contains(name) && !name.starts_with(".google.protobuf."))
-            .filter_map(|name| name.strip_prefix('.').map(str::to_owned))
-            .collect()
+        let undefined = types.used.difference(&types.defined);
+        let undefined = undefined.filter(|name| !name.starts_with(".google.protobuf."));
+        let undefined = undefined.filter_map(|name| name.strip_prefix('.'));
+        Ok(undefined.map(str::to_owned).collect())
     }
 
     pub(super) fn link(self) -> Result<DescriptorPool, Error> {
@@ -107,27 +110,38 @@ impl Files {
     }
 }
 
-fn collect_types(
-    message: &MessageProto,
-    scope: &str,
-    defined: &mut HashSet<String>,
-    used: &mut BTreeSet<String>,
-) {
-    let name = format!("{scope}.{}", message.name);
-    if name.len() > MAX_NAME + 1 {
-        return;
+/// Full names, which begin with a point.
+#[derive(Default)]
+struct TypeNames {
+    defined: BTreeSet<String>,
+    used: BTreeSet<String>,
+    /// The bytes of the defined ones, of which each repeats its scope.
+    bytes: usize,
+}
+
+impl TypeNames {
+    fn define(&mut self, name: String) -> Result<(), Error> {
+        self.bytes += name.len();
+        limit(self.bytes, MAX_NAMES, "bytes of names")?;
+        self.defined.insert(name);
+        Ok(())
     }
-    used.extend(
-        message
-            .fields
-            .iter()
-            .filter_map(|field| field.type_name.clone()),
-    );
-    defined.extend(message.enums.iter().map(|e| format!("{name}.{}", e.name)));
-    for nested in &message.messages {
-        collect_types(nested, &name, defined, used);
+
+    fn collect(&mut self, message: &MessageProto, scope: &str) -> Result<(), Error> {
+        let name = format!("{scope}.{}", message.name);
+        if name.len() > MAX_NAME + 1 {
+            return Ok(());
+        }
+        let types = message.fields.iter().map(|field| &field.type_name);
+        self.used.extend(types.flatten().cloned());
+        for definition in &message.enums {
+            self.define(format!("{name}.{}", definition.name))?;
+        }
+        for nested in &message.messages {
+            self.collect(nested, &name)?;
+        }
+        self.define(name)
     }
-    defined.insert(name);
 }
 
 /// Whether a file has nothing but a name. Some servers send such a file for an import that they do not have.
@@ -200,8 +214,30 @@ mod tests {
             };
             let mut files = Files::default();
             files.add(&file.encode_to_vec()).unwrap();
-            assert_eq!(files.undefined_types().len(), used);
+            assert_eq!(files.undefined_types().unwrap().len(), used);
         }
+    }
+
+    /// 40,000 definitions in a scope of a kilobyte.
+    #[test]
+    fn names_of_types_are_limited_before_they_are_linked() {
+        let message = MessageProto {
+            name: "m".repeat(1_000),
+            enums: vec![EnumProto::default(); 40_000],
+            ..MessageProto::default()
+        };
+        let file = FileProto {
+            name: "a".to_owned(),
+            messages: vec![message],
+            ..FileProto::default()
+        };
+        let mut files = Files::default();
+        files.add(&file.encode_to_vec()).unwrap();
+        let error = files.undefined_types().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the schema is too large: it has more than 33554432 bytes of names"
+        );
     }
 
     #[test]

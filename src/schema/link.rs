@@ -21,7 +21,7 @@ use crate::{
 const WELL_KNOWN: &str = "google.protobuf";
 
 /// Most bytes of full names, all definitions together. Each name is stored with its scope.
-const MAX_NAMES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_NAMES: usize = 32 * 1024 * 1024;
 
 /// Longest full name in bytes, and longest name of a file.
 pub(super) const MAX_NAME: usize = 1024;
@@ -140,18 +140,12 @@ fn simplify_message(message: &mut MessageProto, scope: &mut Scope<'_>) -> Result
     if !is_map_entry(message) {
         message.options = None;
     }
-    let mut json_names = HashSet::new();
-    for field in &mut message.fields {
+    for field in &message.fields {
         scope.leaf(&field.name)?;
         scope.reference(field.type_name.as_deref().unwrap_or_default())?;
         scope.reference(field.json_name.as_deref().unwrap_or_default())?;
-        // proto2 allows names that differ only in what their JSON names leave out.
-        if let Some(json_name) = &field.json_name
-            && !json_names.insert(json_name.clone())
-        {
-            field.json_name = Some(field.name.clone());
-        }
     }
+    set_json_names(&mut message.fields);
     for oneof in &message.oneofs {
         scope.leaf(&oneof.name)?;
     }
@@ -163,6 +157,36 @@ fn simplify_message(message: &mut MessageProto, scope: &mut Scope<'_>) -> Result
     }
     scope.length = outer;
     Ok(())
+}
+
+/// Gives each field a JSON name of its own: proto2 allows names that differ only in what their JSON names leave out.
+fn set_json_names(fields: &mut [FieldProto]) {
+    let mut taken = HashSet::new();
+    for (index, field) in fields.iter_mut().enumerate() {
+        let known = field.json_name.take();
+        let mut name = known.unwrap_or_else(|| to_json_name(&field.name));
+        if taken.contains(&name) {
+            name = format!("{}#{}", field.name, field.number);
+        }
+        // Of another field, of a descriptor that no compiler has made.
+        while taken.contains(&name) {
+            name += &format!("#{index}");
+        }
+        taken.insert(name.clone());
+        field.json_name = Some(name);
+    }
+}
+
+/// The JSON name that `protoc` gives a field.
+fn to_json_name(name: &str) -> String {
+    let mut parts = name.split('_');
+    let mut json_name = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut chars = part.chars();
+        json_name.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        json_name.push_str(chars.as_str());
+    }
+    json_name
 }
 
 /// Whether a message is what `protoc` makes of a map.
@@ -700,30 +724,50 @@ mod tests {
 
     /// proto2 allows them, with a warning.
     #[test]
-    fn fields_whose_json_names_are_equal_keep_their_own_names() {
-        let field = |name: &str, number, json_name: &str| FieldProto {
-            name: name.to_owned(),
-            number,
-            kind: Some(9),
-            json_name: Some(json_name.to_owned()),
-            ..FieldProto::default()
+    fn fields_whose_json_names_are_equal_get_names_of_their_own() {
+        let names = |fields: &[(&str, Option<&str>)]| {
+            let fields = (1..)
+                .zip(fields)
+                .map(|(number, (name, json_name))| FieldProto {
+                    name: (*name).to_owned(),
+                    number,
+                    kind: Some(9),
+                    json_name: json_name.map(str::to_owned),
+                    ..FieldProto::default()
+                });
+            let file = FileProto {
+                name: "a.proto".to_owned(),
+                messages: vec![MessageProto {
+                    name: "M".to_owned(),
+                    fields: fields.collect(),
+                    ..MessageProto::default()
+                }],
+                ..FileProto::default()
+            };
+            let message = link([file]).unwrap().get_message_by_name("M").unwrap();
+            let names = message.fields().map(|field| field.json_name().to_owned());
+            names.collect::<Vec<_>>()
         };
-        let file = FileProto {
-            name: "a.proto".to_owned(),
-            messages: vec![MessageProto {
-                name: "M".to_owned(),
-                fields: vec![field("foo_bar", 1, "fooBar"), field("fooBar2", 2, "fooBar")],
-                ..MessageProto::default()
-            }],
-            ..FileProto::default()
-        };
-        let pool = link([file]).unwrap();
-        let message = pool.get_message_by_name("M").unwrap();
-        let names: Vec<_> = message
-            .fields()
-            .map(|field| field.json_name().to_owned())
-            .collect();
-        assert_eq!(names, ["fooBar", "fooBar2"]);
+        for (fields, expected) in [
+            (
+                &[("foo_bar", Some("fooBar")), ("b", Some("fooBar"))][..],
+                &["fooBar", "b#2"][..],
+            ),
+            (
+                &[("foo_bar", None), ("fooBar", None)],
+                &["fooBar", "fooBar#2"],
+            ),
+            (
+                &[("a", Some("x")), ("b", Some("x")), ("c", Some("b"))],
+                &["x", "b#2", "b"],
+            ),
+            (
+                &[("a", Some("b#3")), ("c", Some("x")), ("b", Some("x"))],
+                &["b#3", "x", "b#3#2"],
+            ),
+        ] {
+            assert_eq!(names(fields), expected);
+        }
     }
 
     #[test]

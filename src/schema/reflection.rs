@@ -134,7 +134,7 @@ impl<E: Exchange> FileCollector<'_, E> {
                 if self.files.missing().next().is_none() {
                     break;
                 }
-                let types = self.files.undefined_types().into_iter().collect();
+                let types = self.files.undefined_types()?;
                 requests = self.unasked(types, MessageRequest::FileContainingSymbol)?;
             }
             if requests.is_empty() {
