@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::untrusted::Untrusted;
+use crate::untrusted::{Untrusted, printable};
 
 /// Why there is no schema, no method or no request.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,9 @@ pub enum Error {
     #[error("the schema does not link: \"{0}\" is not an identifier")]
     Identifier(Untrusted),
     /// A language version that is not supported.
-    #[error("{file} is written in {syntax}; proto2 and proto3 are supported")]
+    #[error(
+        "{file} is written in {syntax}; proto2 and proto3 are supported"
+    )]
     Syntax {
         /// The file.
         file: Untrusted,
@@ -117,11 +119,13 @@ impl Error {
 impl From<protox::Error> for Error {
     fn from(error: protox::Error) -> Self {
         // `Debug` has file, line and column if the place is known; `Display` has the message alone.
-        let text = format!("{error:?}");
-        Self::Proto(match error.file() {
-            Some(file) if !text.starts_with(file) => format!("{file}: {text}"),
-            _ => text,
-        })
+        let mut text = format!("{error:?}");
+        if let Some(file) = error.file().filter(|file| !text.starts_with(file)) {
+            text = format!("{file}: {text}");
+        }
+        // It has names of the file.
+        let lines: Vec<_> = text.lines().map(printable).collect();
+        Self::Proto(lines.join("\n"))
     }
 }
 

@@ -254,6 +254,15 @@ mod tests {
                 .to_string();
             assert!(error.contains(expected), "{error}");
         }
+        // What the file has is untrusted.
+        for text in [
+            "syntax = \"proto3\";\nimport \"\\x1b[2J.proto\";",
+            "syntax = \"proto3\";\nmessage A { \x1b[2J }",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Schema::compile(std::slice::from_ref(&path), &[]).unwrap_err();
+            assert!(!error.to_string().contains('\x1b'), "{error:?}");
+        }
         let missing = folder.path().join("missing.proto");
         let error = Schema::compile(&[missing], &[]).unwrap_err().to_string();
         assert!(error.contains("missing.proto"), "{error}");
