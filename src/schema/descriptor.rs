@@ -43,8 +43,27 @@ pub(super) struct FileProto {
     pub(super) enums: Vec<EnumProto>,
     #[prost(message, repeated, tag = "6")]
     pub(super) services: Vec<ServiceProto>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) options: Option<FileOptions>,
     #[prost(string, optional, tag = "12")]
     pub(super) syntax: Option<String>,
+    #[prost(int32, optional, tag = "14")]
+    pub(super) edition: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FileOptions {
+    #[prost(message, optional, tag = "50")]
+    pub(super) features: Option<FeatureSet>,
+}
+
+/// What an edition leaves to its files.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FeatureSet {
+    #[prost(int32, optional, tag = "1")]
+    pub(super) field_presence: Option<i32>,
+    #[prost(int32, optional, tag = "5")]
+    pub(super) message_encoding: Option<i32>,
 }
 
 /// A `DescriptorProto`.
@@ -62,6 +81,35 @@ pub(super) struct MessageProto {
     pub(super) options: Option<MessageOptions>,
     #[prost(message, repeated, tag = "8")]
     pub(super) oneofs: Vec<OneofProto>,
+}
+
+/// `FieldDescriptorProto.Label.LABEL_REPEATED`.
+pub(super) const REPEATED: i32 = 3;
+
+/// `FieldDescriptorProto.Type.TYPE_GROUP`.
+pub(super) const GROUP: i32 = 10;
+
+/// `FieldDescriptorProto.Type.TYPE_MESSAGE`.
+pub(super) const MESSAGE: i32 = 11;
+
+impl MessageProto {
+    /// Whether it is what `protoc` makes of a map.
+    pub(super) fn is_map_entry(&self) -> bool {
+        let is_single = |field: &FieldProto| field.label != Some(REPEATED);
+        match (&self.options, &self.fields[..]) {
+            (Some(options), [key, value]) => {
+                // Integers, bool and string, by `FieldDescriptorProto.Type`.
+                let is_key = matches!(key.kind, Some(3..=9 | 13 | 15..=18));
+                options.map_entry
+                    && (key.number, value.number) == (1, 2)
+                    && is_key
+                    && key.type_name.is_none()
+                    && is_single(key)
+                    && is_single(value)
+            }
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -83,12 +131,20 @@ pub(super) struct FieldProto {
     pub(super) kind: Option<i32>,
     #[prost(string, optional, tag = "6")]
     pub(super) type_name: Option<String>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) options: Option<FieldOptions>,
     #[prost(int32, optional, tag = "9")]
     pub(super) oneof_index: Option<i32>,
     #[prost(string, optional, tag = "10")]
     pub(super) json_name: Option<String>,
     #[prost(bool, optional, tag = "17")]
     pub(super) proto3_optional: Option<bool>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FieldOptions {
+    #[prost(message, optional, tag = "21")]
+    pub(super) features: Option<FeatureSet>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -106,6 +162,12 @@ pub(super) struct EnumProto {
     pub(super) values: Vec<EnumValueProto>,
     #[prost(message, optional, tag = "3")]
     pub(super) options: Option<EnumOptions>,
+}
+
+impl EnumProto {
+    pub(super) fn begins_with_0(&self) -> bool {
+        self.values.first().is_none_or(|value| value.number == 0)
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -158,11 +220,16 @@ pub(super) struct MethodOptions {
 struct Layout(&'static [(u32, &'static Layout)]);
 
 const LEAF: Layout = Layout(&[]);
-static MESSAGE: Layout = Layout(&[(2, &LEAF), (3, &MESSAGE), (4, &ENUM), (8, &LEAF)]);
-static ENUM: Layout = Layout(&[(2, &LEAF)]);
-static SERVICE: Layout = Layout(&[(2, &LEAF)]);
+static IN_MESSAGE: Layout = Layout(&[(2, &LEAF), (3, &IN_MESSAGE), (4, &IN_ENUM), (8, &LEAF)]);
+static IN_ENUM: Layout = Layout(&[(2, &LEAF)]);
+static IN_SERVICE: Layout = Layout(&[(2, &LEAF)]);
 /// Imports count as definitions: they cost as much.
-static FILE: Layout = Layout(&[(3, &LEAF), (4, &MESSAGE), (5, &ENUM), (6, &SERVICE)]);
+static IN_FILE: Layout = Layout(&[
+    (3, &LEAF),
+    (4, &IN_MESSAGE),
+    (5, &IN_ENUM),
+    (6, &IN_SERVICE),
+]);
 
 /// Deepest nesting of messages. The decoder has the same limit.
 const MAX_DEPTH: usize = 100;
@@ -171,7 +238,7 @@ const MAX_DEPTH: usize = 100;
 /// decoded and linked. A damaged file is counted up to the damage, which the decoder reports.
 pub(super) fn count_definitions(file: &[u8]) -> usize {
     let mut total = 0;
-    let _ = count(file, &FILE, MAX_DEPTH, &mut total);
+    let _ = count(file, &IN_FILE, MAX_DEPTH, &mut total);
     total
 }
 

@@ -79,7 +79,7 @@ pub enum Error {
     Identifier(Untrusted),
     /// A language version that is not supported.
     #[error(
-        "{file} is written in {syntax}; proto2 and proto3 are supported"
+        "{file} is written in {syntax}; proto2, proto3 and the editions 2023 and 2024 are supported"
     )]
     Syntax {
         /// The file.
@@ -122,6 +122,9 @@ impl From<protox::Error> for Error {
         let mut text = format!("{error:?}");
         if let Some(file) = error.file().filter(|file| !text.starts_with(file)) {
             text = format!("{file}: {text}");
+        }
+        if text.contains("found 'edition'") {
+            text += "; files of an edition are read by reflection and with --protoset only";
         }
         // It has names of the file.
         let lines: Vec<_> = text.lines().map(printable).collect();

@@ -12,6 +12,7 @@ use prost_reflect::DescriptorPool;
 use crate::{
     schema::{
         descriptor::{DecodedFileSet, EnumProto, FieldProto, FileProto, MessageProto},
+        editions,
         error::Error,
     },
     untrusted::Untrusted,
@@ -29,9 +30,6 @@ pub(super) const MAX_NAME: usize = 1024;
 /// Most imports of all files together, those through public imports included.
 const MAX_IMPORTS: usize = 1_000_000;
 
-/// `FieldDescriptorProto.Label.LABEL_REPEATED`.
-const REPEATED: i32 = 3;
-
 /// Links files. The imports that are missing are those that nothing needs, or an error names the type.
 pub(super) fn link(files: impl IntoIterator<Item = FileProto>) -> Result<DescriptorPool, Error> {
     let mut files: Vec<FileProto> = files
@@ -44,7 +42,7 @@ pub(super) fn link(files: impl IntoIterator<Item = FileProto>) -> Result<Descrip
     let imports = imports(&files, &built_in)?;
     let mut names = 0;
     for (file, imports) in files.iter_mut().zip(imports) {
-        check_syntax(file)?;
+        editions::convert(file)?;
         simplify(file, &mut names)?;
         file.dependencies = imports;
         file.public_dependencies.clear();
@@ -53,16 +51,6 @@ pub(super) fn link(files: impl IntoIterator<Item = FileProto>) -> Result<Descrip
     pool.decode_file_descriptor_set(&encoded[..])
         .map_err(|error| Error::Link(Untrusted::new(&error.to_string())))?;
     Ok(pool)
-}
-
-fn check_syntax(file: &FileProto) -> Result<(), Error> {
-    match file.syntax.as_deref() {
-        None | Some("proto2" | "proto3") => Ok(()),
-        Some(syntax) => Err(Error::Syntax {
-            file: Untrusted::new(&file.name),
-            syntax: Untrusted::new(syntax),
-        }),
-    }
 }
 
 /// The files that each file sees: its imports, what they import publicly, and the well-known types.
@@ -137,13 +125,14 @@ fn simplify(file: &mut FileProto, names: &mut usize) -> Result<(), Error> {
 
 fn simplify_message(message: &mut MessageProto, scope: &mut Scope<'_>) -> Result<(), Error> {
     let outer = scope.enter(&message.name)?;
-    if !is_map_entry(message) {
+    if !message.is_map_entry() {
         message.options = None;
     }
-    for field in &message.fields {
+    for field in &mut message.fields {
         scope.leaf(&field.name)?;
         scope.reference(field.type_name.as_deref().unwrap_or_default())?;
         scope.reference(field.json_name.as_deref().unwrap_or_default())?;
+        field.options = None;
     }
     set_json_names(&mut message.fields);
     for oneof in &message.oneofs {
@@ -187,24 +176,6 @@ fn to_json_name(name: &str) -> String {
         json_name.push_str(chars.as_str());
     }
     json_name
-}
-
-/// Whether a message is what `protoc` makes of a map.
-fn is_map_entry(message: &MessageProto) -> bool {
-    let is_single = |field: &FieldProto| field.label != Some(REPEATED);
-    match (&message.options, &message.fields[..]) {
-        (Some(options), [key, value]) => {
-            // Integers, bool and string, by `FieldDescriptorProto.Type`.
-            let is_key = matches!(key.kind, Some(3..=9 | 13 | 15..=18));
-            options.map_entry
-                && (key.number, value.number) == (1, 2)
-                && is_key
-                && key.type_name.is_none()
-                && is_single(key)
-                && is_single(value)
-        }
-        _ => false,
-    }
 }
 
 fn simplify_enum(definition: &mut EnumProto, scope: &mut Scope<'_>) -> Result<(), Error> {
@@ -284,7 +255,9 @@ mod tests {
     use crate::{
         pb,
         schema::{
-            descriptor::{EnumValueProto, MessageOptions, MethodProto, OneofProto, ServiceProto},
+            descriptor::{
+                EnumValueProto, MessageOptions, MethodProto, OneofProto, REPEATED, ServiceProto,
+            },
             files::Files,
             source::Schema,
         },
@@ -627,7 +600,7 @@ mod tests {
             ),
             (
                 |file| file.syntax = Some("editions\u{7}".to_owned()),
-                "a.proto is written in editions\\u{7}; proto2 and proto3 are supported",
+                "a.proto is written in editions\\u{7}; proto2, proto3 and the editions 2023 and 2024 are supported",
             ),
             (
                 |file| {

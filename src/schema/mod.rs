@@ -6,6 +6,7 @@
 //! something that performs the exchange.
 
 mod descriptor;
+mod editions;
 mod error;
 mod files;
 mod link;
