@@ -22,11 +22,12 @@ mod config;
 mod connect;
 pub(crate) mod detect;
 pub mod endpoint;
+pub(crate) mod endpoint_tasks;
 pub mod hosts;
 mod message_memory;
 mod mistakes;
 pub mod outcome;
-mod pacing;
+pub(crate) mod pacing;
 pub mod question;
 mod raw;
 pub(crate) mod resolve;
@@ -36,11 +37,10 @@ pub(crate) mod sniffed_stream;
 pub mod status;
 pub mod transport;
 
-use std::{collections::HashMap, future::pending, sync::Arc};
+use std::{future::pending, sync::Arc};
 
 use tokio::{
     sync::mpsc,
-    task::{self, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
@@ -52,6 +52,7 @@ use crate::{
     survey::{
         attempt::{Attempt, Client, LookupPermit},
         endpoint::Endpoint,
+        endpoint_tasks::EndpointTasks,
         hosts::Hosts,
         outcome::{EndpointResult, Outcome},
         question::Question,
@@ -114,7 +115,7 @@ pub async fn run<Q: Question>(
         }
     }
     let mut schedule = Schedule::new(unasked, hosts.names(), config, open_files(), start);
-    let mut running = RunningAttempts::default();
+    let mut running = EndpointTasks::default();
     let deadline = async {
         match config.deadline {
             Some(deadline) => sleep_until(start + deadline).await,
@@ -130,7 +131,7 @@ pub async fn run<Q: Question>(
 
     // An attempt that ended before the run was cut short counts.
     let ended = running.try_next();
-    running.finish(ended, &mut schedule, &mut decide);
+    finish(ended, &mut running, &mut schedule, &mut decide);
     for (index, result) in schedule.into_unfinished() {
         decide(index, result);
     }
@@ -154,7 +155,7 @@ async fn ask_all<Q: Question>(
     question: &Q,
     config: &Config,
     schedule: &mut Schedule<Q::Answer>,
-    running: &mut RunningAttempts<Q::Answer>,
+    running: &mut EndpointTasks<Attempt<Q::Answer>>,
     decide: &mut impl FnMut(u32, EndpointResult<Q::Answer>),
 ) {
     let asking = Arc::new((Client::new(config), question.clone()));
@@ -179,67 +180,26 @@ async fn ask_all<Q: Question>(
         tokio::select! {
             biased;
             // One wake-up may stand for several attempts that have ended.
-            Some(ended) = running.next() => running.finish(Some(ended), schedule, decide),
+            Some(ended) = running.next() => finish(Some(ended), running, schedule, decide),
             Some(()) = returned_permits.recv() => schedule.lookup_ended(),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
 }
 
-/// The running attempts, each a task. Dropping it ends them.
-struct RunningAttempts<A> {
-    tasks: JoinSet<Attempt<A>>,
-    /// The endpoint of each task, kept outside of it because a task that panics returns nothing.
-    indices: HashMap<task::Id, u32>,
-}
-
-impl<A> Default for RunningAttempts<A> {
-    fn default() -> Self {
-        Self {
-            tasks: JoinSet::new(),
-            indices: HashMap::new(),
+/// Hands an attempt that has ended, and all others that have, to the schedule.
+fn finish<A: Send + 'static>(
+    mut ended: Option<(u32, Option<Attempt<A>>)>,
+    running: &mut EndpointTasks<Attempt<A>>,
+    schedule: &mut Schedule<A>,
+    decide: &mut impl FnMut(u32, EndpointResult<A>),
+) {
+    while let Some((index, attempt)) = ended {
+        let attempt = attempt.unwrap_or_else(Attempt::panicked);
+        if let Some(result) = schedule.done(index, attempt, Instant::now()) {
+            decide(index, result);
         }
-    }
-}
-
-impl<A: Send + 'static> RunningAttempts<A> {
-    fn start(&mut self, index: u32, attempt: impl Future<Output = Attempt<A>> + Send + 'static) {
-        let task = self.tasks.spawn(attempt);
-        self.indices.insert(task.id(), index);
-    }
-
-    async fn next(&mut self) -> Option<(u32, Attempt<A>)> {
-        let ended = self.tasks.join_next_with_id().await?;
-        self.resolve_id(ended)
-    }
-
-    /// The next one that has ended already.
-    fn try_next(&mut self) -> Option<(u32, Attempt<A>)> {
-        let ended = self.tasks.try_join_next_with_id()?;
-        self.resolve_id(ended)
-    }
-
-    fn resolve_id(
-        &mut self,
-        ended: Result<(task::Id, Attempt<A>), JoinError>,
-    ) -> Option<(u32, Attempt<A>)> {
-        let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), Attempt::panicked()));
-        Some((self.indices.remove(&task)?, attempt))
-    }
-
-    /// Hands an attempt that has ended, and all others that have, to the schedule.
-    fn finish(
-        &mut self,
-        mut ended: Option<(u32, Attempt<A>)>,
-        schedule: &mut Schedule<A>,
-        decide: &mut impl FnMut(u32, EndpointResult<A>),
-    ) {
-        while let Some((index, attempt)) = ended {
-            if let Some(result) = schedule.done(index, attempt, Instant::now()) {
-                decide(index, result);
-            }
-            ended = self.try_next();
-        }
+        ended = running.try_next();
     }
 }
 
@@ -261,25 +221,4 @@ fn open_files() -> usize {
         .ok()
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn panic_in_an_attempt_costs_its_own_endpoint_only() {
-        let mut running = RunningAttempts::<()>::default();
-        running.start(3, async { panic!("on purpose") });
-        running.start(4, async { Attempt::panicked() });
-        let mut ended = [0; 2];
-        for index in &mut ended {
-            let (of, attempt) = running.next().await.unwrap();
-            assert_eq!(attempt.conclusion.outcome.name(), "local", "{attempt:?}");
-            *index = of;
-        }
-        ended.sort_unstable();
-        assert_eq!(ended, [3, 4]);
-        assert!(running.next().await.is_none());
-    }
 }
