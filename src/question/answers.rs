@@ -14,15 +14,15 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// What the distinct answers of a run may take.
-const MAX_DISTINCT: usize = 128 * 1024 * 1024;
-const DISTINCT_LIMIT: &str = "the distinct answers of this run take more than 128 MiB";
+/// An answer up to this length is always kept: a healthy fleet may give as many distinct ones as it has machines.
+const ORDINARY: usize = 16 * 1024;
+
+/// What longer answers have beyond that is limited, all distinct ones of a run together.
+const MAX_LARGE: usize = 128 * 1024 * 1024;
+const LARGE_LIMIT: &str = "the large distinct answers of this run take more than 128 MiB";
 
 /// The schema limits what the value of one answer takes.
 const VALUE_LIMIT: &str = "its values take too much memory";
-
-/// What an answer takes beside its bytes.
-const ENTRY: usize = 128;
 
 /// One of the distinct answers of a run. Endpoints that sent the same bytes have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +56,8 @@ pub(crate) struct Interner(Mutex<Interned>);
 struct Interned {
     ids: HashMap<Bytes, u32>,
     distinct: Vec<Bytes>,
-    size: usize,
+    /// What the answers have beyond [`ORDINARY`].
+    large: usize,
 }
 
 impl Interner {
@@ -67,8 +68,8 @@ impl Interner {
         if let Some(id) = interned.ids.get(answer) {
             return Ok(AnswerId(*id));
         }
-        if interned.size + answer.len() + ENTRY > MAX_DISTINCT {
-            return Err(InvalidAnswer::TooLarge(DISTINCT_LIMIT));
+        if interned.large + answer.len().saturating_sub(ORDINARY) > MAX_LARGE {
+            return Err(InvalidAnswer::TooLarge(LARGE_LIMIT));
         }
         match method.value(answer) {
             // The buffer that it came in is larger.
@@ -100,7 +101,7 @@ impl Interner {
         }
         // The kept answers are those of earlier rounds. If they counted, a round would have less for its own than the
         // one before it, until all its answers were rejected.
-        new.size = 0;
+        new.large = 0;
         Self(Mutex::new(new))
     }
 
@@ -112,7 +113,7 @@ impl Interner {
 impl Interned {
     fn insert(&mut self, answer: Bytes) -> AnswerId {
         let id = self.distinct.len() as u32;
-        self.size += answer.len() + ENTRY;
+        self.large += answer.len().saturating_sub(ORDINARY);
         self.ids.insert(answer.clone(), id);
         self.distinct.push(answer);
         AnswerId(id)
@@ -166,12 +167,12 @@ mod tests {
     fn distinct_answers_beyond_the_limit_are_too_large_and_known_ones_are_not() {
         const LENGTH: usize = 8 * 1024 * 1024;
         let (interner, method) = (Interner::default(), method());
-        for letter in 0..15 {
+        for letter in 0..16 {
             interner
                 .intern(&method, &response(b'a' + letter, LENGTH))
                 .unwrap();
         }
-        let too_large = InvalidAnswer::TooLarge(DISTINCT_LIMIT);
+        let too_large = InvalidAnswer::TooLarge(LARGE_LIMIT);
         let result = interner.intern(&method, &response(b'z', LENGTH));
         assert_eq!(result, Err(too_large));
         let result = interner.intern(&method, &response(b'c', LENGTH));
@@ -180,12 +181,23 @@ mod tests {
     }
 
     #[test]
+    fn distinct_answers_of_an_ordinary_size_are_kept_without_a_limit() {
+        let (interner, method) = (Interner::default(), method());
+        for index in 0..70_000_u32 {
+            let mut answer = response(b'a', 2 * 1024);
+            let at = answer.len() - 8;
+            answer.splice(at.., format!("{index:08}").bytes());
+            assert_eq!(interner.intern(&method, &answer), Ok(AnswerId(index)));
+        }
+    }
+
+    #[test]
     fn kept_answers_take_nothing_of_the_next_rounds_limit() {
         const LENGTH: usize = 8 * 1024 * 1024;
         let (interner, method) = (Interner::default(), method());
         let fill = |interner: &Interner, first: u8| {
             let answer = |letter| interner.intern(&method, &response(letter, LENGTH));
-            (first..first + 15)
+            (first..first + 16)
                 .map(answer)
                 .collect::<Result<Vec<_>, _>>()
         };

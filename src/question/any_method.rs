@@ -28,8 +28,8 @@ pub const DEFAULT_MAX_MESSAGE: usize = 4 * 1024 * 1024;
 pub struct AnyMethod {
     /// The method.
     pub method: Arc<Method>,
-    /// The encoded request.
-    pub request: Bytes,
+    /// The encoded request with the prefix of a gRPC message. The calls share it.
+    body: Bytes,
     /// Sent with each request.
     pub metadata: MetadataMap,
     /// Length of the largest message that is accepted.
@@ -49,11 +49,13 @@ impl fmt::Debug for AnyMethod {
 }
 
 impl AnyMethod {
-    /// Without metadata, with [`DEFAULT_MAX_MESSAGE`], and idempotent if the schema of the method declares it.
+    /// Asks with an encoded `request`, without metadata, with [`DEFAULT_MAX_MESSAGE`], and as idempotent if the schema
+    /// of the method declares it.
     #[must_use]
     pub fn new(method: Arc<Method>, request: Bytes) -> Self {
+        let length = (request.len() as u32).to_be_bytes();
         Self {
-            request,
+            body: [&[0], &length[..], &request].concat().into(),
             metadata: MetadataMap::new(),
             max_message: DEFAULT_MAX_MESSAGE,
             is_idempotent: method.is_idempotent(),
@@ -90,9 +92,9 @@ impl Question for AnyMethod {
         origin: Uri,
         timeout: Duration,
     ) -> Result<Result<AnswerId, InvalidAnswer>, Status> {
-        let (metadata, request) = (self.metadata.clone(), self.request.clone());
-        let mut request = tonic::Request::from_parts(metadata, Extensions::new(), request);
+        let mut request = tonic::Request::from_parts(self.metadata.clone(), Extensions::new(), ());
         request.set_timeout(timeout);
+        let transport = transport.with_body(self.body.clone());
         let mut client =
             Grpc::with_origin(transport, origin).max_decoding_message_size(self.max_message);
         let ready = client.ready().await;

@@ -1,23 +1,17 @@
-//! The codec of a method whose messages are described at run time: they stay bytes, which the schema decodes.
+//! The codec of a method whose messages are described at run time. A response stays bytes, which the schema decodes;
+//! the request is the same for all endpoints, so the transport sends one that is already encoded.
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::{Buf as _, Bytes};
 use tonic::{
     Status,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// Passes messages through as bytes.
+/// Passes responses through as bytes.
 pub(crate) struct BytesCodec;
 
-impl BytesCodec {
-    /// tonic's default is 8 KiB for each direction of each call. A longer message gets what it needs.
-    fn buffers() -> BufferSettings {
-        BufferSettings::new(512, 32 * 1024)
-    }
-}
-
 impl Codec for BytesCodec {
-    type Encode = Bytes;
+    type Encode = ();
     type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
@@ -32,16 +26,11 @@ impl Codec for BytesCodec {
 }
 
 impl Encoder for BytesCodec {
-    type Item = Bytes;
+    type Item = ();
     type Error = Status;
 
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
+    fn encode(&mut self, (): (), _: &mut EncodeBuf<'_>) -> Result<(), Status> {
         Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        Self::buffers()
     }
 }
 
@@ -53,7 +42,8 @@ impl Decoder for BytesCodec {
         Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 
+    /// tonic's default is 8 KiB for each call. A longer message gets what it needs.
     fn buffer_settings(&self) -> BufferSettings {
-        Self::buffers()
+        BufferSettings::new(512, 32 * 1024)
     }
 }

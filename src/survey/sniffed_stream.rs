@@ -237,11 +237,15 @@ impl AsyncRead for &SniffedStream {
 impl AsyncWrite for &SniffedStream {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Bounded by what was read: after the request, HTTP/2 only answers the peer's frames.
-        self.inner().write_buffer.extend_from_slice(buf);
+        let inner = &mut *self.inner();
+        // A long request, of which the peer takes less than its window promises.
+        if inner.write_buffer.len() > WINDOW {
+            ready!(inner.poll_send(cx));
+        }
+        inner.write_buffer.extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
     }
 

@@ -28,6 +28,8 @@ pub struct CallTransport {
     streams: h2::client::SendRequest<Bytes>,
     state: Arc<AttemptState>,
     max_message: usize,
+    /// What is sent in place of the body that the client encodes.
+    body: Option<Bytes>,
 }
 
 impl CallTransport {
@@ -41,7 +43,15 @@ impl CallTransport {
             streams,
             state,
             max_message,
+            body: None,
         }
+    }
+
+    /// Sends this body, an encoded message with its prefix, whatever the client of the call encodes. It is not copied, so
+    /// many calls can share one that is large.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.body = Some(body);
+        self
     }
 }
 
@@ -60,9 +70,13 @@ impl GrpcService<tonic::body::Body> for CallTransport {
         let mut streams = self.streams.clone();
         let state = Arc::clone(&self.state);
         let max_message = self.max_message;
+        let shared = self.body.take();
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let body = body.collect().await.map_err(|_| TransportError)?.to_bytes();
+            let body = match shared {
+                Some(shared) => shared,
+                None => body.collect().await.map_err(|_| TransportError)?.to_bytes(),
+            };
             if body.len() > LARGE_REQUEST {
                 state.set_needs_flush();
             }

@@ -26,7 +26,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::frames::{DATA, END_HEADERS, Frame, HEADERS, PREFACE, Raw, SETTINGS, block, frame};
+use crate::frames::{
+    DATA, END_HEADERS, Frame, HEADERS, PREFACE, Raw, SETTINGS, WINDOW_UPDATE, block, frame,
+};
 
 /// The limit of a message by default.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -51,6 +53,8 @@ enum Answers {
     Begun,
     /// An empty message, and the largest one after it.
     Second,
+    /// Nothing: the peer does not read the request, although it permits any length.
+    Unread,
 }
 
 /// What a peer sends of a message: its length without the prefix, the start, and how often a byte follows.
@@ -76,6 +80,16 @@ async fn serve(stream: TcpStream, answers: Answers, filler: Bytes) {
     let SocketAddr::V4(local) = stream.local_addr().unwrap() else {
         panic!("an IPv4 listener");
     };
+    if let Answers::Unread = answers {
+        let window = i32::MAX as u32;
+        // SETTINGS_INITIAL_WINDOW_SIZE.
+        let settings = [&4_u16.to_be_bytes()[..], &window.to_be_bytes()].concat();
+        let more = (window - 65_535).to_be_bytes();
+        let mut raw = Raw { stream };
+        raw.send(&frame(SETTINGS, 0, 0, &settings)).await;
+        raw.send(&frame(WINDOW_UPDATE, 0, 0, &more)).await;
+        return pending().await;
+    }
     let index = local.ip().to_bits() - Ipv4Addr::LOCALHOST.to_bits();
     let (length, start, _, rest) = message(answers, index);
     let mut head = vec![0];
@@ -129,6 +143,10 @@ async fn survey(answers: Answers, peers: u32, max_time: u32) -> (BTreeMap<String
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (.., byte, rest) = message(answers, 0);
+    let request = match answers {
+        Answers::Unread => LARGEST,
+        _ => 0,
+    };
     let filler = Bytes::from(vec![byte; rest]);
     let server = tokio::spawn(async move {
         loop {
@@ -140,7 +158,10 @@ async fn survey(answers: Answers, peers: u32, max_time: u32) -> (BTreeMap<String
     let run = tokio::process::Command::new(env::current_exe().unwrap())
         .args(["--exact", "message_memory::child_with_large_answers"])
         .args(["--ignored", "--nocapture"])
-        .env("LABRPC_TEST_PEERS", format!("{port} {peers} {max_time}"))
+        .env(
+            "LABRPC_TEST_PEERS",
+            format!("{port} {peers} {max_time} {request}"),
+        )
         .output()
         .await
         .unwrap();
@@ -175,7 +196,7 @@ async fn survey(answers: Answers, peers: u32, max_time: u32) -> (BTreeMap<String
 async fn child_with_large_answers() {
     let text = env::var("LABRPC_TEST_PEERS").unwrap();
     let numbers: Vec<u32> = text.split(' ').map(|n| n.parse().unwrap()).collect();
-    let &[port, peers, max_time] = &numbers[..] else {
+    let &[port, peers, max_time, request] = &numbers[..] else {
         panic!("{text}");
     };
     let hosts: Hosts = (0..peers)
@@ -190,7 +211,8 @@ async fn child_with_large_answers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/proto");
     let schema = Schema::compile(&[root.join("sample/service.proto")], &[root]).unwrap();
     let method = schema.method(&"sample.v1.Inventory/Get".parse().unwrap());
-    let mut question = AnyMethod::new(method.unwrap(), Bytes::new());
+    // Valid requests are all the same to a peer that does not read them.
+    let mut question = AnyMethod::new(method.unwrap(), Bytes::from(vec![0; request as usize]));
     question.is_idempotent = false;
     let config = Config {
         concurrency: NonZeroUsize::new(1024).unwrap(),
@@ -214,13 +236,16 @@ async fn child_with_large_answers() {
     println!("memory {peak}");
 }
 
-const DISTINCT: &str = "too_large the distinct answers of this run take more than 128 MiB";
+const DISTINCT: &str = "too_large the large distinct answers of this run take more than 128 MiB";
+
+/// How many of the distinct largest messages fit into that.
+const KEPT: u32 = 32;
 
 /// As many of the distinct answers as fit are kept; the others have an outcome that names the limit.
 async fn large_answers_are_bounded(peers: u32) {
     let (outcomes, memory) = survey(Answers::Distinct, peers, 300).await;
-    assert_eq!(outcomes["ok"], 31, "{outcomes:?}");
-    assert_eq!(outcomes[DISTINCT], peers - 31, "{outcomes:?}");
+    assert_eq!(outcomes["ok"], KEPT, "{outcomes:?}");
+    assert_eq!(outcomes[DISTINCT], peers - KEPT, "{outcomes:?}");
     assert!(memory < MAX_MEMORY, "{memory} KiB");
 
     let (outcomes, memory) = survey(Answers::Equal, peers, 300).await;
@@ -248,6 +273,14 @@ async fn second_message_is_rejected_within_the_memory_of_a_small_one() {
     assert!(memory < MAX_MEMORY / 4, "{memory} KiB");
 }
 
+/// The request is the same for all, so it is not copied for each of the peers that leave it unread.
+#[tokio::test]
+async fn large_requests_take_bounded_memory() {
+    let (outcomes, memory) = survey(Answers::Unread, 128, 3).await;
+    assert_eq!(outcomes["timeout headers"], 128, "{outcomes:?}");
+    assert!(memory < MAX_MEMORY / 4, "{memory} KiB");
+}
+
 /// A byte of a packed field may become 200 of a value.
 #[tokio::test]
 async fn packed_numbers_take_bounded_memory() {
@@ -272,8 +305,7 @@ async fn stalled_large_answers_do_not_starve_others() {
     );
     for ((outcomes, memory), peers) in [(announced, 256), (begun, 48)] {
         let answering = peers / 8;
-        // 31 distinct messages are kept.
-        assert_eq!(outcomes["ok"], answering.min(31), "{outcomes:?}");
+        assert_eq!(outcomes["ok"], answering.min(KEPT), "{outcomes:?}");
         assert_eq!(outcomes["timeout body"], peers - answering, "{outcomes:?}");
         assert!(memory < MAX_MEMORY, "{memory} KiB");
     }
