@@ -158,7 +158,12 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let pseudonyms = args.view.pseudonyms(&plan)?;
     let view = args.view.view(pseudonyms.as_ref());
     let mut round = targets.resolve(lookup_limit).await;
+    let start = Instant::now();
     let mut topic = args.topic(&round.to_ask(), &config, &plan).await?;
+    let mut limits = config.clone();
+    // The search for the schema belongs to the first round.
+    let left = |limit: Duration| limit.saturating_sub(start.elapsed());
+    limits.deadline = limits.deadline.map(left);
     // Until here a signal ends the process at once: there is nothing to report.
     let mut interruption = Interruption::new()?;
     let mut present_before = None;
@@ -168,9 +173,10 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         let started = SystemTime::now();
         let hosts = round.to_ask();
         let (answers, end) = match &topic {
-            Topic::Profiles(_) => ask(&hosts, &GetProfile, &config, &mut interruption).await,
-            Topic::Answers(question, _) => ask(&hosts, question, &config, &mut interruption).await,
+            Topic::Profiles(_) => ask(&hosts, &GetProfile, &limits, &mut interruption).await,
+            Topic::Answers(question, _) => ask(&hosts, question, &limits, &mut interruption).await,
         };
+        limits.deadline = config.deadline;
         let run = RunInfo {
             settings: Some(Settings::from(&config)),
             ..RunInfo::since(started, arguments())

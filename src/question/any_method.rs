@@ -10,6 +10,7 @@ use crate::{
     question::{
         answers::{AnswerId, Answers, Interner},
         bytes_codec::BytesCodec,
+        redact::redacted,
     },
     schema::Method,
     survey::{
@@ -100,7 +101,8 @@ impl Question for AnyMethod {
         let ready = client.ready().await;
         ready.map_err(|error| Status::unknown(error.to_string()))?;
         let path = self.method.path().clone();
-        let response = client.unary(request, path, BytesCodec).await?;
+        let response = client.unary(request, path, BytesCodec).await;
+        let response = response.map_err(|status| redacted(status, &self.metadata))?;
         Ok(self.interner.intern(&self.method, response.get_ref()))
     }
 

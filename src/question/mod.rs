@@ -4,7 +4,9 @@ mod answers;
 mod any_method;
 mod bytes_codec;
 mod get_profile;
+mod redact;
 mod reflect;
+mod reflection_stream;
 
 pub use self::{
     answers::{AnswerId, Answers},

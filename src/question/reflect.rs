@@ -4,28 +4,31 @@
 //! that fails is replaced by the next one. As long as there is no answer, twice as many are asked after each
 //! [`ESCALATION`], so that a list that begins with machines that are off costs seconds and not a timeout for each.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{fmt, iter::Peekable, sync::Arc, time::Duration};
 
-use prost::Message as _;
 use tokio::{
-    sync::mpsc::{UnboundedSender, unbounded_channel},
-    task::JoinSet,
+    sync::Semaphore,
+    task::spawn_blocking,
     time::{Instant, sleep, sleep_until, timeout},
 };
-use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, Status, Streaming, metadata::MetadataMap};
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, ServerReflectionResponse, server_reflection_request::MessageRequest,
-};
+use tonic::{Code, metadata::MetadataMap};
 
 use crate::{
+    question::reflection_stream::{MAX_MESSAGE, ReflectionStream},
     schema::{
-        Method, MethodName,
-        reflection::{self, Exchange, ReflectionError},
+        Error, Method, MethodName,
+        reflection::{self, ReflectionError, UnlinkedSchema},
     },
     survey::{
-        Config, attempt::Client, caller::Caller, endpoint::Endpoint, hosts::Hosts,
-        outcome::Outcome, status::code_name,
+        Config,
+        attempt::{Attempt, Client},
+        caller::Caller,
+        endpoint::Endpoint,
+        endpoint_tasks::EndpointTasks,
+        hosts::Hosts,
+        outcome::Outcome,
+        pacing::RateLimit,
+        status::code_name,
     },
     untrusted::Untrusted,
 };
@@ -39,8 +42,12 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Most endpoints that are asked at the same time.
 const MAX_PARALLEL: usize = 64;
 
-/// How many endpoints that have answered without giving the method are enough.
-const MAX_WITHOUT: usize = 16;
+/// Most endpoints whose schema is read at the same time. Each may send one of many megabytes.
+const MAX_READERS: usize = 8;
+
+/// How many endpoints that have answered without giving the method are enough. A fleet may begin with many machines
+/// that are older than the method, and a misspelled one is to be answered in seconds.
+const MAX_WITHOUT: usize = 256;
 
 /// Longest time for the search.
 const MAX_SEARCH: Duration = Duration::from_secs(60);
@@ -50,9 +57,6 @@ const WAIT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest time for one endpoint, in multiples of the time for one call: a schema may take several exchanges.
 const MAX_STEPS: u32 = 6;
-
-/// Largest message that is decoded, unless the limit of answers is higher. No schema is larger than the second.
-const MAX_MESSAGE: std::ops::RangeInclusive<usize> = 4 * 1024 * 1024..=16 * 1024 * 1024;
 
 /// No endpoint has given the method.
 #[derive(Debug, thiserror::Error)]
@@ -83,9 +87,17 @@ enum EndpointFailure {
 }
 
 impl EndpointFailure {
-    /// Whether the endpoint is up and has answered.
+    /// Whether the endpoint has answered about the method, and not only that it cannot do so now.
     fn is_answer(&self) -> bool {
-        matches!(self, Self::Reflection(_))
+        use Code::{Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable};
+        match self {
+            Self::Unreachable(_) | Self::TooSlow => false,
+            Self::Reflection(ReflectionError::Schema(_)) => true,
+            Self::Reflection(ReflectionError::Status(status)) => !matches!(
+                status.code(),
+                Unavailable | DeadlineExceeded | Cancelled | ResourceExhausted
+            ),
+        }
     }
 
     /// Ranks failures by what a user learns from them about the schema.
@@ -139,6 +151,7 @@ pub async fn find_method(
     let start = Instant::now();
     let limit = config.deadline.unwrap_or(Duration::MAX);
     let wait = config.wait.unwrap_or_default().min(limit);
+    let mut rate_limit = config.rate.map(|rate| RateLimit::new(rate, start));
     loop {
         let mut search = Search {
             client: Arc::new(Client::new(config)),
@@ -146,8 +159,10 @@ pub async fn find_method(
             metadata,
             max_message: max_message.clamp(*MAX_MESSAGE.start(), *MAX_MESSAGE.end()),
             name,
-            tasks: JoinSet::new(),
-            running: BTreeSet::new(),
+            readers: Arc::new(Semaphore::new(MAX_READERS)),
+            linker: Arc::new(Semaphore::new(1)),
+            rate_limit: rate_limit.as_mut(),
+            tasks: EndpointTasks::default(),
             found: None,
             failures: Vec::new(),
         };
@@ -174,52 +189,48 @@ struct Search<'a> {
     metadata: &'a MetadataMap,
     max_message: usize,
     name: &'a MethodName,
-    tasks: JoinSet<(usize, EndpointResponse)>,
-    /// The places in the list of the endpoints that are being asked.
-    running: BTreeSet<usize>,
-    found: Option<(usize, Arc<Method>)>,
-    failures: Vec<(usize, EndpointFailure)>,
+    readers: Arc<Semaphore>,
+    /// The permission to link: a schema at the limits takes hundreds of megabytes meanwhile.
+    linker: Arc<Semaphore>,
+    rate_limit: Option<&'a mut RateLimit>,
+    /// The endpoints that are being asked, by their places in the list.
+    tasks: EndpointTasks<EndpointResponse>,
+    found: Option<(u32, Arc<Method>)>,
+    failures: Vec<(u32, EndpointFailure)>,
 }
 
 impl Search<'_> {
     async fn run(&mut self, hosts: &Hosts) {
-        let mut places = (0..hosts.len())
-            .filter(|&place| hosts.duplicate_of(place).is_none() && !hosts.get(place).raw);
+        let is_asked = |index| hosts.duplicate_of(index).is_none() && !hosts.get(index).raw;
+        let mut places = (0..hosts.len() as u32)
+            .filter(|&place| is_asked(place as usize))
+            .peekable();
         let mut parallel = 1;
         let mut step = Instant::now() + ESCALATION;
         loop {
-            let answered_without_method = self
-                .failures
-                .iter()
-                .filter(|(_, failure)| failure.is_answer());
-            let may_start = self.found.is_none() && answered_without_method.count() < MAX_WITHOUT;
-            while may_start && self.running.len() < parallel {
-                let Some(place) = places.next() else { break };
-                self.start(place, hosts.get(place));
-            }
+            let paced = self.start_more(hosts, &mut places, parallel);
             // One that is earlier in the list is preferred if it answers soon.
-            let first = self.running.first();
-            if first.is_none_or(|first| self.found.as_ref().is_some_and(|(found, _)| found < first))
-            {
+            let first = self.tasks.running().min();
+            let is_over = match &self.found {
+                Some((found, _)) => first.is_none_or(|first| *found < first),
+                None => first.is_none() && paced.is_none(),
+            };
+            if is_over {
                 return;
             }
             tokio::select! {
                 biased;
-                Some(Ok((place, found))) = self.tasks.join_next() => {
-                    self.running.remove(&place);
-                    match found {
-                        Ok(method) => {
-                            if self.found.is_none() {
-                                step = Instant::now() + GRACE;
-                            }
-                            if self.found.as_ref().is_none_or(|(found, _)| place < *found) {
-                                self.found = Some((place, method));
-                            }
-                        }
-                        Err(failure) => self.failures.push((place, failure)),
+                Some((place, response)) = self.tasks.next() => {
+                    let is_first = self.found.is_none();
+                    self.take(place, response);
+                    if is_first && self.found.is_some() {
+                        step = Instant::now() + GRACE;
                     }
                 }
-                () = sleep_until(step) => {
+                () = sleep_until(paced.map_or(step, |paced| paced.min(step))) => {
+                    if Instant::now() < step {
+                        continue;
+                    }
                     if self.found.is_some() {
                         return;
                     }
@@ -231,36 +242,72 @@ impl Search<'_> {
         }
     }
 
-    fn start(&mut self, place: usize, endpoint: Endpoint) {
-        let (client, name, metadata) = (
-            Arc::clone(&self.client),
-            self.name.clone(),
-            self.metadata.clone(),
-        );
+    /// Asks as many endpoints as may be asked now. Returns when the rate allows another one.
+    fn start_more(
+        &mut self,
+        hosts: &Hosts,
+        places: &mut Peekable<impl Iterator<Item = u32>>,
+        parallel: usize,
+    ) -> Option<Instant> {
+        let answered = self.failures.iter();
+        let without_method = answered.filter(|(_, failure)| failure.is_answer());
+        if self.found.is_some() || without_method.count() >= MAX_WITHOUT {
+            return None;
+        }
+        while self.tasks.running().len() < parallel
+            && let Some(&place) = places.peek()
+        {
+            let now = Instant::now();
+            if let Some(rate_limit) = &mut self.rate_limit {
+                if rate_limit.next > now {
+                    return Some(rate_limit.next);
+                }
+                rate_limit.begin(now);
+            }
+            places.next();
+            self.start(place, hosts.get(place as usize));
+        }
+        None
+    }
+
+    fn take(&mut self, place: u32, response: Option<EndpointResponse>) {
+        let panicked = || {
+            let attempt = Attempt::panicked();
+            Err(EndpointFailure::Unreachable(attempt.conclusion.outcome))
+        };
+        match response.unwrap_or_else(panicked) {
+            Ok(method) => {
+                if self.found.as_ref().is_none_or(|(found, _)| place < *found) {
+                    self.found = Some((place, method));
+                }
+            }
+            Err(failure) => self.failures.push((place, failure)),
+        }
+    }
+
+    fn start(&mut self, place: u32, endpoint: Endpoint) {
+        let (client, readers) = (Arc::clone(&self.client), Arc::clone(&self.readers));
+        let linker = Arc::clone(&self.linker);
+        let (name, metadata) = (self.name.clone(), self.metadata.clone());
         let (limit, max_message) = (self.config.max_time, self.max_message);
-        self.running.insert(place);
-        self.tasks.spawn(async move {
+        self.tasks.start(place, async move {
             let asking = async {
                 let caller = Caller::connect(&client, &endpoint, max_message)
                     .await
                     .map_err(EndpointFailure::Unreachable)?;
-                let mut service = Service {
-                    caller,
-                    metadata,
-                    path: reflection::V1,
-                    has_answered: false,
-                    limit,
-                    open: None,
-                };
-                let found = reflection::find_method(&mut service, &name).await;
-                found.map_err(EndpointFailure::Reflection)
+                let mut stream = ReflectionStream::new(caller, metadata, limit, readers);
+                let collected = reflection::collect(&mut stream, &name).await;
+                let unlinked = collected.map_err(EndpointFailure::Reflection)?;
+                let linked = link(unlinked, name, linker).await;
+                linked.map_err(|error| EndpointFailure::Reflection(error.into()))
             };
             let found = timeout(MAX_STEPS * limit, asking).await;
-            (place, found.unwrap_or(Err(EndpointFailure::TooSlow)))
+            found.unwrap_or(Err(EndpointFailure::TooSlow))
         });
     }
 
     fn explain(mut self, hosts: &Hosts) -> NoSchema {
+        let running = self.tasks.running().len();
         // Stable, so that of equal ones the first of the list remains the first.
         self.failures
             .sort_by_key(|(place, failure)| (3 - failure.specificity(), *place));
@@ -269,98 +316,34 @@ impl Search<'_> {
             .all(|(_, failure)| matches!(failure, EndpointFailure::Unreachable(_)))
             && !self.failures.is_empty();
         let reason = match self.failures.first() {
-            Some((place, failure)) => format!("{}: {failure}", hosts.get(*place)),
-            None if self.running.is_empty() => "there is no endpoint that speaks gRPC".to_owned(),
+            Some((place, failure)) => format!("{}: {failure}", hosts.get(*place as usize)),
+            None if running == 0 => "there is no endpoint that speaks gRPC".to_owned(),
             None => "no endpoint has answered in time".to_owned(),
         };
         NoSchema {
             method: self.name.to_string(),
             reason,
-            asked: self.failures.len() + self.running.len(),
+            asked: self.failures.len() + running,
             is_unreachable,
         }
     }
 }
 
-/// The reflection service of one endpoint, and the stream that is open there.
-struct Service {
-    caller: Caller,
-    metadata: MetadataMap,
-    path: &'static str,
-    has_answered: bool,
-    /// Longest time for one response.
-    limit: Duration,
-    open: Option<(
-        UnboundedSender<ServerReflectionRequest>,
-        Streaming<ServerReflectionResponse>,
-    )>,
-}
-
-impl Exchange for Service {
-    async fn exchange(
-        &mut self,
-        requests: &[MessageRequest],
-    ) -> (Vec<ServerReflectionResponse>, Option<Status>) {
-        let mut responses = Vec::new();
-        loop {
-            let Err(status) = self.try_exchange(requests, &mut responses).await else {
-                return (responses, None);
-            };
-            self.open = None;
-            let is_missing = status.code() == Code::Unimplemented && !self.has_answered;
-            if !is_missing || self.path == reflection::V1_ALPHA {
-                return (responses, Some(status));
-            }
-            self.path = reflection::V1_ALPHA;
-        }
-    }
-}
-
-impl Service {
-    async fn try_exchange(
-        &mut self,
-        requests: &[MessageRequest],
-        responses: &mut Vec<ServerReflectionResponse>,
-    ) -> Result<(), Status> {
-        let (sender, opening) = match self.open.take() {
-            Some((sender, stream)) => (sender, Ok(stream)),
-            None => {
-                let (sender, receiver) = unbounded_channel();
-                (sender, Err(receiver))
-            }
-        };
-        for request in requests {
-            // A closed channel shows in the stream of the responses.
-            let _ = sender.send(ServerReflectionRequest {
-                host: String::new(),
-                message_request: Some(request.clone()),
-            });
-        }
-        let too_slow = |_| Status::deadline_exceeded("no response in time");
-        let mut stream = match opening {
-            Ok(stream) => stream,
-            // Servers may send headers after the first request only, so that is sent before they are waited for.
-            Err(receiver) => {
-                let mut call = tonic::Request::new(UnboundedReceiverStream::new(receiver));
-                *call.metadata_mut() = self.metadata.clone();
-                let stream = self.caller.clone().stream(self.path, call);
-                timeout(self.limit, stream).await.map_err(too_slow)??
-            }
-        };
-        let mut size = 0;
-        while responses.len() < requests.len() {
-            let response = timeout(self.limit, stream.message())
-                .await
-                .map_err(too_slow)??;
-            let response = response.ok_or_else(|| Status::unavailable("the stream has ended"))?;
-            self.has_answered = true;
-            size += response.encoded_len();
-            if size > *MAX_MESSAGE.end() {
-                return Err(Status::resource_exhausted("the schema is too large"));
-            }
-            responses.push(response);
-        }
-        self.open = Some((sender, stream));
-        Ok(())
-    }
+/// Links a schema and finds the method, on a thread where others do not wait for it.
+async fn link(
+    unlinked: UnlinkedSchema,
+    name: MethodName,
+    linker: Arc<Semaphore>,
+) -> Result<Arc<Method>, Error> {
+    // It is never closed.
+    let permit = linker.acquire_owned().await;
+    let linking = spawn_blocking(move || {
+        let _permit = permit;
+        unlinked.method(&name)
+    });
+    let panicked = |_| {
+        let reason = Untrusted::new("labrpc failed here; please report it");
+        Err(Error::Link(reason))
+    };
+    linking.await.unwrap_or_else(panicked)
 }

@@ -59,14 +59,27 @@ pub enum ReflectionError {
     Schema(#[from] Error),
 }
 
-/// Finds a method by reflection.
+/// The files of a schema as a server has sent them.
+pub struct UnlinkedSchema(Files);
+
+impl UnlinkedSchema {
+    /// Links the files, and finds a method in them. With a schema at the limits this takes about a second.
+    ///
+    /// # Errors
+    /// The files cannot be linked, or there is no such method in them.
+    pub fn method(self, name: &MethodName) -> Result<Arc<Method>, Error> {
+        Schema::link(self.0)?.method(name)
+    }
+}
+
+/// Collects the files that define a service, with those that they need.
 ///
 /// # Errors
 /// [`ReflectionError`]. Each step is bounded in files and bytes, not in time: that is the caller's to do.
-pub async fn find_method(
+pub async fn collect(
     exchange: &mut impl Exchange,
     name: &MethodName,
-) -> Result<Arc<Method>, ReflectionError> {
+) -> Result<UnlinkedSchema, ReflectionError> {
     let mut collector = FileCollector {
         exchange,
         files: Files::default(),
@@ -76,8 +89,7 @@ pub async fn find_method(
     };
     collector.find_service(name).await?;
     collector.complete().await?;
-    // Linking takes a second at most, and only with a schema at the limits.
-    Ok(Schema::link(collector.files)?.method(name)?)
+    Ok(UnlinkedSchema(collector.files))
 }
 
 struct FileCollector<'a, E> {

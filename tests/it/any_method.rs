@@ -108,6 +108,40 @@ async fn metadata_is_sent_with_the_request() {
     assert!(seen[0].contains_key("grpc-timeout"));
 }
 
+/// Saved runs and reports have the message of a status.
+#[tokio::test]
+async fn metadata_that_a_server_repeats_in_its_status_is_redacted() {
+    let endpoint = peer(|stream| async move {
+        let mut raw = Raw { stream };
+        let message = "Bearer secret-token! secret-token, %73ecret-token; c2VjcmV0 blue";
+        let sends = [
+            frame(SETTINGS, 0, 0, &[]),
+            status(
+                "8",
+                &[("grpc-message", message), ("grpc-retry-pushback-ms", "1")],
+            ),
+        ];
+        read(&mut raw, Reads::Request).await;
+        raw.send(&sends.concat()).await;
+        raw.rest().await;
+    })
+    .await;
+    let mut question = get_profile();
+    question.is_idempotent = true;
+    let token = "Bearer secret-token".parse().unwrap();
+    question.metadata.insert("authorization", token);
+    question.metadata.insert("x-team", "blue".parse().unwrap());
+    let key = tonic::metadata::MetadataValue::from_bytes(b"secret");
+    question.metadata.insert_bin("key-bin", key);
+    let result = survey::ask(&endpoint, &question, &Config::default()).await;
+    // A short value is too likely to be a word of the message.
+    assert_eq!(
+        shown(&result),
+        "status RESOURCE_EXHAUSTED: (redacted)! (redacted), (redacted); (redacted) blue"
+    );
+    assert_eq!(result.attempts, 3);
+}
+
 /// The raw protocol has GetProfile alone: no connection is made, and a JSON object is another program's text.
 #[tokio::test]
 async fn raw_protocol_is_not_used_for_another_method() {

@@ -1,30 +1,35 @@
 //! Schemas by reflection, from servers with the habits and the faults that servers have.
 
 use std::{
+    net::Ipv4Addr,
+    num::NonZeroU32,
     path::Path,
     pin::Pin,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use labrpc::{
     question::find_method,
-    schema::Method,
+    schema::{Method, Schema},
     survey::{Config, endpoint::Endpoint, hosts::Hosts},
 };
 use prost::Message as _;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
-    FileDescriptorProto, FileDescriptorSet,
+    FileDescriptorProto, FileDescriptorSet, field_descriptor_proto::Type,
 };
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    time::{sleep, timeout},
+};
 use tokio_stream::{Stream, StreamExt as _, wrappers::TcpListenerStream};
 use tonic::{
     Code, Request, Response, Status, Streaming,
-    metadata::{AsciiMetadataValue, MetadataMap},
+    metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap},
     service::Routes,
     transport::Server,
 };
@@ -36,7 +41,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_server::{ServerReflection, ServerReflectionServer},
 };
 
-const NAME: &str = "sample.v1.Inventory/Get";
+pub(crate) const NAME: &str = "sample.v1.Inventory/Get";
 
 /// The descriptors of the sample service, imports first.
 fn sample() -> FileDescriptorSet {
@@ -50,7 +55,7 @@ fn sample() -> FileDescriptorSet {
     SAMPLE.clone()
 }
 
-fn sample_bytes() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn sample_bytes() -> Vec<(String, Vec<u8>)> {
     let files = sample().file.into_iter();
     files
         .map(|file| (file.name().to_owned(), file.encode_to_vec()))
@@ -417,7 +422,7 @@ async fn hostile_descriptors_are_an_error() {
         (
             "a million files",
             (0..1_000_000).map(|_| Vec::new()).collect(),
-            "there is no service",
+            "OUT_OF_RANGE, the schema is too large",
         ),
         (
             "many files",
@@ -492,6 +497,30 @@ async fn hostile_descriptors_are_an_error() {
     let server =
         Scripted::new(move |_| Reply::Files([hostile(|_| ())].into_iter().chain(rest()).collect()));
     assert_complete(find(&server).await);
+}
+
+/// Each is below the limit of a message.
+#[tokio::test]
+async fn responses_of_one_exchange_are_limited_together() {
+    let large = |name: &str| {
+        FileDescriptorProto {
+            name: Some(name.to_owned()),
+            message_type: vec![message("x".repeat(1024 * 1024))],
+            ..FileDescriptorProto::default()
+        }
+        .encode_to_vec()
+    };
+    let server = Scripted::new(move |request| match request {
+        MessageRequest::FileByFilename(name) => Reply::Files(vec![large(name)]),
+        _ => Reply::Files(vec![hostile(|file| {
+            file.dependency
+                .extend((0..60).map(|index| format!("{index}.proto")));
+        })]),
+    });
+    let error = find(&server).await.unwrap_err();
+    assert!(error.contains("more than 16777216 bytes"), "{error}");
+    // Of 61 that were sent: those of a stream that goes beyond the limit are not read to the end.
+    assert!(server.requests().len() < 50);
 }
 
 #[tokio::test]
@@ -672,7 +701,7 @@ async fn an_endpoint_that_comes_up_while_waiting_gives_the_schema() {
     assert!(find_at([endpoint.clone()], &config()).await.is_err());
     let (_, server) = healthy().await;
     tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         let routes = Routes::new(ServerReflectionServer::new(server));
         let incoming = TcpListenerStream::new(socket.listen(64).unwrap());
         Server::builder()
@@ -683,25 +712,124 @@ async fn an_endpoint_that_comes_up_while_waiting_gives_the_schema() {
     assert_complete(find_at([endpoint], &waiting).await);
 }
 
+/// One server, of which every address of 127.0.0.0/8 is an endpoint.
+async fn everywhere(server: &Scripted) -> impl Iterator<Item = Endpoint> + use<> {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let routes = Routes::new(ServerReflectionServer::new(server.clone()));
+    let server = Server::builder().add_routes(routes);
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    (1_u32..).map(move |index| {
+        let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + index);
+        format!("{address}:{port}").parse().unwrap()
+    })
+}
+
 #[tokio::test]
-async fn an_endpoint_with_an_older_version_is_passed_over_and_sixteen_are_enough() {
-    let old = || Scripted::new(|_| Reply::Refuse(Code::NotFound));
-    let first = old();
-    assert_complete(find_at([first.start().await, healthy().await.0], &config()).await);
+async fn endpoints_with_an_older_version_are_passed_over() {
+    let old = Scripted::new(|_| Reply::Refuse(Code::NotFound));
+    let mut endpoints: Vec<_> = everywhere(&old).await.take(100).collect();
+    endpoints.push(healthy().await.0);
+    assert_complete(find_at(endpoints, &config()).await);
 
     let refusing = refusing();
     let mut endpoints = vec![refusing.0.clone()];
-    let servers: Vec<_> = (0..30).map(|_| old()).collect();
-    for server in &servers {
-        endpoints.push(server.start().await);
-    }
+    endpoints.extend(everywhere(&old).await.take(400));
     let error = find_at(endpoints.clone(), &config()).await.unwrap_err();
+    let (start, end) = error.split_once(" (").unwrap();
     let expected = format!(
-        "no schema for {NAME}: {}: there is no service sample.v1.Inventory (17 endpoints were asked)",
+        "no schema for {NAME}: {}: there is no service sample.v1.Inventory",
         endpoints[1]
     );
-    assert_eq!(error, expected);
-    assert!(servers[20].requests().is_empty());
+    assert_eq!(start, expected);
+    let asked: usize = end.split_once(' ').unwrap().0.parse().unwrap();
+    assert!((257..300).contains(&asked), "{error}");
+}
+
+/// A status that means "not now" is not what the server has to tell about the method.
+#[tokio::test]
+async fn servers_that_cannot_answer_yet_are_asked_again_while_waiting() {
+    let waiting = Config {
+        wait: Some(Duration::from_secs(600)),
+        ..config()
+    };
+    for code in [
+        Code::Unavailable,
+        Code::DeadlineExceeded,
+        Code::Cancelled,
+        Code::ResourceExhausted,
+    ] {
+        let calls = AtomicUsize::new(0);
+        let starting = Scripted::new(move |_| match calls.fetch_add(1, Relaxed) {
+            0 => Reply::End(Status::new(code, "not now")),
+            _ => Reply::Files(sample_bytes().into_iter().map(|(_, bytes)| bytes).collect()),
+        });
+        assert_complete(find_at([starting.start().await], &waiting).await);
+    }
+}
+
+#[tokio::test]
+async fn search_keeps_to_the_rate() {
+    let old = Scripted::new(|_| Reply::Refuse(Code::NotFound));
+    let mut endpoints: Vec<_> = everywhere(&old).await.take(8).collect();
+    endpoints.push(healthy().await.0);
+    let paced = Config {
+        rate: NonZeroU32::new(20),
+        ..config()
+    };
+    let start = Instant::now();
+    assert_complete(find_at(endpoints, &paced).await);
+    // Eight intervals of 50 ms, of which a late start may catch up 10 ms.
+    assert!(start.elapsed() >= Duration::from_millis(390));
+}
+
+/// The survey has one thread: while it links, deadlines and progress would stand still.
+#[tokio::test]
+async fn other_tasks_run_while_a_large_schema_is_linked() {
+    let mut set = sample();
+    let file = set.file.last_mut().unwrap();
+    file.message_type.extend((0..20_000).map(|index| {
+        let mut message = message(format!("Message{index}"));
+        message.field = (1..5)
+            .map(|number| FieldDescriptorProto {
+                name: Some(format!("field{number}")),
+                number: Some(number),
+                r#type: Some(Type::Message as i32),
+                type_name: Some(".sample.v1.Item".to_owned()),
+                ..FieldDescriptorProto::default()
+            })
+            .collect();
+        message
+    }));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.bin");
+    std::fs::write(&path, set.encode_to_vec()).unwrap();
+    let start = Instant::now();
+    Schema::read(&path).unwrap();
+    let linked = start.elapsed();
+
+    let files: Vec<_> = set
+        .file
+        .iter()
+        .map(FileDescriptorProto::encode_to_vec)
+        .collect();
+    let server = Scripted::new(move |_| Reply::Files(files.clone()));
+    let endpoint = server.start().await;
+    let mut search = tokio::spawn(async { find_at([endpoint], &config()).await.is_ok() });
+    let mut longest_pause = Duration::ZERO;
+    loop {
+        let before = Instant::now();
+        let found = timeout(Duration::from_millis(1), &mut search).await;
+        longest_pause = longest_pause.max(before.elapsed());
+        if let Ok(found) = found {
+            assert!(found.unwrap());
+            break;
+        }
+    }
+    assert!(
+        longest_pause < linked / 2,
+        "{longest_pause:?} of {linked:?}"
+    );
 }
 
 #[tokio::test]
@@ -725,4 +853,23 @@ async fn metadata_is_sent_with_reflection() {
     assert!(found.is_ok());
     let received = server.metadata.lock().unwrap().clone();
     assert_eq!(received.get("authorization").unwrap(), "Bearer x");
+}
+
+#[tokio::test]
+async fn metadata_that_a_server_repeats_is_not_in_the_error() {
+    let server = Scripted::new(|_| {
+        Reply::End(Status::unauthenticated(
+            "no user for secret-token, nor c2VjcmV0",
+        ))
+    });
+    let mut metadata = MetadataMap::new();
+    let token = AsciiMetadataValue::from_static("Bearer secret-token");
+    metadata.insert("authorization", token);
+    metadata.insert_bin("key-bin", BinaryMetadataValue::from_bytes(b"secret"));
+    let hosts = Hosts::from_iter([server.start().await]);
+    let name = NAME.parse().unwrap();
+    let error = find_method(&hosts, &config(), &metadata, 0, &name).await;
+    let error = error.unwrap_err().to_string();
+    let expected = "UNAUTHENTICATED, no user for (redacted), nor (redacted)";
+    assert!(error.ends_with(expected), "{error}");
 }

@@ -1,12 +1,20 @@
 //! `survey` with any method: the groups of a simulated fleet, exit statuses, and what is rejected.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
+use prost::Message as _;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::mpsc::unbounded_channel;
+use tonic_reflection::pb::v1::{
+    FileDescriptorResponse, ServerReflectionResponse, server_reflection_response::MessageResponse,
+};
 
 use crate::{
-    lab_fleet,
+    lab_fleet, peer, schema_reflection,
     support::{Output, Running, file, labrpc, output},
 };
 
@@ -276,4 +284,55 @@ fn labels_of_a_file_divide_the_comparison() {
     ] {
         assert!(run.stdout.contains(text), "{}", run.stdout);
     }
+}
+
+/// The search for the schema takes a part of the deadline, and has none of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search_for_the_schema_counts_for_the_deadline() {
+    let files = schema_reflection::sample_bytes().into_iter();
+    let file_descriptor_proto = files.map(|(_, bytes)| bytes).collect();
+    let schema = ServerReflectionResponse {
+        message_response: Some(MessageResponse::FileDescriptorResponse(
+            FileDescriptorResponse {
+                file_descriptor_proto,
+            },
+        )),
+        ..ServerReflectionResponse::default()
+    };
+    let schema = schema.encode_to_vec();
+    let (sender, mut durations) = unbounded_channel();
+    let endpoint = peer::peer(move |stream| {
+        let (sender, schema) = (sender.clone(), schema.clone());
+        async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                if request.uri().path().ends_with("/Get") {
+                    let start = Instant::now();
+                    while connection.accept().await.is_some() {}
+                    return sender.send(start.elapsed()).unwrap();
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let head = [&[0][..], &(schema.len() as u32).to_be_bytes()].concat();
+                let response = http::Response::builder()
+                    .header("content-type", "application/grpc")
+                    .body(())
+                    .unwrap();
+                let mut stream = respond.send_response(response, false).unwrap();
+                let message = [head, schema.clone()].concat();
+                stream.send_data(message.into(), false).unwrap();
+                let mut trailers = http::HeaderMap::new();
+                trailers.insert("grpc-status", "0".parse().unwrap());
+                stream.send_trailers(trailers).unwrap();
+            }
+        }
+    })
+    .await;
+    let mut command = labrpc();
+    command.args(["survey", &endpoint.to_string(), "--deadline", "2s"]);
+    command.args(["--method", schema_reflection::NAME, "--max-time", "10s"]);
+    let run = tokio::task::spawn_blocking(move || output(&mut command));
+    let run = run.await.unwrap();
+    assert_eq!(run.status, 4, "{run:?}");
+    let asked = durations.recv().await.unwrap();
+    assert!(asked < Duration::from_millis(1_500), "{asked:?}");
 }
