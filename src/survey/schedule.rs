@@ -45,6 +45,9 @@ const WAIT_BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration
 const EXHAUSTED_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_millis(500));
 
+/// By what part a delay may be longer or shorter, so that endpoints which failed together are not retried together.
+const JITTER: f64 = 0.2;
+
 /// How often an endpoint may fail for lack of local resources: in total, and with nothing else running.
 const EXHAUSTED_TRIES: (u32, u32) = (20, 5);
 
@@ -271,10 +274,14 @@ impl<A> Schedule<A> {
             Retry::Unprocessed | Retry::Soon(_) => {
                 let delay = match retry {
                     Retry::Soon(Some(after)) if after > MAX_RETRY_DELAY => return None,
-                    Retry::Soon(Some(after)) => after,
-                    _ => doubled((RETRY_BACKOFF, MAX_RETRY_DELAY), endpoint.retries),
+                    // The server does not allow an earlier one.
+                    Retry::Soon(Some(after)) => after.mul_f64(1.0 + JITTER * self.jitter.f64()),
+                    _ => {
+                        let delay = doubled((RETRY_BACKOFF, MAX_RETRY_DELAY), endpoint.retries);
+                        self.jittered(delay)
+                    }
                 };
-                self.take_retry(endpoint).then(|| self.jittered(delay))
+                self.take_retry(endpoint).then_some(delay)
             }
             Retry::WhenUp | Retry::AfterLoss => {
                 let delay = self.jittered(doubled(WAIT_BACKOFF, endpoint.wait_tries));
@@ -286,11 +293,11 @@ impl<A> Schedule<A> {
                 (waits || may_be_lost && self.take_retry(endpoint)).then_some(delay)
             }
             Retry::WhenFree => {
+                let delay = doubled(EXHAUSTED_BACKOFF, endpoint.exhausted);
                 endpoint.exhausted += 1;
                 endpoint.exhausted_alone += u32::from(self.running == 0);
                 let (tries, tries_alone) = EXHAUSTED_TRIES;
                 let give_up = endpoint.exhausted > tries || endpoint.exhausted_alone > tries_alone;
-                let delay = doubled(EXHAUSTED_BACKOFF, endpoint.exhausted);
                 (!give_up).then(|| self.jittered(delay))
             }
         }
@@ -306,9 +313,8 @@ impl<A> Schedule<A> {
         may
     }
 
-    /// Up to a fifth more or less, so that endpoints which failed together are not retried together.
     fn jittered(&mut self, delay: Duration) -> Duration {
-        delay.mul_f64(0.8 + 0.4 * self.jitter.f64())
+        delay.mul_f64(1.0 - JITTER + 2.0 * JITTER * self.jitter.f64())
     }
 
     /// The results of all undecided endpoints, at the end of a run that is cut short.
@@ -438,8 +444,11 @@ mod tests {
     #[test]
     fn single_endpoint_uses_all_its_retries() {
         let soon = |_, _| attempt(Outcome::Reset { json_began: false }, Retry::Soon(None));
-        let (results, _) = simulate(1, &config(), MANY_FILES, soon);
+        let (results, took) = simulate(1, &config(), MANY_FILES, soon);
         assert_eq!(attempts(&results), 3);
+        // A tenth of a second and then twice as long, each up to a fifth more or less.
+        let tolerance = Duration::from_millis(240)..=Duration::from_millis(360);
+        assert!(tolerance.contains(&took), "{took:?}");
         let none = Config {
             retries: 0,
             ..config()
@@ -466,7 +475,7 @@ mod tests {
         };
         let (results, took) = simulate(1, &config(), MANY_FILES, asked);
         assert_eq!(attempts(&results), 3);
-        assert!(took >= 2 * after.mul_f64(0.8), "{took:?}");
+        assert!((2 * after..3 * after).contains(&took), "{took:?}");
         let too_long = |_, _| {
             attempt(
                 Outcome::Reset { json_began: false },
@@ -618,6 +627,24 @@ mod tests {
         assert!(results.iter().all(|a| a.outcome == Outcome::TooLarge(None)));
         assert_eq!(attempts(&results), 1000);
         assert!((1..500).contains(&full), "{full}");
+    }
+
+    #[test]
+    fn delay_after_exhaustion_begins_short_and_doubles() {
+        let delay = |failures| {
+            let mut failed = 0;
+            let (_, took) = simulate(1, &config(), MANY_FILES, |_, _| {
+                failed += 1;
+                match failed <= failures {
+                    true => exhausted(),
+                    false => attempt(Outcome::TooLarge(None), Retry::No),
+                }
+            });
+            took
+        };
+        let about = |ms: u64| Duration::from_micros(800 * ms)..=Duration::from_micros(1200 * ms);
+        assert!(about(10).contains(&delay(1)), "{:?}", delay(1));
+        assert!(about(30).contains(&delay(2)), "{:?}", delay(2));
     }
 
     #[test]
