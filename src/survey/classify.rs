@@ -1,7 +1,8 @@
 //! From what was observed in an attempt to its outcome, and to whether the endpoint is asked again.
 //!
 //! Pure functions, and the only place of a survey where errors of the operating system, of TLS, of HTTP/2 and of gRPC
-//! become outcomes; `connect` calls them for TCP and TLS. A retry needs more than an outcome: of two resets only the one without any effect is retried.
+//! become outcomes; `connect` calls them for TCP and TLS. A retry needs more than an outcome: of two resets only the one
+//! without any effect is retried.
 
 use std::{io, time::Duration};
 
@@ -145,6 +146,7 @@ pub(crate) fn early_end<A>(summary: &ReadSummary, phase: AttemptPhase) -> Conclu
     let outcome = match &summary.end {
         Some(ReadEnd::LimitReached) => Outcome::TooLarge(None),
         Some(ReadEnd::Failed(error)) => io_error(error, phase),
+        // None: HTTP/2 failed without an error code while the connection could still be read.
         Some(ReadEnd::Closed) | None => Outcome::Reset { json_began: false },
     };
     match outcome {

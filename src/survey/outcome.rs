@@ -136,7 +136,7 @@ pub enum Outcome<A> {
     Unreachable,
     /// The timeout of one attempt expired.
     Timeout(AttemptPhase),
-    /// The peer closed or reset the connection before it had answered.
+    /// The peer ended the connection or the call before it had answered.
     Reset {
         /// Whether the beginning of a JSON object had come.
         json_began: bool,
@@ -314,7 +314,7 @@ impl<A> Outcome<A> {
                 "the server must send the whole object before it closes; see its log"
             }
             Self::Reset { json_began: false } => {
-                "closed before an answer; see the server's log; if it serves TLS only, give --cacert CA.pem"
+                "the peer ended the connection or the call; see its log; if it serves TLS only, give --cacert CA.pem"
             }
             Self::Tls(_) => {
                 "the TLS settings of both sides must match; see --cacert, --cert and --authority"
