@@ -51,24 +51,16 @@ impl CompareArgs {
         hosts: &Hosts,
         config: &survey::Config,
     ) -> Result<Option<Topic>, Failure> {
-        let health = match question.asked() {
-            Asked::Profile => return Ok(None),
-            Asked::Health => true,
-            Asked::Method => false,
-        };
+        let asked = question.asked();
+        if asked == Asked::Profile {
+            return Ok(None);
+        }
         let reference = self.reference.as_deref();
-        let options = CompareOptions {
-            reference: reference.map(|text| find(text, hosts)).transpose()?,
-            group_by: self.group_by.clone(),
-            health,
-            ..CompareOptions::default()
-        };
-        if let Some(label) = &options.group_by {
+        let reference = reference.map(|text| find(text, hosts)).transpose()?;
+        if let Some(label) = &self.group_by {
             must_be_known(label, hosts)?;
         }
-        let Some(question) = question.question(hosts, config).await? else {
-            return Ok(None);
-        };
+        let question = question.question(hosts, config).await?;
         let resolve = |patterns: &[PathPattern]| -> Result<Vec<_>, Failure> {
             let mut resolved = Vec::new();
             for pattern in patterns {
@@ -80,31 +72,34 @@ impl CompareArgs {
             }
             Ok(resolved)
         };
-        // A health check compares the status alone.
-        let [ignore, only] = match health {
-            true => [Vec::new(), Vec::new()],
-            false => [resolve(&self.ignore)?, resolve(&self.only)?],
+        let (ignore, only) = match asked {
+            // The status alone is compared, whatever the variables name.
+            Asked::Health => Default::default(),
+            Asked::Method | Asked::Profile => (resolve(&self.ignore)?, resolve(&self.only)?),
         };
         if question.method.leaves_nothing(&ignore, &only) {
-            let rules = [("--only", &only), ("--ignore", &ignore)].map(|(flag, paths)| {
-                let rule = |path| format!("{flag} {path}");
-                paths.iter().map(rule).collect::<Vec<_>>().join(" ")
-            });
-            let rules = rules.join(" ");
-            return Err(Failure::usage(format_args!(
-                "nothing is left to compare by {}",
-                rules.trim()
-            ))
-            .hint("what --ignore names does not count, whether or not --only names it"));
+            return Err(nothing_left(&ignore, &only));
         }
         let options = CompareOptions {
             ignore,
             only,
+            reference,
+            group_by: self.group_by.clone(),
             fields: resolve(&self.field)?,
-            ..options
+            health: asked == Asked::Health,
         };
         Ok(Some(Topic::Answers(question, options)))
     }
+}
+
+fn nothing_left(ignore: &[PathPattern], only: &[PathPattern]) -> Failure {
+    let rules = |flag: &str, paths: &[PathPattern]| -> String {
+        let rules = paths.iter().map(|path| format!(" {flag} {path}"));
+        rules.collect()
+    };
+    let (only, ignore) = (rules("--only", only), rules("--ignore", ignore));
+    Failure::usage(format_args!("nothing is left to compare by{only}{ignore}"))
+        .hint("what --ignore names does not count, whether or not --only names it")
 }
 
 /// The endpoint that `--reference` names.

@@ -113,37 +113,30 @@ impl QuestionArgs {
         headers::read(&self.header)
     }
 
-    /// The question, if it is not that of the computer room. Endpoints are asked for the schema unless the arguments
+    /// The question, which is not that of the computer room. Endpoints are asked for the schema unless the arguments
     /// have one.
     pub(crate) async fn question(
         &self,
         hosts: &Hosts,
         config: &survey::Config,
-    ) -> Result<Option<AnyMethod>, Failure> {
-        if self.asked() == Asked::Profile {
-            return Ok(None);
-        }
+    ) -> Result<AnyMethod, Failure> {
         let metadata = self.metadata()?;
         let json = self.json()?;
         let method = self.find_method(hosts, config, &metadata).await?;
         let request = method.request(&json).map_err(|error| {
-            let fields: Vec<_> = method
-                .input()
-                .fields()
-                .map(|f| f.name().to_owned())
-                .collect();
+            let message = method.input();
+            let fields: Vec<_> = message.fields().map(|f| f.name().to_owned()).collect();
             let fields = match fields.len() {
                 0 => "no fields".to_owned(),
                 _ => format!("the fields {}", fields.join(", ")),
             };
-            let message = method.input();
             Failure::usage(error).hint(format_args!("{} has {fields}", message.full_name()))
         })?;
         let mut question = AnyMethod::new(method, request);
         question.metadata = metadata;
         question.max_message = self.max_msg_size.0;
         question.is_idempotent |= self.idempotent || self.health.is_some();
-        Ok(Some(question))
+        Ok(question)
     }
 
     /// The question of another round. Files of headers are read again; if that fails, the previous headers are kept.
