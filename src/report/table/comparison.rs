@@ -2,13 +2,15 @@
 
 use std::io;
 
-use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::report::{
     format::plural,
-    table::styles::{BAD, FAINT, GOOD, HEADING},
-    text::{AnswersText, ComparisonText, DifferenceText, LeafText, ListLimits},
+    table::{
+        differences,
+        styles::{BAD, FAINT, GOOD, HEADING},
+    },
+    text::{AnswersText, ComparisonText, LeafText, ListLimits},
     wrap::LineWriter,
 };
 
@@ -22,9 +24,6 @@ const LIMITS: ListLimits = ListLimits {
     leaves: 4,
     differences: 20,
 };
-
-/// The widest column of paths.
-const MAX_PATH: usize = 36;
 
 pub(super) fn write(text: &ComparisonText<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
     let sections = &text.compared.comparison.sections;
@@ -90,19 +89,7 @@ impl GroupColumns {
             .collect();
         items.extend(more_leaves.clone());
         page.items(indent, &items)?;
-        let path_width = differences.iter().map(|difference| difference.path.width());
-        let path_width = path_width.max().unwrap_or(0).min(MAX_PATH);
-        for difference in differences {
-            let DifferenceText {
-                path,
-                reference,
-                value,
-            } = difference;
-            let gap = path_width.saturating_sub(path.width()) + 2;
-            let label = format!("{:indent$}{path}{:gap$}", "", "");
-            let text = format!("{reference} → {value}");
-            page.wrap(Style::new(), &label, indent + 4, &text)?;
-        }
+        differences::write(differences, indent, page)?;
         match more_differences {
             Some(more) => page.wrap(FAINT, &format!("{:indent$}{more}", ""), indent, ""),
             None => Ok(()),

@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use anstyle::Style;
-use unicode_width::UnicodeWidthStr as _;
-
 use crate::{
     report::{
         diff::{Change, ChangeKind, RunDiff, export::state_text},
         failures::folded,
         format::plural,
-        table::styles::{BAD, FAINT, GOOD, HEADING},
+        table::{
+            differences,
+            styles::{BAD, FAINT, GOOD, HEADING},
+        },
         text::DifferenceText,
         wrap::LineWriter,
     },
@@ -22,9 +22,6 @@ const MAX_CHANGES: usize = 100;
 
 /// Differences listed of a change.
 const MAX_DIFFERENCES: usize = 20;
-
-/// The widest column of paths.
-const MAX_PATH: usize = 36;
 
 /// Writes `diff` to `out` for lines of `width` columns; `None` never breaks a line.
 ///
@@ -91,7 +88,7 @@ fn write_change(change: &Change, page: &mut LineWriter<'_>) -> io::Result<()> {
         }
         texts => {
             page.wrap(BAD, &label, 4, &outcome)?;
-            write_differences(texts, page)?;
+            differences::write(texts, 4, page)?;
         }
     }
     match more {
@@ -101,20 +98,4 @@ fn write_change(change: &Change, page: &mut LineWriter<'_>) -> io::Result<()> {
             &format!("    and {}", plural(more, "more difference")),
         ),
     }
-}
-
-fn write_differences(texts: &[DifferenceText], page: &mut LineWriter<'_>) -> io::Result<()> {
-    let path_width = texts.iter().map(|difference| difference.path.width());
-    let path_width = path_width.max().unwrap_or(0).min(MAX_PATH);
-    for DifferenceText {
-        path,
-        reference,
-        value,
-    } in texts
-    {
-        let gap = path_width.saturating_sub(path.width()) + 2;
-        let label = format!("    {path}{:gap$}", "");
-        page.wrap(Style::new(), &label, 8, &format!("{reference} → {value}"))?;
-    }
-    Ok(())
 }

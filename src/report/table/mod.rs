@@ -5,6 +5,7 @@
 
 mod comparison;
 mod diff;
+mod differences;
 mod ranking;
 mod styles;
 
