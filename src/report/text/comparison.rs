@@ -92,11 +92,16 @@ pub(super) fn headline(compared: &ComparedAnswers) -> String {
                 }
             }
         }
-        (None, [section, ..]) => match (section.groups.len(), section.groups[0].members.len()) {
-            (1, 1) => String::new(),
-            (1, _) => ", all alike".to_owned(),
-            (groups, _) => format!(", in {groups} groups"),
-        },
+        (None, [section, ..]) => result(section),
+    }
+}
+
+/// What is added to the count of the answers of a section.
+fn result(section: &Section) -> String {
+    match (section.groups.len(), section.groups[0].members.len()) {
+        (1, 1) => String::new(),
+        (1, _) => ", all alike".to_owned(),
+        (groups, _) => format!(", in {groups} groups"),
     }
 }
 
@@ -260,18 +265,13 @@ impl<'a> ComparisonText<'a> {
 /// A section by its label, and its result.
 fn heading(label: &str, section: &Section) -> String {
     let label = Untrusted::new(label);
-    let members = section
-        .groups
-        .iter()
-        .map(|group| group.members.len())
-        .sum::<usize>();
-    let result = match section.groups.len() {
-        1 if members == 1 => "1 answered".to_owned(),
-        1 => format!("{members} answered, all alike"),
-        groups => format!("{members} answered, in {groups} groups"),
-    };
+    let members = section.groups.iter().map(|group| group.members.len());
+    let (members, result) = (members.sum::<usize>(), result(section));
     match &section.label {
-        Some(value) => format!("{label} {}: {result}", Untrusted::new(value)),
-        None => format!("without {label}: {result}"),
+        Some(value) => {
+            let value = Untrusted::new(value);
+            format!("{label} {value}: {members} answered{result}")
+        }
+        None => format!("without {label}: {members} answered{result}"),
     }
 }

@@ -1,10 +1,7 @@
 //! Remarks on a comparison: how it was made, and what would make it clearer.
 
-use serde_json::Value;
-
 use crate::{
-    compare::{Group, Section},
-    path::Path,
+    compare::{Difference, Group, Section},
     report::{
         comparison::ComparedAnswers,
         failures::folded,
@@ -65,9 +62,6 @@ pub(super) fn notes(compared: &ComparedAnswers, view: &View<'_>) -> Vec<Note> {
     notes
 }
 
-/// A path, and its values in the groups that were looked at.
-type PathValues<'a> = (&'a Path, Vec<Option<&'a Value>>);
-
 /// The fields that have another value in each of the groups looked at, such as a host name, where groups are many. A path
 /// that an excerpt would cut is left out: the reader could not type it.
 fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
@@ -80,34 +74,26 @@ fn individual_fields(compared: &ComparedAnswers) -> Vec<String> {
     let Some(section) = divided.next() else {
         return Vec::new();
     };
-    // Of each path the values seen so far, of the reference first.
-    let mut distinct: Option<Vec<PathValues<'_>>> = None;
-    let groups: Vec<_> = compared
-        .details(section)
-        .skip(1)
-        .take(MIN_INDIVIDUAL)
+    let details = compared.details(section).skip(1).take(MIN_INDIVIDUAL);
+    let groups: Vec<_> = details
+        .map(|(_, details)| details.differences.listed)
         .collect();
-    for (_, details) in &groups {
-        let listed = &details.differences.listed;
-        let kept = distinct.unwrap_or_else(|| {
-            let seen = listed
-                .iter()
-                .map(|difference| (&difference.path, vec![difference.reference.as_ref()]));
-            seen.collect()
-        });
-        let kept = kept.into_iter().filter_map(|(path, mut seen)| {
-            let difference = listed.iter().find(|difference| difference.path == *path)?;
-            let value = difference.value.as_ref();
-            let is_new = !seen.contains(&value);
-            seen.push(value);
-            is_new.then_some((path, seen))
-        });
-        distinct = Some(kept.collect());
-    }
-    let paths = distinct
-        .into_iter()
-        .flatten()
-        .map(|(path, _)| path.to_string());
+    let is_individual = |candidate: &&Difference| {
+        let mut seen = vec![&candidate.reference];
+        groups.iter().all(|listed| {
+            let same_path = |difference: &&Difference| difference.path == candidate.path;
+            let value = listed.iter().find(same_path).map(|found| &found.value);
+            value.is_some_and(|value| {
+                let is_new = !seen.contains(&value);
+                seen.push(value);
+                is_new
+            })
+        })
+    };
+    let candidates = groups.iter().take(1).flatten();
+    let paths = candidates
+        .filter(is_individual)
+        .map(|found| found.path.to_string());
     paths
         .filter(|path| path.chars().count() <= Untrusted::MAX_CHARS)
         .collect()
