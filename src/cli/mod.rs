@@ -163,10 +163,7 @@ fn read(
 fn definition(arguments: &[OsString]) -> clap::Command {
     let is_typed = |arg: &Arg| {
         let flag = arg.get_long().map(|long| format!("--{long}"));
-        flag.is_some_and(|flag| {
-            let mut typed = arguments.iter().filter_map(|argument| argument.to_str());
-            typed.any(|argument| argument.split('=').next() == Some(&*flag))
-        })
+        flag.is_some_and(|flag| tips::is_typed(&flag, arguments))
     };
     let variable = |arg: &Arg| arg.get_env().and_then(std::env::var_os);
     let adapted = |arg: Arg| match arg.get_action() {

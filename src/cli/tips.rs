@@ -1,6 +1,6 @@
 //! Tips for flags that other tools have, and for values that come from variables.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{
     Arg, Command,
@@ -43,6 +43,12 @@ pub(crate) fn single_dash(definition: &Command, arguments: &[OsString]) -> Optio
     Some(failure.hint(format_args!("long flags have two dashes: --{flag}")))
 }
 
+/// Whether a long flag was typed, with a value or without.
+pub(crate) fn is_typed(flag: &str, arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().filter_map(|word| word.to_str());
+    words.any(|word| word.split('=').next() == Some(flag))
+}
+
 /// Adds to an error what it needs to be understood: the flag that was probably meant, or the variable whose value it
 /// is about.
 pub(crate) fn add(mut error: Error, definition: &Command, arguments: &[OsString]) -> Error {
@@ -59,21 +65,21 @@ pub(crate) fn add(mut error: Error, definition: &Command, arguments: &[OsString]
         .skip(1)
         .find_map(|word| definition.find_subcommand(word));
     let command = command.unwrap_or(definition);
-    let has = |flag: &str| {
+    let find = |flag: &str| {
         let name = flag.trim_start_matches('-').split(' ').next();
-        command.get_arguments().any(|arg| arg.get_long() == name)
-            || definition.get_arguments().any(|arg| arg.get_long() == name)
+        let mut args = command.get_arguments().chain(definition.get_arguments());
+        args.find(|arg| arg.get_long() == name)
     };
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let known = OTHER_FLAGS.iter().find(|(other, _)| *other == flag);
-            if let Some((_, ours)) = known.filter(|(_, ours)| has(ours)) {
+            if let Some((_, ours)) = known.filter(|(_, ours)| find(ours).is_some()) {
                 let tip = ContextValue::String((*ours).to_owned());
                 error.insert(ContextKind::SuggestedArg, tip);
             } else if flag == "--port" {
                 // The nearest name is `--format`, which has no port.
                 error.remove(ContextKind::SuggestedArg);
-                let tip = match has("--listen") {
+                let tip = match find("--listen").is_some() {
                     true => "a port is part of the address: --listen PORT",
                     false => "a port is part of the endpoint: HOST:PORT",
                 };
@@ -82,19 +88,9 @@ pub(crate) fn add(mut error: Error, definition: &Command, arguments: &[OsString]
             }
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let is_typed = arguments.iter().any(|word| {
-                word.to_str()
-                    .is_some_and(|word| word.split('=').next() == Some(&*flag))
-            });
-            let name = flag.trim_start_matches('-');
-            let mut args = command.get_arguments().chain(definition.get_arguments());
-            let variable = args
-                .find(|arg| arg.get_long() == Some(name))
-                .and_then(|arg| {
-                    arg.get_env()
-                        .filter(|variable| std::env::var_os(variable).is_some())
-                });
-            if let Some(variable) = variable.filter(|_| !is_typed) {
+            let is_set = |variable: &&OsStr| std::env::var_os(variable).is_some();
+            let variable = find(&flag).and_then(Arg::get_env).filter(is_set);
+            if let Some(variable) = variable.filter(|_| !is_typed(&flag, arguments)) {
                 let tip = format!("the value is that of the variable {}", variable.display());
                 let tip = ContextValue::StyledStrs(vec![tip.into()]);
                 error.insert(ContextKind::Suggested, tip);
