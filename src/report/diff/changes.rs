@@ -1,11 +1,6 @@
 //! What changed from one run to another.
 
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, hash_map::Entry},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::HashMap, path::PathBuf, sync::Arc};
 
 use crate::{
     compare::{Differences, differences},
@@ -54,13 +49,11 @@ pub struct RunDiff {
     pub changes: Vec<Change>,
 }
 
-/// What endpoints have in common that changed alike. The differences are compared as text.
-type ChangeKey = (
-    ChangeKind,
-    Option<SavedOutcome>,
-    Option<SavedOutcome>,
-    Arc<str>,
-);
+/// The differences of two answers, and their text, by which they are compared.
+type Found = (Arc<Differences>, Arc<str>);
+
+/// What endpoints have in common that changed alike.
+type ChangeKey = (ChangeKind, [Option<SavedOutcome>; 2], Arc<str>);
 
 impl RunDiff {
     /// Compares two runs that were read with the same reader.
@@ -77,18 +70,26 @@ impl RunDiff {
         for (endpoint, before, answer) in a.endpoints {
             match after.remove(&endpoint) {
                 Some((state, new)) => {
-                    let (differences, text) = changes.differences(reader, answer, new);
-                    if before != state || differences.count() > 0 {
-                        let key = (ChangeKind::Changed, Some(before), Some(state), text);
-                        changes.add(key, differences, endpoint);
+                    let found = changes.differences(reader, answer, new);
+                    if before != state || found.0.count() > 0 {
+                        changes.add(
+                            ChangeKind::Changed,
+                            [Some(before), Some(state)],
+                            found,
+                            endpoint,
+                        );
                     }
                 }
-                None => changes.add_alone((ChangeKind::Went, Some(before), None), endpoint),
+                None => {
+                    let found = Found::default();
+                    changes.add(ChangeKind::Went, [Some(before), None], found, endpoint);
+                }
             }
         }
         for (endpoint, state, _) in b.endpoints {
             if after.contains_key(&endpoint) {
-                changes.add_alone((ChangeKind::Came, None, Some(state)), endpoint);
+                let found = Found::default();
+                changes.add(ChangeKind::Came, [None, Some(state)], found, endpoint);
             }
         }
         let mut changes = changes.changes;
@@ -121,7 +122,7 @@ struct Fold {
     changes: Vec<Change>,
     places: HashMap<ChangeKey, usize>,
     /// Of each pair of answers that was compared; a fleet has few.
-    compared: HashMap<(u32, u32), (Arc<Differences>, Arc<str>)>,
+    compared: HashMap<(u32, u32), Found>,
 }
 
 impl Fold {
@@ -130,7 +131,7 @@ impl Fold {
         reader: &RunReader,
         before: Option<u32>,
         after: Option<u32>,
-    ) -> (Arc<Differences>, Arc<str>) {
+    ) -> Found {
         match (before, after) {
             (Some(a), Some(b)) if a != b => {
                 let compare = || {
@@ -140,35 +141,32 @@ impl Fold {
                 };
                 self.compared.entry((a, b)).or_insert_with(compare).clone()
             }
-            _ => (Arc::default(), "".into()),
+            _ => Found::default(),
         }
     }
 
-    fn add(&mut self, key: ChangeKey, differences: Arc<Differences>, endpoint: Endpoint) {
-        let (kind, before, after, _) = &key;
-        let change = Change {
-            kind: *kind,
-            before: before.clone(),
-            after: after.clone(),
-            differences,
-            endpoints: Vec::new(),
-        };
-        let place = match self.places.entry(key) {
-            Entry::Occupied(place) => *place.get(),
-            Entry::Vacant(vacant) => {
-                self.changes.push(change);
-                *vacant.insert(self.changes.len() - 1)
-            }
-        };
-        self.changes[place].endpoints.push(endpoint);
-    }
-
-    /// Adds an endpoint that only one of the runs has.
-    fn add_alone(
+    fn add(
         &mut self,
-        (kind, before, after): (ChangeKind, Option<SavedOutcome>, Option<SavedOutcome>),
+        kind: ChangeKind,
+        outcomes: [Option<SavedOutcome>; 2],
+        (differences, text): Found,
         endpoint: Endpoint,
     ) {
-        self.add((kind, before, after, "".into()), Arc::default(), endpoint);
+        let key = (kind, outcomes, text);
+        let place = *self
+            .places
+            .entry(key)
+            .or_insert_with_key(|(_, outcomes, _)| {
+                let [before, after] = outcomes.clone();
+                self.changes.push(Change {
+                    kind,
+                    before,
+                    after,
+                    differences,
+                    endpoints: Vec::new(),
+                });
+                self.changes.len() - 1
+            });
+        self.changes[place].endpoints.push(endpoint);
     }
 }

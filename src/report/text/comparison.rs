@@ -24,8 +24,6 @@ pub struct ComparisonText<'a> {
 /// The groups of the endpoints that were compared with each other.
 pub struct SectionText<'a> {
     section: &'a Section,
-    /// The groups, for their sizes.
-    pub groups: &'a [Group],
     /// The label that the endpoints share, and the result in one line; `None` if all were compared.
     pub heading: Option<String>,
 }
@@ -109,10 +107,8 @@ impl SectionText<'_> {
     /// What a list of at most `listed` groups leaves out.
     #[must_use]
     pub fn omitted(&self, listed: usize) -> Option<String> {
-        let omitted = self
-            .groups
-            .get(listed..)
-            .filter(|omitted| !omitted.is_empty())?;
+        let groups = &self.section.groups;
+        let omitted = groups.get(listed..).filter(|omitted| !omitted.is_empty())?;
         let endpoints = omitted.iter().map(|group| group.members.len()).sum();
         let groups = plural(omitted.len(), "more group");
         Some(format!("and {groups} of {}", plural(endpoints, "endpoint")))
@@ -153,7 +149,6 @@ impl<'a> ComparisonText<'a> {
         let sections = self.compared.comparison.sections.iter();
         sections.map(move |section| SectionText {
             section,
-            groups: &section.groups,
             heading: label.map(|label| heading(label, section)),
         })
     }
