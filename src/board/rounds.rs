@@ -290,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn absent_endpoint_has_failed_only_after_it_has_answered() {
+        let result = |outcome| EndpointResult::without_attempt(outcome);
+        let mut last = result(Outcome::Cancelled);
+        for (outcome, shown) in [
+            (Outcome::Refused, "cancelled"),
+            (Outcome::Unreachable, "cancelled"),
+            (Outcome::Reset { json_began: false }, "reset"),
+            (Outcome::Refused, "refused"),
+        ] {
+            update(&mut last, result(outcome));
+            assert_eq!(last.outcome.name(), shown);
+        }
+    }
+
+    #[test]
     fn every_line_of_an_event_is_data() {
         let event = event("a\n\nretry: 1\rdata: b");
         assert_eq!(

@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     browser::{Browser, HANG},
     frames::Raw,
+    layout,
     serve::running::Running,
     support::{self, hosts, network},
 };
@@ -158,6 +159,16 @@ async fn page_shows_servers_as_they_start_and_stop() {
         page.eval("document.querySelector('h1').textContent").await,
         "0 of 40 answered"
     );
+    // Before class nothing has failed.
+    assert_eq!(page.count(".failures li").await, 0);
+    page.screen(1024, 768, "light").await;
+    page.picture("board-empty").await;
+    let seats = "[...document.querySelectorAll('.seat')].map((seat) => {
+        const { top, left, width, height } = seat.getBoundingClientRect();
+        return [top, left, width, height].map(Math.round).join();
+    })";
+    let before = page.eval(seats).await;
+    page.screen(1920, 1080, "light").await;
     let mut servers = Vec::new();
     for (number, person) in (1..).zip(&people) {
         servers.push(seat(&network, number, person));
@@ -177,6 +188,26 @@ async fn page_shows_servers_as_they_start_and_stop() {
     assert!(page.count(".plot .mark").await > 10);
     page.assert_accessible().await;
     page.picture("board").await;
+    for (width, height) in [(1024, 768), (1280, 720), (1920, 1080), (390, 844)] {
+        page.screen(width, height, "light").await;
+        let what = format!("board-{width}x{height}");
+        layout::assert_readable(&page, &what).await;
+        if width > 600 {
+            layout::assert_room_fits(&page, &what).await;
+        }
+        page.picture(&what).await;
+    }
+    page.screen(1024, 768, "light").await;
+    assert_eq!(
+        page.eval(seats).await,
+        before,
+        "answers have moved the seats"
+    );
+    let clock = "document.querySelector('#clock').textContent";
+    let time = page.eval(clock).await;
+    assert_eq!(time.as_str().unwrap().len(), "10:42:07".len(), "{time}");
+    page.until(&format!("{clock} !== {time}")).await;
+    page.screen(1920, 1080, "light").await;
     // Details that were unfolded stay so while the page changes.
     page.eval("document.querySelector('#people details').open = true")
         .await;
@@ -185,6 +216,12 @@ async fn page_shows_servers_as_they_start_and_stop() {
     // A survey during the shutdown may get a reset, which is another class.
     let out = "document.querySelector('#seat-7.absent') !== null";
     page.until(&format!("{} && {out}", lit(39))).await;
+    assert_eq!(
+        page.eval("document.querySelector('#seat-7 .state').textContent")
+            .await,
+        "refused",
+        "an endpoint that has answered before has failed"
+    );
     page.picture("board-killed").await;
     assert_eq!(
         page.eval("document.querySelector('#people details').open")
@@ -247,8 +284,14 @@ async fn page_without_scripts_reloads_itself() {
         json!({"value": true}),
     )
     .await;
+    page.screen(1280, 720, "light").await;
     page.open(&board.url()).await;
-    page.event("Page.loadEventFired", 3).await;
+    page.event("Page.loadEventFired", 4).await;
+    let metrics = page.call("Page.getLayoutMetrics", json!({})).await;
+    assert_eq!(
+        metrics["cssVisualViewport"]["pageY"], 0,
+        "it has scrolled by itself"
+    );
     let document = page.call("DOM.getDocument", json!({"depth": 0})).await;
     let html = page
         .call(

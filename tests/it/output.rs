@@ -368,3 +368,40 @@ fn outcomes_are_not_repeated_on_a_terminal_that_shows_the_report() {
         "{shown:?}"
     );
 }
+
+#[test]
+fn anonymous_reports_have_a_title_and_pseudonyms_and_no_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = file(folder.path(), "people.csv", PEOPLE);
+    let page = folder.path().join("page.html");
+    let anonymous = |arguments: &[&str]| {
+        let mut command = bounded();
+        command
+            .arg("rank")
+            .arg(&people)
+            .arg("--anonymous")
+            .args(arguments);
+        output(&mut command)
+    };
+    let name = page.to_str().unwrap();
+    let written = anonymous(&["--title", "Class 3b <2>", "-o", name, "-o", "-"]);
+    assert_eq!(written.status, 0, "{}", written.stderr);
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.contains("<b>Class 3b &#60;2&#62;</b>"), "{text}");
+    for text in [&text, &written.stdout] {
+        for value in ["177", "178", "61 kg", "b and c"] {
+            assert!(!text.contains(value), "{value}: {text}");
+        }
+        assert!(text.contains("100 %"), "{text}");
+    }
+    // A saved run would have what is hidden.
+    for format in ["json", "jsonl", "csv"] {
+        let refused = anonymous(&["--format", format]);
+        assert_eq!(refused.status, 2, "{format}");
+        assert!(
+            refused
+                .stderr
+                .contains("--anonymous is for tables and pages")
+        );
+    }
+}

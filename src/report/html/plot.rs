@@ -15,7 +15,6 @@ use crate::{
         },
         model::RankedPeople,
     },
-    similarity::Pair,
 };
 
 /// Marks drawn; more would cover each other.
@@ -96,7 +95,7 @@ pub(super) struct Tick {
 
 impl Plot {
     /// A plot of the people, if there are any.
-    pub(super) fn new(ranked: &RankedPeople, letters: &Letters<'_>) -> Option<Self> {
+    pub(super) fn new(ranked: &RankedPeople, letters: &Letters) -> Option<Self> {
         let people = &ranked.people;
         let numbers = |place: usize| people.iter().map(move |p| p.build.values()[place].number());
         let scales = Scales {
@@ -111,7 +110,7 @@ impl Plot {
             shapes.entry(shape.ticks()).or_insert((shape, 0)).1 += 1;
         }
         let closest = letters.pairs.iter();
-        let linked: HashSet<usize> = closest.flat_map(|(_, pair)| [pair.a, pair.b]).collect();
+        let linked: HashSet<usize> = closest.flat_map(|(_, people)| *people).collect();
         let every = positions.len().div_ceil(MAX_MARKS).max(1);
         let mut drawn: Vec<_> = (positions.values().enumerate())
             .map(|(index, here)| (index, here, here.iter().any(|one| linked.contains(one))))
@@ -127,7 +126,7 @@ impl Plot {
         if crowded {
             drawn.iter_mut().for_each(|one| one.half = SMALL_MARK);
         }
-        let ends = |pair: &Pair| [pair.a, pair.b].map(|person| scales.point(&people[person]));
+        let ends = |pair: [usize; 2]| pair.map(|person| scales.point(&people[person]));
         Some(Self {
             rings: (drawn.iter().filter(|one| one.is_linked))
                 .map(|one| Ring {
@@ -201,24 +200,24 @@ impl DrawnPosition<'_> {
 type Ends = [[f64; 2]; 2];
 
 /// The lines of the pairs whose people are in different places.
-fn lines(letters: &Letters<'_>, ends: impl Fn(&Pair) -> Ends) -> Vec<[[String; 2]; 2]> {
-    let lines = letters.pairs.iter().map(|(_, pair)| ends(pair));
+fn lines(letters: &Letters, ends: impl Fn([usize; 2]) -> Ends) -> Vec<[[String; 2]; 2]> {
+    let lines = letters.pairs.iter().map(|(_, people)| ends(*people));
     let lines: BTreeSet<_> = lines.map(|ends| ends.map(|at| at.map(percent))).collect();
     lines.into_iter().filter(|[from, to]| from != to).collect()
 }
 
 /// Each letter once, beside one of its people; left out where every place would cover a mark.
 fn labels(
-    letters: &Letters<'_>,
-    ends: impl Fn(&Pair) -> Ends,
+    letters: &Letters,
+    ends: impl Fn([usize; 2]) -> Ends,
     mut obstacles: Vec<PlacedBox>,
 ) -> Vec<Label> {
     let mut labels: Vec<Label> = Vec::new();
-    for (letter, pair) in &letters.pairs {
+    for (letter, people) in &letters.pairs {
         if labels.iter().any(|label| label.letter == *letter) {
             continue;
         }
-        if let Some(label) = place(&ends(pair), LETTER, &obstacles) {
+        if let Some(label) = place(&ends(*people), LETTER, &obstacles) {
             obstacles.push(label);
             labels.push(Label {
                 at: label.at.map(percent),

@@ -9,7 +9,7 @@ use crate::{
     report::{
         format::{grouped, number},
         html::{
-            letters::Letters,
+            letters::{Letters, MAX_LETTERS},
             method::MethodText,
             plot::Plot,
             seats::{SeatLook, SeatMap, SeatWords},
@@ -40,7 +40,7 @@ const MAX_NAMES: usize = 20;
 pub(super) struct RankingPage<'a> {
     common: SharedParts,
     text: RankingText<'a>,
-    letters: Letters<'a>,
+    letters: Letters,
     seats: Option<SeatMap>,
     verdict: String,
     /// The heading of the list of pairs.
@@ -150,11 +150,11 @@ impl<'a> RankingPage<'a> {
 }
 
 /// Letters for the pairs in the first place, or for the groups that are listed instead of them.
-fn letters<'a>(text: &RankingText<'a>) -> Letters<'a> {
-    let named = &text.answer.first_place;
-    match named.is_empty() {
-        true => Letters::new(text.ranked, text.ranked.ranking.first_place()),
-        false => Letters::new(text.ranked, named.iter().copied()),
+fn letters(text: &RankingText<'_>) -> Letters {
+    let (answer, ranked) = (&text.answer, text.ranked);
+    match &text.groups {
+        Some(groups) if answer.first_place.is_empty() => Letters::of_groups(groups.listed),
+        _ => Letters::of_pairs(ranked, answer.first_place.iter().copied()),
     }
 }
 
@@ -173,12 +173,7 @@ fn rows<'a>(people: &'a [Profile], seat_of: &[usize], input: &Input) -> Vec<Pers
 }
 
 /// The room: who sits where, and who of them are most alike.
-fn seats(
-    survey: &Survey,
-    ranked: &RankedPeople,
-    letters: &Letters<'_>,
-    view: &View<'_>,
-) -> SeatMap {
+fn seats(survey: &Survey, ranked: &RankedPeople, letters: &Letters, view: &View<'_>) -> SeatMap {
     let open = view.shows_personal_data();
     let letters: HashMap<usize, &str> = (ranked.seat_of.iter().enumerate())
         .filter_map(|(person, seat)| Some((*seat, letters.of_person(person)?)))
