@@ -96,7 +96,10 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         })?;
         let mut signals = Signals::new()?;
         print_hosts(&room.hosts())?;
-        errln!("{seats} seats are open; Ctrl-C closes the room");
+        match seats {
+            1 => errln!("1 seat is open; Ctrl-C closes the room"),
+            _ => errln!("{seats} seats are open; Ctrl-C closes the room"),
+        }
         let (file, question) = match service {
             ServiceKind::Profile => ("room.txt", ""),
             ServiceKind::Fleet => ("fleet.txt", FLEET_QUESTION),

@@ -15,7 +15,7 @@ pub struct Config {
     pub seed: u64,
     /// Faults and how many seats have each; none by default.
     pub faults: FaultList,
-    /// The port of all seats except those that refuse connections; `None` for a free one.
+    /// The port of all seats; `None` for a free one. With thousands of seats, those that refuse connections have another.
     pub port: Option<u16>,
     /// Give each seat a port of its own on 127.0.0.1 instead of an address of its own.
     pub port_per_seat: bool,

@@ -171,12 +171,12 @@ fn faults() -> impl Iterator<Item = &'static Fault> {
     std::iter::once(&HEALTHY).chain(FAULTS)
 }
 
-/// The name that is most like an unknown one, if any is; 0.7 is the threshold of clap's own suggestions.
+/// The name that is most like an unknown one, if any is.
 fn suggestion(unknown: &str) -> Option<&'static str> {
     let names = faults().map(|fault| fault.name).chain([ALL]);
     names
         .map(|name| (strsim::jaro(unknown, name), name))
-        .filter(|(similarity, _)| *similarity > 0.7)
+        .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, name)| name)
 }

@@ -36,7 +36,44 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// One socket for all seats, which have consecutive addresses.
+    /// One socket for each seat: at consecutive addresses on one port, or each at a free port of one address.
+    pub(super) fn per_seat(config: &Config, faults: &[&Fault]) -> Result<Self, Error> {
+        // Finds a port that is free on every address, and keeps it until the seats have it.
+        let reserved = match config.port {
+            None if !config.port_per_seat => Some(SeatSocket::new(Ipv4Addr::UNSPECIFIED, 0)?),
+            _ => None,
+        };
+        let port = reserved
+            .as_ref()
+            .map_or(config.port.unwrap_or(0), |socket| socket.address.port());
+        let (mut addresses, mut serving, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
+        for (seat, fault) in faults.iter().enumerate() {
+            let socket = match config.port_per_seat {
+                true => SeatSocket::new(FIRST_ADDRESS, 0)?,
+                false => SeatSocket::new(seat_ip(seat), port)?,
+            };
+            addresses.push(socket.address);
+            match fault.kind {
+                FaultKind::Refuse => refusing.push(socket),
+                _ => serving.push(socket),
+            }
+        }
+        let port = addresses.first().map_or(port, SocketAddr::port);
+        Ok(Self {
+            addresses: match config.port_per_seat {
+                true => SeatAddresses::Individual(addresses),
+                false => SeatAddresses::Consecutive {
+                    port,
+                    refusing_port: port,
+                },
+            },
+            serving,
+            refusing,
+        })
+    }
+
+    /// One socket on all addresses of this machine, for more seats than there can be sockets. A connection to it cannot
+    /// be refused, so seats that refuse them are listed with another port.
     pub(super) fn shared(port: Option<u16>) -> Result<Self, Error> {
         let serving = SeatSocket::new(Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))?;
         let refusing = SeatSocket::new(Ipv4Addr::UNSPECIFIED, 0)?;
@@ -47,36 +84,6 @@ impl Sockets {
             },
             serving: vec![serving],
             refusing: vec![refusing],
-        })
-    }
-
-    /// One socket for each seat: at consecutive addresses on one port, or each at a free port of one address.
-    pub(super) fn per_seat(config: &Config, faults: &[&Fault]) -> Result<Self, Error> {
-        let (mut addresses, mut serving, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
-        let mut port = 0;
-        if !config.port_per_seat {
-            // Finds a port that is free on every address, and keeps it.
-            let reserved = SeatSocket::new(Ipv4Addr::UNSPECIFIED, config.port.unwrap_or(0))?;
-            port = reserved.address.port();
-            refusing.push(reserved);
-        }
-        for (seat, fault) in faults.iter().enumerate() {
-            let ip = if config.port_per_seat {
-                FIRST_ADDRESS
-            } else {
-                seat_ip(seat)
-            };
-            let socket = SeatSocket::new(ip, port)?;
-            addresses.push(socket.address);
-            match fault.kind {
-                FaultKind::Refuse => refusing.push(socket),
-                _ => serving.push(socket),
-            }
-        }
-        Ok(Self {
-            addresses: SeatAddresses::Individual(addresses),
-            serving,
-            refusing,
         })
     }
 }
@@ -156,7 +163,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, context: Arc<Context>) {
         return;
     };
     match seats.fault(seat).kind {
-        // It is listed with the port that is not listened on.
+        // Its address is not listened on, or it is listed with a port that is not.
         FaultKind::Refuse => {}
         FaultKind::Slow(delay) => {
             sleep(delay).await;

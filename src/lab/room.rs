@@ -22,6 +22,9 @@ use crate::{
     survey::hosts::Hosts,
 };
 
+/// Seats up to which each has a socket of its own, at its own address. More seats share one on all addresses.
+const MAX_SOCKETS: usize = 4_096;
+
 /// An open room. Dropping it closes it.
 #[derive(Debug)]
 pub struct Room {
@@ -47,12 +50,13 @@ impl Room {
             .assign(config.service, config.seats, config.seed);
         let faults = faults.map_err(Error::FaultList)?;
         // Each client costs a descriptor. If the limit cannot be raised, connections wait in the backlog.
-        let _ = rlimit::increase_nofile_limit(u64::MAX);
+        let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
+        let has_sockets = config.seats <= MAX_SOCKETS.min(descriptors as usize / 4);
         let Sockets {
             addresses,
             serving,
             refusing,
-        } = match config.port_per_seat || config.join_over.is_some() {
+        } = match has_sockets || config.port_per_seat || config.join_over.is_some() {
             true => Sockets::per_seat(&config, &faults)?,
             false => Sockets::shared(config.port)?,
         };

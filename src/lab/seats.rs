@@ -40,7 +40,8 @@ pub(super) struct Seats {
 /// How the local address of a connection identifies its seat.
 #[derive(Debug)]
 pub(super) enum SeatAddresses {
-    /// Consecutive addresses on one port; seats that refuse connections are listed with the other one.
+    /// Consecutive addresses on one port; seats that refuse connections are listed with the second one, which may be
+    /// the same.
     Consecutive { port: u16, refusing_port: u16 },
     /// An address and a port for each seat.
     Individual(Vec<SocketAddr>),
@@ -103,7 +104,7 @@ impl Seats {
     /// The seat that a connection was made to; `None` outside the room.
     pub(super) fn at(&self, local: SocketAddr) -> Option<usize> {
         let seat = match (&self.addresses, local.ip()) {
-            // The listener accepts on every address of this machine; the room is on loopback only.
+            // A shared listener accepts on every address of this machine; the room is on loopback only.
             (SeatAddresses::Consecutive { .. }, IpAddr::V4(ip)) if ip.is_loopback() => {
                 ip.to_bits().checked_sub(FIRST_ADDRESS.to_bits())? as usize
             }

@@ -1,6 +1,6 @@
 //! The simulated room, surveyed over real connections, and `labrpc lab`.
 
-use std::{future::pending, time::Duration};
+use std::{collections::BTreeSet, future::pending, time::Duration};
 
 use labrpc::{
     lab::{self, Room},
@@ -63,6 +63,38 @@ async fn closed_room_refuses_connections_and_can_reopen_on_its_port() {
     .await
     .unwrap();
     assert_eq!(profiles(&ask(&room).await).len(), 3);
+}
+
+/// A room with thousands of seats shares one socket, which a connection cannot be refused at.
+#[tokio::test]
+async fn seats_have_sockets_at_their_own_addresses_and_all_faults_at_one_port() {
+    let room = Room::start(lab::Config {
+        seats: 20,
+        faults: "refuse=3,hang=2".parse().unwrap(),
+        port_per_seat: false,
+        ..lab::Config::default()
+    })
+    .await
+    .unwrap();
+    let hosts = room.hosts();
+    let ports: BTreeSet<_> = hosts.iter().map(|host| host.address.port()).collect();
+    assert_eq!(ports.len(), 1, "{ports:?}");
+    let refused: Vec<_> = (0..20)
+        .filter(|seat| room.expected(*seat).fault.name == "refuse")
+        .collect();
+    assert_eq!(refused.len(), 3);
+    for seat in refused {
+        let answer = survey::ask(&hosts.get(seat), &GetProfile, &survey::Config::default()).await;
+        assert_eq!(answer.outcome.name(), "refused");
+    }
+    let port = ports.into_iter().flatten().next().unwrap();
+    let beside = std::net::TcpStream::connect(("127.0.0.21", port));
+    assert_eq!(
+        beside.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionRefused
+    );
+    // The port is free at every other address.
+    std::net::TcpListener::bind(("127.0.0.21", port)).unwrap();
 }
 
 #[tokio::test]
