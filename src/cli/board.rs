@@ -1,13 +1,13 @@
 //! `labrpc board`: serves a live page of the room.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     time::Duration,
 };
 
 use clap::Args as ClapArgs;
-use labrpc::{board, lab, report::Topic};
+use labrpc::{board, lab, report::Topic, serve::listen::reachable_at};
 use tokio::net::TcpListener;
 
 use crate::cli::{
@@ -20,6 +20,9 @@ use crate::cli::{
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
     values,
 };
+
+/// The port where --listen gives none.
+const DEFAULT_PORT: u16 = 8024;
 
 /// Time between two seats of the simulated room that join.
 const JOIN_INTERVAL: Duration = Duration::from_millis(700);
@@ -36,7 +39,7 @@ const MAX_JOIN_TIME: Duration = Duration::from_secs(30);
 Examples:
   labrpc board --hosts hosts.txt                  then open http://127.0.0.1:8024/
   labrpc board --demo                             a simulated room whose seats join one by one
-  labrpc board --hosts hosts.txt --anonymous --listen 0.0.0.0:8024
+  labrpc board --hosts hosts.txt --anonymous --listen 0.0.0.0    for other machines and phones too
   labrpc board 192.168.1.1-40 --every 5s
   labrpc board --hosts fleet.txt --method etc.Service/Method")]
 pub(crate) struct Args {
@@ -50,11 +53,13 @@ pub(crate) struct Args {
         conflicts_with_all = ["endpoints", "hosts", "exclude"]
     )]
     demo: Option<Option<NonZeroUsize>>,
-    /// Serve the page at this address.
+    /// Serve the page at this IP:PORT, IP address (port 8024), or port of this machine alone. With 0.0.0.0 other machines
+    /// can open it.
     #[arg(
         long,
         value_name = "IP:PORT",
         default_value = "127.0.0.1:8024",
+        value_parser = listen_address,
         env = "LABRPC_BOARD_LISTEN"
     )]
     listen: SocketAddr,
@@ -63,7 +68,7 @@ pub(crate) struct Args {
         long,
         value_name = "TIME",
         default_value = "2s",
-        value_parser = values::duration,
+        value_parser = values::positive_duration,
         env = "LABRPC_EVERY"
     )]
     every: Duration,
@@ -125,14 +130,17 @@ async fn show(args: Args) -> Result<Exit, Failure> {
         .map_err(|error| Failure::io(args.listen, &error))?;
     if !address.ip().is_loopback() && !anonymous {
         errln!(
-            "warning: every machine that can reach {address} sees {shown}\n\
+            "warning: every machine that can open the page sees {shown}\n\
              hint: --anonymous hides them; the default --listen is this machine alone"
         );
     }
-    errln!(
-        "open {} in a browser; Ctrl-C ends the board",
-        local_url(address)
-    );
+    match &reachable_at(address)[..] {
+        [only] => errln!("open http://{only}/ in a browser; Ctrl-C ends the board"),
+        several => {
+            errln!("Ctrl-C ends the board; open in a browser, here or on another machine");
+            several.iter().for_each(|at| errln!("  http://{at}/"));
+        }
+    }
     board::run(listener, config, async {
         signals.next().await;
     })
@@ -142,12 +150,14 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The URL of the page for a browser on this machine.
-fn local_url(mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    format!("http://{address}/")
+/// An address and port, or one of the two. A port alone is that of this machine, since the page has personal data.
+fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    port.parse()
+        .map(|port| (Ipv4Addr::LOCALHOST, port).into())
+        .or_else(|_| text.parse())
+        .or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DEFAULT_PORT).into()))
+        .map_err(|_| "it must be IP:PORT such as 0.0.0.0:8024, an IP address, or a port")
 }
 
 /// Opens a simulated room whose seats join one by one, within half a minute.

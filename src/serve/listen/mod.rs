@@ -9,5 +9,5 @@ mod unix_socket;
 pub use self::{
     address::{InvalidAddress, ListenAddress},
     listener::{Error, Listener},
-    reachable::reachable,
+    reachable::{reachable, reachable_at},
 };
