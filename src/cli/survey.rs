@@ -280,9 +280,11 @@ where
     Answer: From<Q::Answer>,
 {
     let clock = Instant::now();
-    let mut progress = progress::Endpoints::new(hosts);
+    let mut progress = progress::Endpoints::new(hosts, config.wait);
     let mut end = None;
-    let observe = |_: usize, answer: &EndpointResult<Q::Answer>| progress.add(&answer.outcome);
+    let observe = |index: usize, answer: &EndpointResult<Q::Answer>| {
+        progress.add(index, &answer.outcome);
+    };
     let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, question, config, observe, cancel).await;
     progress.finish();

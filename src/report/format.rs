@@ -34,6 +34,15 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
+/// A time as long as an answer takes.
+pub(crate) fn time(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds @ 1.0.. => format!("{seconds:.1} s"),
+        seconds @ 0.01.. => format!("{:.0} ms", seconds * 1e3),
+        seconds => format!("{:.1} ms", seconds * 1e3),
+    }
+}
+
 /// A count and its noun.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

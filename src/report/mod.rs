@@ -9,6 +9,7 @@
 //! are pure: they write to the writer that they are given, and the same report gives the same bytes.
 
 mod answer;
+mod answer_times;
 mod category;
 mod comparison;
 pub mod csv;
@@ -33,6 +34,7 @@ pub mod wrap;
 
 pub use crate::report::{
     answer::Answer,
+    answer_times::AnswerTimes,
     comparison::{AnswerValues, CompareOptions, ComparedAnswers},
     failures::FailureGroup,
     model::{

@@ -9,7 +9,6 @@ use crate::{
     profile::{Id, Profile},
     report::{
         answer::Answer,
-        category::{Category, category},
         comparison::{AnswerValues, CompareOptions, ComparedAnswers},
         settings::Settings,
     },
@@ -157,17 +156,17 @@ impl Summary {
     /// Endpoints that answered, with usable data or not.
     #[must_use]
     pub fn answered(&self) -> u64 {
-        self.ok() + self.unusable()
-    }
-
-    /// Answers that are not a valid profile, or one whose id is claimed twice.
-    #[must_use]
-    pub fn unusable(&self) -> u64 {
         let outcomes = self.outcomes.iter();
         outcomes
-            .filter(|(outcome, _)| category(*outcome).0 == Category::BadData)
+            .filter(|(outcome, _)| outcome.is_answer())
             .map(|(_, count)| count)
             .sum()
+    }
+
+    /// Answers that are not valid, or have an id that is claimed twice.
+    #[must_use]
+    pub fn unusable(&self) -> u64 {
+        self.answered() - self.ok()
     }
 }
 

@@ -63,6 +63,15 @@ pub struct PhaseTimes {
     pub call: Option<Duration>,
 }
 
+impl PhaseTimes {
+    /// From the lookup of the name to the last byte of the answer; `None` if none came.
+    #[must_use]
+    pub fn answer(&self) -> Option<Duration> {
+        let before = [self.dns, self.connect, self.tls].into_iter().flatten();
+        Some(before.sum::<Duration>() + self.call?)
+    }
+}
+
 named! {
     /// In which protocol an answer came.
     #[derive(Deserialize)]
@@ -200,6 +209,14 @@ named! {
         LocalError => "local",
         Cancelled => "cancelled",
         DuplicateLine => "duplicate_line",
+    }
+}
+
+impl OutcomeKind {
+    /// Whether the endpoint answered, with data that can be used or not.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Ok | Self::DuplicateId | Self::Invalid)
     }
 }
 

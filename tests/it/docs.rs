@@ -14,7 +14,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::support;
+use crate::support::{self, without_times};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Block {
@@ -134,7 +134,9 @@ impl Reader {
                 .replace("\\\n", "")
                 .lines()
                 .for_each(|line| self.run(line, words)),
-            ("text", ["output"]) => assert_eq!(&self.printed, text),
+            ("text", ["output"]) => {
+                assert_eq!(without_times(&self.printed), without_times(text));
+            }
             ("text", ["architecture"] | []) => {}
             ("text", [name]) => drop(support::file(self.folder.path(), name, text)),
             _ => panic!("unknown mark of a code block: {mark}"),

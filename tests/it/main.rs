@@ -5,6 +5,7 @@
 )]
 
 mod abuse;
+mod answered;
 mod any_method;
 mod board;
 mod browser;

@@ -99,7 +99,7 @@ fn reports_with_every_fault_match_the_schema() {
 }
 
 /// Holds reports against the published schema.
-fn validate(python: &Path, reports: &[PathBuf]) {
+pub(crate) fn validate(python: &Path, reports: &[PathBuf]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let validated = output(
         Command::new(python)

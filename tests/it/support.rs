@@ -245,6 +245,17 @@ pub(crate) fn say_skipped(reason: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
 }
 
+/// An output without the line of answer times, which are others in each run.
+pub(crate) fn without_times(text: &str) -> String {
+    let lines = text
+        .split_inclusive('\n')
+        .map(|line| match line.starts_with("answer time: ") {
+            true => "",
+            false => line,
+        });
+    lines.collect()
+}
+
 /// A file with this content in a folder that is removed with it.
 pub(crate) fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);

@@ -8,6 +8,8 @@ use crate::{
     path::PathPattern,
     profile::Id,
     report::{
+        answer_times::AnswerTimes,
+        format::millis,
         model::{Findings, OutcomeCounts, Report, RunInfo, Summary},
         settings::Settings,
     },
@@ -76,10 +78,31 @@ impl<'a> Header<'a> {
     }
 }
 
+/// When a further round of `--watch` was.
+#[derive(Debug, Serialize)]
+pub struct RoundTimes {
+    #[serde(serialize_with = "rfc3339")]
+    started: SystemTime,
+    #[serde(serialize_with = "rfc3339")]
+    finished: SystemTime,
+}
+
+impl RoundTimes {
+    /// Those of a report.
+    #[must_use]
+    pub fn new(report: &Report) -> Self {
+        Self {
+            started: report.run.started,
+            finished: report.run.finished,
+        }
+    }
+}
+
 /// The figures of a report.
 #[derive(Debug, Serialize)]
 pub struct SummaryLine {
     asked: u64,
+    answered: u64,
     ok: u64,
     #[serde(serialize_with = "in_order")]
     outcomes: OutcomeCounts,
@@ -87,6 +110,15 @@ pub struct SummaryLine {
     tied: u64,
     margin: Option<f64>,
     duplicate_ids: Vec<Id>,
+    answer_ms: Option<AnswerMs>,
+}
+
+/// Percentiles of the answer times.
+#[derive(Debug, Serialize)]
+struct AnswerMs {
+    p50: f64,
+    p95: f64,
+    max: f64,
 }
 
 impl SummaryLine {
@@ -94,7 +126,7 @@ impl SummaryLine {
     #[must_use]
     pub fn new(report: &Report) -> Self {
         let summary = report.summary();
-        let (asked, ok) = (summary.asked(), summary.ok());
+        let (asked, answered, ok) = (summary.asked(), summary.answered(), summary.ok());
         let Summary {
             outcomes,
             duplicate_ids,
@@ -105,12 +137,18 @@ impl SummaryLine {
         };
         Self {
             asked,
+            answered,
             ok,
             outcomes,
             smallest: ranking.and_then(|ranking| ranking.smallest),
             tied: ranking.map_or(0, |ranking| ranking.tied),
             margin: ranking.and_then(|ranking| ranking.margin),
             duplicate_ids,
+            answer_ms: AnswerTimes::of(report).map(|times| AnswerMs {
+                p50: millis(times.p50),
+                p95: millis(times.p95),
+                max: millis(times.max),
+            }),
         }
     }
 }

@@ -12,6 +12,6 @@ pub(crate) use self::endpoint::{PhasesMs, duration};
 pub use self::{
     answers::{AnswerLine, answers},
     endpoint::{EndpointLine, endpoints},
-    frame::{Header, SummaryLine, VERSION},
+    frame::{Header, RoundTimes, SummaryLine, VERSION},
     ranking::{LikeLine, NearestLine, PairLine, TwinsLine, pairs, per_person, twins},
 };

@@ -1,7 +1,7 @@
 //! A report for a terminal: the failures, folded, and then what was found, because the last lines of a screen stay
 //! visible.
 //!
-//! Colours only repeat the words. Two runs with the same answers print the same.
+//! Colours only repeat the words. Two runs with the same answers print the same, but for the line of answer times.
 
 mod comparison;
 mod diff;
@@ -13,8 +13,8 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-pub use self::diff::write_diff;
 use self::styles::{BAD, GOOD, HEADING};
+pub use self::diff::write_diff;
 use crate::report::{
     failures::FailureGroup,
     model::{Report, RunInfo},
@@ -119,6 +119,9 @@ fn failed(failures: &[FailureGroup], page: &mut LineWriter<'_>) -> io::Result<()
 
 fn summary(story: &Story<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
     page.line(if story.complete { GOOD } else { HEADING }, &story.headline)?;
+    if let Some(totals) = &story.totals {
+        page.line(Style::new(), totals)?;
+    }
     for Note { label, text } in &story.notes {
         match *label {
             "" => page.line(Style::new(), text)?,

@@ -3,7 +3,9 @@
 use crate::{
     question::profile_hint,
     report::{
+        answer_times::AnswerTimes,
         failures::{FailureGroup, failures},
+        format::time,
         model::{Findings, Input, Report, Summary},
         text::{
             comparison::{self, ComparisonText},
@@ -23,6 +25,8 @@ const MAX_DUPLICATE_IDS: usize = 20;
 pub struct Story<'a> {
     /// The result in one line.
     pub headline: String,
+    /// How often each outcome occurred, where the headline leaves that open.
+    pub totals: Option<String>,
     /// Whether every endpoint or row has a valid answer, and as far as answers are compared, the expected one.
     pub complete: bool,
     /// What the headline leaves out.
@@ -49,13 +53,35 @@ pub enum FindingsText<'a> {
 pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
     let (ok, asked) = (summary.ok(), summary.asked());
     match (&report.input, &report.findings) {
-        (Input::Survey(_), Findings::Ranking(_)) => format!("{ok} of {asked} answered"),
+        (Input::Survey(_), Findings::Ranking(_)) => answered(summary),
         (Input::Survey(_), Findings::Comparison(compared)) => {
-            format!("{ok} of {asked} answered{}", comparison::headline(compared))
+            format!("{}{}", answered(summary), comparison::headline(compared))
         }
         (Input::Files { .. }, _) if ok == asked => format!("{ok} people"),
         (Input::Files { .. }, _) => format!("{ok} people in {asked} rows"),
     }
+}
+
+/// How many endpoints answered, which decides the exit status, and how many answers are usable, unless all are.
+fn answered(summary: &Summary) -> String {
+    let (answered, asked) = (summary.answered(), summary.asked());
+    match summary.unusable() {
+        0 => format!("{answered} of {asked} answered"),
+        _ => format!("{answered} of {asked} answered, {} usable", summary.ok()),
+    }
+}
+
+/// How often each outcome occurred; `None` if there is one besides `ok` at most, because it is the rest.
+fn totals(report: &Report, summary: &Summary) -> Option<String> {
+    let Input::Survey(_) = report.input else {
+        return None;
+    };
+    let outcomes = summary.outcomes.iter();
+    let totals: Vec<_> = outcomes
+        .map(|(outcome, count)| format!("{count} {}", outcome.name()))
+        .collect();
+    let failed = totals.len() - usize::from(summary.ok() > 0);
+    (failed > 1).then(|| totals.join(" · "))
 }
 
 impl<'a> Story<'a> {
@@ -65,6 +91,7 @@ impl<'a> Story<'a> {
         let summary = report.summary();
         Self {
             headline: headline(report, &summary),
+            totals: totals(report, &summary),
             complete: summary.ok() == summary.asked() && is_good(&report.findings),
             notes: notes(report, &summary, view),
             failures: match &report.input {
@@ -100,12 +127,6 @@ fn is_good(findings: &Findings) -> bool {
 
 fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
-    if let (Input::Survey(_), unusable @ 1..) = (&report.input, summary.unusable()) {
-        notes.push(Note {
-            label: "",
-            text: format!("{unusable} answered with data that cannot be used"),
-        });
-    }
     let ids = &summary.duplicate_ids;
     if !ids.is_empty() {
         let shown = ids.iter().take(MAX_DUPLICATE_IDS);
@@ -120,5 +141,19 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
     if let Findings::Comparison(compared) = &report.findings {
         notes.extend(comparison_notes::notes(compared, view));
     }
+    // Of a live page they would be another line in every round.
+    notes.extend(answer_times(report).filter(|_| !view.live));
     notes
+}
+
+fn answer_times(report: &Report) -> Option<Note> {
+    let AnswerTimes { p50, p95, max } = AnswerTimes::of(report)?;
+    let [p50, p95, max] = [p50, p95, max].map(time);
+    Some(Note {
+        label: "",
+        text: match p50 == max {
+            true => format!("answer time: {max}"),
+            false => format!("answer time: p50 {p50}, p95 {p95}, maximum {max}"),
+        },
+    })
 }
