@@ -3,7 +3,7 @@
 //! The word behind the language of a code block says how it is run. `sh` runs to its end and succeeds; where numbers
 //! follow, as in `sh 3`, it exits with one of them instead. `sh input:A,B` gets these lines on standard input.
 //! `sh background` runs until the section ends. `sh python` needs a Python with grpcio, `sh duckdb` one with DuckDB's
-//! command line; kubectl is a script of the tests. `sh cargo`, `sh bench` and `sh long` take minutes; they are only
+//! command line; kubectl is a script of the tests. The commands of [`ENGINES`] are run by `engines`. `sh cargo`, `sh bench` and `sh long` take minutes; they are only
 //! compared with what exists. `text NAME.EXT` is the content of a file, and `text output` what the last command
 //! printed.
 
@@ -17,14 +17,14 @@ use std::{
 use crate::support::{self, without_times};
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Block {
+pub(crate) struct Block {
     /// The heading of the second level that it stands under, counted.
     section: usize,
-    mark: String,
-    text: String,
+    pub(crate) mark: String,
+    pub(crate) text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     let mut section = 0;
@@ -49,12 +49,15 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
 /// Python modules that the commands with a word need; the programs of one are in the folder of its Python.
 const MODULES: &[(&str, &str)] = &[("python", "grpc, grpc_tools"), ("duckdb", "duckdb_cli")];
+
+/// Engines that have tests of their own.
+const ENGINES: &[&str] = &["kubernetes", "parallel", "parallel-ssh", "slurm", "spark"];
 
 /// The machine of a reader: an empty folder, and the program on the path.
 struct Reader {
@@ -111,6 +114,8 @@ impl Reader {
                     );
                 }
             }
+            // Run by `engines`, which starts the engine.
+            ("sh", [engine]) if ENGINES.contains(engine) => {}
             // Each takes minutes and other programs. Clippy compiles them.
             ("sh", ["bench"]) => {
                 let manifest = page("Cargo.toml");
@@ -255,6 +260,8 @@ fn follow(name: &str) {
         ip(&format!("address add 192.168.1.{address}/32 dev lo"));
     }
     let folder = tempfile::tempdir().unwrap();
+    let contrib = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
+    std::os::unix::fs::symlink(contrib, folder.path().join("contrib")).unwrap();
     fs::create_dir(folder.path().join("proto")).unwrap();
     support::file(
         folder.path(),
@@ -299,6 +306,7 @@ pages! {
     every_command_of_docs_lesson_works: "docs/lesson.md",
     every_command_of_docs_operations_works: "docs/operations.md",
     every_command_of_docs_ranking_works: "docs/ranking.md",
+    every_command_of_docs_scale_works: "docs/scale.md",
     every_command_of_docs_server_works: "docs/server.md",
     every_command_of_docs_survey_works: "docs/survey.md",
     every_command_of_docs_tls_works: "docs/tls.md",

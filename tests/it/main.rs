@@ -17,6 +17,7 @@ mod comparison;
 mod diff;
 mod docs;
 mod end_to_end;
+mod engines;
 mod fleet_scale;
 mod flood;
 mod frames;
