@@ -402,7 +402,7 @@ zone b: 4 answered, in 2 groups
 "
     );
     let mut page = Vec::new();
-    html::write(&report, &mut page).unwrap();
+    html::write(&report, &View::default(), &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
     let sentence =
         "The group of 10.0.0.1 is the reference of its zone, elsewhere the largest group.";
