@@ -17,6 +17,14 @@ pub(crate) struct MinOkArgs {
 }
 
 impl MinOkArgs {
+    /// The number that was asked for, if so few endpoints cannot meet it.
+    pub(crate) fn above(&self, listed: usize) -> Option<u64> {
+        match self.min_ok {
+            Some(MinOk::Count(count)) if count > listed as u64 => Some(count),
+            _ => None,
+        }
+    }
+
     /// The exit status of a run that came to its end.
     pub(crate) fn exit_status(&self, report: &Report, expects_same: bool) -> Exit {
         let (summary, is_part) = (report.summary(), report.part().is_some());

@@ -44,6 +44,7 @@ mod survey;
 mod target_args;
 mod tips;
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 

@@ -27,8 +27,8 @@ pub(crate) struct RankingArgs {
     /// Show the people who are nearest to the one with this id.
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
-    /// Show this many pairs, or with --like this many people; pairs that tie for the first place are all shown [default:
-    /// 1; with --like or an HTML page 10].
+    /// Show this many pairs, or with --like this many people; pairs that tie for the first place are shown as well, in a
+    /// table up to 10 of them [default: 1; with --like or an HTML page 10].
     #[arg(long, value_name = "N", value_parser = values::whole(NonZeroUsize::MIN), env = "LABRPC_TOP")]
     top: Option<NonZeroUsize>,
     /// Compare people by this metric: gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
@@ -185,6 +185,10 @@ impl OutputArgs {
     }
 }
 
+fn is_stdout(name: &Path) -> bool {
+    name.as_os_str() == "-"
+}
+
 /// The reports that are asked for.
 pub(crate) struct Plan(Vec<(PathBuf, ReportFormat)>);
 
@@ -192,6 +196,18 @@ impl Plan {
     /// Whether one of the reports has this format.
     pub(crate) fn has(&self, format: ReportFormat) -> bool {
         self.0.iter().any(|(_, form)| *form == format)
+    }
+
+    /// The format of the report on standard output, if one goes there.
+    pub(crate) fn stdout(&self) -> Option<ReportFormat> {
+        let stdout = self.0.iter().find(|(name, _)| is_stdout(name));
+        stdout.map(|(_, format)| *format)
+    }
+
+    /// The reports that go elsewhere.
+    pub(crate) fn files(&self) -> Self {
+        let files = self.0.iter().filter(|(name, _)| !is_stdout(name));
+        Self(files.cloned().collect())
     }
 
     /// Opens the outputs, except those whose opening waits for a reader.

@@ -1,7 +1,6 @@
 //! `labrpc survey`: expands the host list, asks all endpoints, ranks or compares the answers and writes the reports.
 
 use std::{
-    collections::HashSet,
     io,
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
@@ -12,13 +11,9 @@ use clap::Args as ClapArgs;
 use labrpc::{
     lab,
     question::GetProfile,
-    report::{Answer, Input, Report, RunInfo, Settings, Survey, Topic, View, saved, table},
+    report::{Answer, Report, RunInfo, Settings, Survey, Topic, View, saved, table},
     survey::{
-        self,
-        endpoint::{DEFAULT_PORT, Endpoint},
-        hosts::{Hosts, fold},
-        outcome::EndpointResult,
-        question::Question,
+        self, endpoint::DEFAULT_PORT, hosts::Hosts, outcome::EndpointResult, question::Question,
     },
 };
 
@@ -39,6 +34,7 @@ use crate::cli::{
     signals::Interruption,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
     values,
+    watch::Watch,
 };
 
 /// Ask all endpoints at once, and show who is most alike, or whose answers differ.
@@ -130,7 +126,8 @@ struct RequestArgs {
     rate: Option<NonZeroU32>,
     #[command(flatten)]
     min_ok: MinOkArgs,
-    /// Repeat the survey after this pause, and report which endpoints came and went.
+    /// Repeat the survey after this pause: after the first report print only what changes, and when. Files of --output
+    /// always have the newest report.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WATCH")]
     watch: Option<Duration>,
 }
@@ -157,7 +154,16 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let plan = args.output.plan()?;
     let pseudonyms = args.view.pseudonyms(&plan)?;
     let view = args.view.view(pseudonyms.as_ref());
+    let watch = match args.requests.watch {
+        Some(_) if args.view.anonymous => {
+            let failure = Failure::usage("--watch prints what changed, and --anonymous hides it");
+            return Err(failure.hint("labrpc board --anonymous shows the room live"));
+        }
+        Some(pause) => Some((pause, Watch::new(&plan)?)),
+        None => None,
+    };
     let mut round = targets.resolve(lookup_limit).await;
+    args.warn_of_too_few(&round.to_ask());
     let start = Instant::now();
     let mut topic = args.topic(&round.to_ask(), &config, &plan).await?;
     let mut limits = config.clone();
@@ -166,49 +172,77 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     limits.deadline = limits.deadline.map(left);
     // Until here a signal ends the process at once: there is nothing to report.
     let mut interruption = Interruption::new()?;
-    let mut present_before = None;
+    let mut last = None;
     loop {
         // Opened before the survey: afterwards a wrong name would cost all answers.
-        let outputs = plan.open()?;
-        let started = SystemTime::now();
-        let hosts = round.to_ask();
-        let (answers, end) = match &topic {
-            Topic::Profiles(_) => ask(&hosts, &GetProfile, &limits, &mut interruption).await,
-            Topic::Answers(question, _) => ask(&hosts, question, &limits, &mut interruption).await,
+        let outputs = match last {
+            None => plan.open()?,
+            Some(_) => plan.files().open()?,
         };
+        let is_first = last.is_none();
+        let asked = ask_round(
+            round,
+            &topic,
+            [&config, &limits],
+            &mut interruption,
+            is_first,
+        );
+        let (report, end) = asked.await;
         limits.deadline = config.deadline;
-        let run = RunInfo {
-            settings: Some(Settings::from(&config)),
-            ..RunInfo::since(started, arguments())
+        let written = match (&watch, &last, end) {
+            // The files keep the last round that is whole.
+            (_, Some(_), Some(end)) => return Ok(end),
+            (Some((_, watch)), Some(last), None) => watch.write([last, &report], &view, outputs),
+            _ => outputs.write(&report, &view),
         };
-        let report = topic.report(run, round.merge(answers));
-        let written = outputs.write(&report, &view);
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
-        let Some(pause) = args.requests.watch.filter(|_| goes_on) else {
-            let exit =
-                end.unwrap_or_else(|| args.requests.min_ok.exit_status(&report, args.expect_same));
+        let status = || args.requests.min_ok.exit_status(&report, args.expect_same);
+        let exit = end.unwrap_or_else(status);
+        let Some((pause, watch)) = watch.as_ref().filter(|_| goes_on) else {
             return finish(&report, &view, written).map(|()| exit);
         };
-        print_changes(&report, &mut present_before);
         let next = async {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(*pause).await;
             targets.resolve(lookup_limit).await
         };
         round = tokio::select! {
             round = next => round,
+            () = watch.reader_is_gone() => return Ok(exit),
             end = interruption.wait() => return Ok(end),
         };
+        last = Some(report);
         if let Topic::Answers(question, _) = &mut topic {
             *question = args.question.renewed(question);
         }
     }
 }
 
+/// Asks the endpoints of a round within `limits`, and makes its report, which has the settings of `config`. The second part is the status of a signal that ended it early.
+async fn ask_round(
+    round: Targets,
+    topic: &Topic,
+    [config, limits]: [&survey::Config; 2],
+    interruption: &mut Interruption,
+    is_first: bool,
+) -> (Report, Option<Exit>) {
+    let started = SystemTime::now();
+    let hosts = round.to_ask();
+    let (answers, end) = match topic {
+        Topic::Profiles(_) => ask(&hosts, &GetProfile, limits, interruption, is_first).await,
+        Topic::Answers(question, _) => ask(&hosts, question, limits, interruption, is_first).await,
+    };
+    let run = RunInfo {
+        settings: Some(Settings::from(config)),
+        ..RunInfo::since(started, arguments())
+    };
+    (topic.report(run, round.merge(answers)), end)
+}
+
 /// Ends standard error with the outcomes, unless a terminal shows the report. A table on standard output has them
 /// already, and the same reader may see both.
 fn finish(report: &Report, view: &View<'_>, written: Written) -> Result<(), Failure> {
     if written.shown != Shown::Terminal && !console::is_quiet() {
-        let width = output::columns(terminal_size::terminal_size_of(io::stderr()));
+        let width = console::columns(terminal_size::terminal_size_of(io::stderr()));
         let out = &mut anstream::stderr().lock();
         // A closed standard error is not a reason to fail.
         let _ = match written.shown {
@@ -259,6 +293,7 @@ async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
         return Ok((Targets::Fresh(room.hosts()), Some(room)));
     }
     if let Some(run) = &args.only_failed {
+        console::note_stdin(run);
         return Ok((
             Targets::Resume(saved::read(run, args.targets.max_hosts)?),
             None,
@@ -268,12 +303,14 @@ async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
     Ok((Targets::Fresh(hosts), None))
 }
 
-/// Asks the endpoints. The second part is the status of a signal that ended it early.
+/// Asks the endpoints, and prints how long that took in the first round. The second part is the status of a signal that
+/// ended it early.
 async fn ask<Q>(
     hosts: &Hosts,
     question: &Q,
     config: &survey::Config,
     interruption: &mut Interruption,
+    is_first: bool,
 ) -> (Vec<EndpointResult<Answer>>, Option<Exit>)
 where
     Q: Question,
@@ -288,39 +325,13 @@ where
     let cancel = async { end = Some(interruption.wait().await) };
     let answers = survey::run(hosts, question, config, observe, cancel).await;
     progress.finish();
-    let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
-    let plural = if count == 1 { "" } else { "s" };
-    errln!("asked {count} endpoint{plural} in {seconds:.2} s");
+    if is_first {
+        let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
+        let plural = if count == 1 { "" } else { "s" };
+        errln!("asked {count} endpoint{plural} in {seconds:.2} s");
+    }
     let answers = answers.into_iter().map(|answer| answer.map(Answer::from));
     (answers.collect(), end)
-}
-
-/// Prints which endpoints answer that did not in the last round, and the other way round.
-fn print_changes(report: &Report, before: &mut Option<Vec<Endpoint>>) {
-    let Input::Survey(Survey { hosts, answers }) = &report.input else {
-        return;
-    };
-    let results = hosts.iter().zip(answers);
-    let present: Vec<Endpoint> = results
-        .filter_map(|(endpoint, answer)| answer.outcome.answer().map(|_| endpoint))
-        .collect();
-    if let Some(before) = before.as_ref() {
-        let (came, went) = (missing_in(before, &present), missing_in(&present, before));
-        for (word, endpoints) in [("came", came), ("went", went)] {
-            if !endpoints.is_empty() {
-                let count = endpoints.len();
-                errln!("{word}: {} ({count})", fold(endpoints));
-            }
-        }
-    }
-    *before = Some(present);
-}
-
-/// The endpoints that are not in `list`. The lists of two rounds may differ: names have other addresses.
-fn missing_in(list: &[Endpoint], endpoints: &[Endpoint]) -> Vec<Endpoint> {
-    let list: HashSet<&Endpoint> = list.iter().collect();
-    let missing = endpoints.iter().filter(|e| !list.contains(e));
-    missing.cloned().collect()
 }
 
 /// Opens a simulated room on the port of the exercise or, where that is taken, on a free one.
@@ -355,6 +366,15 @@ impl Args {
         let compared = self.compare.topic(&self.question, hosts, config).await?;
         Ok(compared
             .unwrap_or_else(|| Topic::Profiles(self.ranking.options(plan.has(ReportFormat::Html)))))
+    }
+
+    /// Warns of a list that is too short for `--min-ok`; of a saved run others have answered.
+    fn warn_of_too_few(&self, hosts: &Hosts) {
+        let wanted = self.requests.min_ok.above(hosts.len());
+        if let Some(wanted) = wanted.filter(|_| self.only_failed.is_none()) {
+            let listed = hosts.len();
+            errln!("warning: --min-ok {wanted} cannot be met by a list of {listed}");
+        }
     }
 
     fn config(&self) -> Result<survey::Config, Failure> {

@@ -1,7 +1,7 @@
 //! The commands as scripts and terminals use them: exit statuses, messages, files and signals.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{Shutdown, TcpListener},
     process::Stdio,
     thread,
@@ -452,32 +452,6 @@ fn wait_retries_until_the_server_is_up() {
     let _late = Running::serve(["--listen", &at]);
     let output = survey.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-}
-
-#[test]
-fn watch_reports_which_endpoints_came_and_went() {
-    let at = dead_address();
-    let mut command = labrpc();
-    command
-        .args(["survey", &at, "--watch", "100ms"])
-        .stdout(Stdio::null());
-    let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(watch.stderr.take().unwrap()).lines();
-    let mut until = |text: &str| {
-        while !said
-            .next()
-            .expect("the watch goes on")
-            .unwrap()
-            .starts_with(text)
-        {}
-    };
-    until("asked ");
-    let server = Running::serve(["--listen", &at]);
-    until("came: ");
-    drop(server);
-    until("went: ");
-    watch.kill().unwrap();
-    watch.wait().unwrap();
 }
 
 #[test]

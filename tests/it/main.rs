@@ -62,4 +62,5 @@ mod survey_room;
 mod survey_tls;
 mod tips;
 mod tls;
+mod watch;
 mod wrong_servers;

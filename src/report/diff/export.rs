@@ -1,6 +1,7 @@
 //! A comparison of runs for programs: one JSON document, JSON Lines, or CSV.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     path::Path,
 };
@@ -19,9 +20,11 @@ use crate::{
             changes::{Change, ChangeKind, RunDiff},
             side::SavedOutcome,
         },
+        model::{Input, Report},
         printable_json::write_value,
+        run_format::{RoundTimes, SummaryLine, endpoints},
     },
-    survey::hosts::fold,
+    survey::{hosts::fold, outcome::OutcomeKind},
 };
 
 /// The version of the format, the value of `labrpc_diff`.
@@ -105,17 +108,50 @@ pub fn json(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn jsonl(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
-    write_value(&header(diff), CompactFormatter, out)?;
-    writeln!(out)?;
+    write_line(&header(diff), out)?;
     let changes = diff
         .changes
         .iter()
         .map(|change| TaggedLine::Change(change_line(change)));
-    for line in changes.chain([TaggedLine::Summary(summary(diff))]) {
-        write_value(&line, CompactFormatter, out)?;
-        writeln!(out)?;
+    let mut lines = changes.chain([TaggedLine::Summary(summary(diff))]);
+    lines.try_for_each(|line| write_line(&line, out))
+}
+
+fn write_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    write_value(value, CompactFormatter, out)?;
+    writeln!(out)
+}
+
+/// Writes what changed in a later round of a survey: when it was, the endpoints that changed as they are now, in the
+/// lines of a saved run, the changes, and the summary.
+///
+/// # Errors
+/// Those of `out`.
+pub fn jsonl_round(report: &Report, diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum RoundLine<'a> {
+        Round(RoundTimes),
+        Change(ChangeLine<'a>),
+        Summary(SummaryLine),
     }
-    Ok(())
+    write_line(&RoundLine::Round(RoundTimes::new(report)), out)?;
+    let Input::Survey(survey) = &report.input else {
+        return Ok(());
+    };
+    let changes = diff.changes.iter();
+    let changed: HashSet<_> = changes.flat_map(|change| &change.endpoints).collect();
+    for (endpoint, mut line) in survey.hosts.iter().zip(endpoints(report)) {
+        if changed.contains(&endpoint) && line.outcome != OutcomeKind::DuplicateLine.name() {
+            // The groups of this round are not written.
+            line.group = None;
+            write_line(&line, out)?;
+        }
+    }
+    for change in &diff.changes {
+        write_line(&RoundLine::Change(change_line(change)), out)?;
+    }
+    write_line(&RoundLine::Summary(SummaryLine::new(report)), out)
 }
 
 /// Writes a row for each endpoint and what changed there.

@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod export;
+mod rounds;
 mod side;
 
 pub use crate::report::diff::{

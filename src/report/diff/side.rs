@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::{
@@ -89,6 +89,8 @@ pub struct RunReader {
 #[derive(Deserialize)]
 struct LineFields {
     labrpc_run: Option<u64>,
+    /// The first line of a further round, of `--watch`.
+    round: Option<IgnoredAny>,
     endpoint: Option<String>,
     outcome: Option<String>,
     code: Option<String>,
@@ -135,7 +137,7 @@ struct RunDraft {
 
 impl RunDraft {
     fn add(&mut self, line: u64, fields: LineFields, reader: &mut RunReader) -> Result<(), Reason> {
-        if fields.labrpc_run.is_some() {
+        if fields.labrpc_run.is_some() || fields.round.is_some() {
             return Err(Reason::SecondRun);
         }
         if let Some(AnswerFields {
@@ -268,7 +270,7 @@ impl RunReader {
     }
 
     /// The number of a value, of which only what counts is kept.
-    fn intern(&mut self, value: Value) -> u32 {
+    pub(super) fn intern(&mut self, value: Value) -> u32 {
         self.unmatched.retain(|path| path.select(&value).is_empty());
         let text: Arc<str> = self.rules.prune(value).to_string().into();
         *self.ids.entry(Arc::clone(&text)).or_insert_with(|| {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Changes listed; longer lists are for the other formats.
-const MAX_CHANGES: usize = 100;
+pub(super) const MAX_CHANGES: usize = 100;
 
 /// Differences listed of a change.
 const MAX_DIFFERENCES: usize = 20;
@@ -45,7 +45,7 @@ pub fn write_diff(diff: &RunDiff, width: Option<usize>, out: &mut dyn Write) -> 
         page.blank()?;
     }
     for change in diff.changes.iter().take(MAX_CHANGES) {
-        write_change(change, page)?;
+        write_change("", change, page)?;
     }
     match diff.changes.len().saturating_sub(MAX_CHANGES) {
         0 => Ok(()),
@@ -53,7 +53,11 @@ pub fn write_diff(diff: &RunDiff, width: Option<usize>, out: &mut dyn Write) -> 
     }
 }
 
-fn write_change(change: &Change, page: &mut LineWriter<'_>) -> io::Result<()> {
+pub(super) fn write_change(
+    before_label: &str,
+    change: &Change,
+    page: &mut LineWriter<'_>,
+) -> io::Result<()> {
     // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
     let Change {
         kind,
@@ -66,7 +70,8 @@ fn write_change(change: &Change, page: &mut LineWriter<'_>) -> io::Result<()> {
         1 => String::new(),
         count => format!(" ({count})"),
     };
-    let label = format!("{}{count}: ", folded(endpoints.iter().cloned()));
+    let endpoints = folded(endpoints.iter().cloned());
+    let label = format!("{before_label}{endpoints}{count}: ");
     let [old, new] = [before, after].map(|state| Untrusted::new(&state_text(state.as_ref())));
     let outcome = match kind {
         ChangeKind::Came => format!("came, {new}"),

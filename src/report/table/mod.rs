@@ -7,6 +7,7 @@ mod comparison;
 mod diff;
 mod differences;
 mod ranking;
+mod round;
 mod styles;
 
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use self::styles::{BAD, GOOD, HEADING};
-pub use self::diff::write_diff;
+pub use self::{diff::write_diff, round::write_round};
 use crate::report::{
     failures::FailureGroup,
     model::{Report, RunInfo},
