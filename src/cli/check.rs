@@ -17,8 +17,9 @@ use terminal_size::terminal_size_of;
 use tokio::task::JoinSet;
 
 use crate::cli::{
+    console::columns,
     exit::{Exit, Failure},
-    output::{columns, ignore_broken_pipe},
+    output::ignore_broken_pipe,
     runtime,
     target_args::{ClientTlsArgs, HostListArgs, TimeoutArgs, config},
 };

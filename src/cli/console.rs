@@ -2,10 +2,13 @@
 
 use std::{
     ffi::OsString,
+    io::{self, IsTerminal as _},
+    path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use clap::{Args, ValueEnum};
+use terminal_size::{Height, Width};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Terminal")]
@@ -54,6 +57,21 @@ impl Color {
             Self::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
+    }
+}
+
+/// The columns of a terminal, or those that `COLUMNS` asks for.
+pub(crate) fn columns(terminal: Option<(Width, Height)>) -> Option<usize> {
+    let requested = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    requested.or(terminal.map(|(width, _)| width.0.into()))
+}
+
+/// Notes that `-` is standard input, where that is a terminal: the command would seem to hang.
+pub(crate) fn note_stdin(file: &Path) {
+    if file.as_os_str() == "-" && io::stdin().is_terminal() {
+        errln!("reading standard input; Ctrl-D ends it");
     }
 }
 

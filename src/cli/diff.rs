@@ -12,6 +12,7 @@ use labrpc::{
 };
 
 use crate::cli::{
+    console,
     exit::{Exit, Failure},
     report_args::{OutputArgs, ReportFormat},
 };
@@ -64,6 +65,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     // Opened before the files are read, so that a wrong name costs nothing.
     drop(plan.open()?);
     let mut reader = RunReader::new(&args.ignore, &args.only);
+    [&args.before, &args.after]
+        .into_iter()
+        .for_each(|file| console::note_stdin(file));
     let before = reader.read(&args.before)?;
     let after = reader.read(&args.after)?;
     if before.method != after.method {

@@ -1,9 +1,16 @@
 //! How a command ends: its exit status, and the message of a failure.
 
-use std::{fmt, io, process::ExitCode};
+use std::{fmt, io, path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
-use labrpc::{report::read, serve::profile_file, tls};
+use labrpc::{
+    report::{read, wrap::LineWriter},
+    serve::profile_file,
+    tls,
+};
+use terminal_size::terminal_size_of;
+
+use crate::cli::console::columns;
 
 /// The statuses, as every help text shows them.
 pub(crate) const HELP: &str = "\
@@ -91,7 +98,15 @@ impl Failure {
         Self::new(Exit::Call(code), message)
     }
 
-    /// A file or stream that could not be read or written.
+    /// A file that could not be read; `-` is standard input.
+    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        match file.as_os_str() == "-" {
+            true => Self::internal(format_args!("cannot read standard input: {error}")),
+            false => Self::internal(format_args!("cannot read {}: {error}", file.display())),
+        }
+    }
+
+    /// A stream or an address that could not be used.
     pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::internal(format_args!("{what}: {error}"))
     }
@@ -107,9 +122,23 @@ impl Failure {
 
     /// Prints the failure and returns its status.
     pub(crate) fn report(self) -> Exit {
-        use io::Write as _;
-        let _ = write!(anstream::stderr(), "{self}");
+        let width = columns(terminal_size_of(io::stderr()));
+        // A closed standard error is not a reason to fail.
+        let _ = self.write(width, &mut anstream::stderr().lock());
         self.exit
+    }
+
+    fn write(&self, width: Option<usize>, out: &mut dyn io::Write) -> io::Result<()> {
+        let out = &mut LineWriter::new(width, out);
+        let error = AnsiColor::Red.on_default().bold();
+        // A list of errors is one message of several lines.
+        for line in self.message.lines() {
+            out.wrap(error, "error: ", 7, line)?;
+        }
+        match &self.hint {
+            Some(hint) => out.wrap(Style::new().bold(), "hint: ", 6, hint),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
@@ -143,19 +172,5 @@ impl From<read::Error> for Failure {
 impl From<profile_file::Error> for Failure {
     fn from(error: profile_file::Error) -> Self {
         Self::file(&error, error.is_io())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let error = AnsiColor::Red.on_default().bold();
-        let hint = Style::new().bold();
-        // A list of errors is one message of several lines.
-        for line in self.message.lines() {
-            writeln!(f, "{error}error:{error:#} {line}")?;
-        }
-        self.hint
-            .as_ref()
-            .map_or(Ok(()), |text| writeln!(f, "{hint}hint:{hint:#} {text}"))
     }
 }

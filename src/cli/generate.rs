@@ -11,7 +11,7 @@ use clap::ValueHint;
 use crate::cli::{
     exit::{Exit, Failure},
     man_page,
-    output::ignore_broken_pipe,
+    output::{cannot_write, ignore_broken_pipe},
 };
 
 /// Print the completion script for a shell.
@@ -71,10 +71,10 @@ pub(crate) fn man(args: &ManArgs, cli: clap::Command) -> Result<Exit, Failure> {
         })?;
         return print(page.text.as_bytes());
     };
-    fs::create_dir_all(dir).map_err(|error| Failure::io(dir.display(), &error))?;
+    fs::create_dir_all(dir).map_err(|error| cannot_write(dir, &error))?;
     for page in pages {
         let path = dir.join(format!("{}.1", page.name));
-        fs::write(&path, page.text).map_err(|error| Failure::io(path.display(), &error))?;
+        fs::write(&path, page.text).map_err(|error| cannot_write(&path, &error))?;
     }
     Ok(Exit::Success)
 }

@@ -11,6 +11,7 @@ use labrpc::profile::{Draft, Error, FIELDS, Field, in_words, names};
 
 use crate::cli::{
     exit::{Exit, Failure},
+    output::cannot_write,
     profile_args,
 };
 
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(exists());
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| Failure::io(folder.display(), &error))?;
+        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     }
     let mut answers = io::stdin().lock();
     let id = ask(&mut answers, "Student id", str::parse)?;
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => exists(),
-        _ => Failure::io(path.display(), &error),
+        _ => cannot_write(path, &error),
     })?;
     let same = |found: PathBuf| {
         let real = |path: &Path| path.canonicalize().ok();

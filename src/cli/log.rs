@@ -11,11 +11,12 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use serde_json::json;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::cli::{console::is_quiet, exit::Failure};
@@ -67,6 +68,7 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
 /// The log. Dropping it waits a moment for what is not written yet.
 pub(crate) struct Log {
     queue: Arc<LineBuffer>,
+    format: LogFormat,
 }
 
 impl Log {
@@ -94,14 +96,29 @@ impl Log {
         }
         // The default hook writes to standard error on the thread that panicked.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-        Ok(Self { queue })
+        Ok(Self { queue, format })
     }
 
     /// Writes a line that no filter leaves out, unless only errors are to be printed.
     pub(crate) fn line(&self, text: fmt::Arguments<'_>) {
-        if !is_quiet() {
-            self.queue.push(format!("{text}\n").as_bytes());
+        if is_quiet() {
+            return;
         }
+        let line = match self.format {
+            LogFormat::Text => format!("{text}\n"),
+            // As the events are written.
+            LogFormat::Json => {
+                let timestamp = humantime::format_rfc3339_micros(SystemTime::now());
+                let event = json!({
+                    "timestamp": timestamp.to_string(),
+                    "level": "INFO",
+                    "fields": {"message": text.to_string()},
+                    "target": "labrpc",
+                });
+                format!("{event}\n")
+            }
+        };
+        self.queue.push(line.as_bytes());
     }
 
     /// The number of lines that were dropped so far.

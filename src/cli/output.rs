@@ -1,7 +1,6 @@
 //! Where reports go: to standard output, a pipe, or a file that appears only when it is complete.
 
 use std::{
-    env,
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
@@ -10,9 +9,9 @@ use std::{
 
 use anstream::{AutoStream, StripStream};
 use labrpc::survey::hosts::Hosts;
-use terminal_size::{Height, Width, terminal_size_of};
+use terminal_size::terminal_size_of;
 
-use crate::cli::exit::Failure;
+use crate::cli::{console::columns, exit::Failure};
 
 /// The most links that are followed to a file, as on Linux.
 const MAX_LINKS: usize = 40;
@@ -102,12 +101,6 @@ impl Output {
     }
 }
 
-/// The columns of a terminal, or those that `COLUMNS` asks for.
-pub(crate) fn columns(terminal: Option<(Width, Height)>) -> Option<usize> {
-    let requested = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    requested.or(terminal.map(|(width, _)| width.0.into()))
-}
-
 /// Prints a host list, one endpoint a line.
 pub(crate) fn print_hosts(hosts: &Hosts) -> Result<bool, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
@@ -133,7 +126,7 @@ fn to_stream(stream: impl Write, render: Box<Render<'_>>) -> io::Result<()> {
 }
 
 /// The error of writing `name`. It does not mention the partial file.
-fn cannot_write(name: &Path, error: &io::Error) -> Failure {
+pub(crate) fn cannot_write(name: &Path, error: &io::Error) -> Failure {
     let reason = match error.kind() {
         io::ErrorKind::NotFound => "the folder does not exist".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),

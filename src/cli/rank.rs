@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use labrpc::report::{Report, RunInfo, read};
 
 use crate::cli::{
+    console,
     exit::{Exit, Failure},
     progress,
     report_args::{OutputArgs, RankingArgs, ReportFormat, ViewArgs, arguments},
@@ -59,6 +60,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     // command at once and would leave `FILE.partial` behind.
     drop(plan.open()?);
     let started = SystemTime::now();
+    args.files.iter().for_each(|file| console::note_stdin(file));
     let bar = progress::bytes(total(&args.files));
     let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
     bar.finish_and_clear();

@@ -28,9 +28,9 @@ pub(crate) struct RankingArgs {
     #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
     like: Option<Id>,
     /// Show this many pairs, or with --like this many people; pairs that tie for the first place are shown as well, in a
-    /// table up to 10 of them [default: 1; with --like or an HTML page 10].
-    #[arg(long, value_name = "N", value_parser = values::whole(NonZeroUsize::MIN), env = "LABRPC_TOP")]
-    top: Option<NonZeroUsize>,
+    /// table up to 10 of them; 0 counts them without a list [default: 1; with --like or an HTML page 10].
+    #[arg(long, value_name = "N", value_parser = values::whole(0_usize), env = "LABRPC_TOP")]
+    top: Option<usize>,
     /// Compare people by this metric: gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
     ///
     /// With gower the distance of two people depends on these two alone. The others are there for comparison: they are

@@ -14,13 +14,13 @@ use labrpc::{
     profile::header,
     survey::{
         self,
-        endpoint::Endpoint,
+        endpoint::{Address, Endpoint},
         hosts::{Builder, DEFAULT_MAX_HOSTS, Hosts, Part, exactly_one},
     },
     tls,
 };
 
-use crate::cli::{exit::Failure, values};
+use crate::cli::{console, exit::Failure, values};
 
 /// The endpoints to ask.
 #[derive(Clone, Debug, Args)]
@@ -72,6 +72,11 @@ impl HostListArgs {
     /// The list, or a failure with this hint where no endpoint is given.
     pub(crate) fn hosts_or(&self, hint: &str) -> Result<Hosts, Failure> {
         let hosts = self.expand(Builder::default())?;
+        // The addresses of names are not known yet.
+        let is_name = |endpoint: Endpoint| matches!(endpoint.address, Address::Dns(..));
+        if !self.exclude.is_empty() && hosts.excluded() == 0 && !hosts.iter().any(is_name) {
+            errln!("warning: --exclude takes out none of the endpoints");
+        }
         if !hosts.is_empty() {
             return Ok(hosts);
         }
@@ -152,6 +157,7 @@ fn refuse_report(file: &Path, contents: &[u8]) -> Result<(), Failure> {
 
 /// A whole file, or standard input for `-`.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    console::note_stdin(file);
     let mut contents = Vec::new();
     let mut take = |input: &mut dyn io::Read| input.take(MAX_LIST + 1).read_to_end(&mut contents);
     let taken = if file.as_os_str() == "-" {
@@ -160,7 +166,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         File::open(file).and_then(|mut file| take(&mut file))
     };
     match taken {
-        Err(error) => Err(Failure::io(file.display(), &error)),
+        Err(error) => Err(Failure::unreadable(file, &error)),
         Ok(length) if length as u64 > MAX_LIST => Err(Failure::usage(format_args!(
             "{}: a host list of more than 256 MiB is not read",
             file.display()

@@ -105,7 +105,7 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-        .map_err(|error| Failure::io(path.display(), &error))?;
+        .map_err(|error| Failure::unreadable(path, &error))?;
     if bytes.len() as u64 > limit {
         return Err(Failure::usage(format_args!(
             "{}: the file is too large",

@@ -1,6 +1,9 @@
 //! `--watch`: after the first report, what changed from one round to the next.
 
-use std::{future::pending, io};
+use std::{
+    future::pending,
+    io::{self, IsTerminal as _},
+};
 
 use labrpc::report::{
     Report, View,
@@ -63,10 +66,9 @@ impl Watch {
                 Err(failure) => drop(written.failure.get_or_insert(failure)),
             }
         }
-        if self.stdout != Some(ReportFormat::Table)
-            && written.shown != Shown::Terminal
-            && !is_quiet()
-        {
+        let is_shown = self.stdout == Some(ReportFormat::Table)
+            || self.stdout.is_some() && io::stdout().is_terminal();
+        if !is_shown && !is_quiet() {
             // A closed standard error is not a reason to fail.
             let mut stderr = anstream::stderr().lock();
             let _ = table::write_round(&time, rounds, &diff, None, &mut stderr);

@@ -89,7 +89,7 @@ fn duplicate_id_is_a_conflict_and_not_a_pair() {
         output.stdout
     );
     assert!(
-        output.stdout.contains("1 of 3 answered"),
+        output.stdout.contains("3 of 3 answered, 1 usable\n"),
         "{}",
         output.stdout
     );

@@ -160,6 +160,7 @@ fn table_shows_the_reference_and_only_the_leaves_that_differ() {
         text(&fleet(CompareOptions::default()), 80),
         "\
 37 of 40 answered, in 2 groups
+37 ok · 1 status · 2 refused
 
   35 alike   10.0.0.[1-20,22-35,40]:50051
              version \"1.8.2\"   revision \"4411\"   limits.maxQps 500
@@ -188,7 +189,7 @@ fn table_shows_the_reference_and_only_the_leaves_that_differ() {
     let summary = anstream::adapter::strip_str(str::from_utf8(&summary).unwrap()).to_string();
     assert!(summary.contains("(2): "), "{summary}");
     assert!(
-        summary.ends_with("\n\n37 of 40 answered, in 2 groups\n"),
+        summary.ends_with("\n\n37 of 40 answered, in 2 groups\n37 ok · 1 status · 2 refused\n"),
         "{summary}"
     );
 }
@@ -278,6 +279,7 @@ fn reference_is_the_one_that_was_asked_for_or_the_largest_group() {
     let chosen = text(&fleet(with("10.0.0.21:50051")), 80);
     let expected = "\
 37 of 40 answered, in 2 groups
+37 ok · 1 status · 2 refused
 
    2 reference  10.0.0.[21,36]:50051
                 version \"1.8.1\"   revision \"4411\"   limits.burst \"900\"

@@ -246,7 +246,7 @@ fn bad_kubernetes_objects_are_rejected_with_their_item_and_remedy() {
         (
             r#"{"kind": "EndpointSlice", "addressType": "FQDN", "ports": [{"port": 5}],
                 "endpoints": [{"addresses": ["a[1-9]"]}]}"#,
-            "slices.json: EndpointSlice: \"a[1-9]\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+            "slices.json: EndpointSlice: \"a[1-9]\": not a host name, which has labels of 1 to 63 letters, digits and hyphens; a range is written 192.168.1.[1-40]",
         ),
         (
             r#"{"kind": "EndpointSlice", "addressType": "\u001b[2J"}"#,
@@ -398,15 +398,15 @@ fn bad_lists_are_rejected_with_position_and_remedy() {
         ),
         (
             b"10.0.0.0/33",
-            "hosts.txt:1:1: \"10.0.0.0/33\": a prefix length must follow the slash, as in 10.0.0.0/26",
+            "hosts.txt:1:1: \"10.0.0.0/33\": the prefix length behind the slash must be 0 to 32 (IPv6: 128), as in 10.0.0.0/26",
         ),
         (
             b"lab-.example",
-            "hosts.txt:1:1: \"lab-.example\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+            "hosts.txt:1:1: \"lab-.example\": not a host name, which has labels of 1 to 63 letters, digits and hyphens; a range is written 192.168.1.[1-40]",
         ),
         (
             "a\n教室, 老师".as_bytes(),
-            "hosts.txt:2:1: \"教室\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all\nhosts.txt:2:5: \"老师\": not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all",
+            "hosts.txt:2:1: \"教室\": not a host name, which has labels of 1 to 63 letters, digits and hyphens; a range is written 192.168.1.[1-40]\nhosts.txt:2:5: \"老师\": not a host name, which has labels of 1 to 63 letters, digits and hyphens; a range is written 192.168.1.[1-40]",
         ),
         (
             b"a\x1b[2Jb",

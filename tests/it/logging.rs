@@ -59,7 +59,7 @@ impl Server {
         }
         let after = |mark: &str| {
             let rest = greeting.split_once(mark).unwrap().1;
-            let end = rest.find(['/', '\r', '\n']).unwrap();
+            let end = rest.find(['/', '"', '\r', '\n']).unwrap();
             rest[..end].parse().unwrap()
         };
         Self {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::{Running, file, labrpc, output, run};
+use crate::support::{Running, file, labrpc, output, run, without_times};
 
 #[test]
 fn flags_of_other_tools_are_answered_with_the_flag_that_is_meant() {
@@ -119,7 +119,7 @@ fn quiet_leaves_only_errors_on_standard_error() {
     let quiet = run(["survey", server.address(), "--quiet"]);
     assert_ne!(loud.stderr, "");
     assert_eq!((quiet.status, &*quiet.stderr), (0, ""), "{quiet:?}");
-    assert_eq!(quiet.stdout, loud.stdout);
+    assert_eq!(without_times(&quiet.stdout), without_times(&loud.stdout));
     let wrong = run(["-q", "survey", "127.0.0.300"]);
     assert_eq!(wrong.status, 2, "{wrong:?}");
     assert!(wrong.stderr.starts_with("error: "), "{wrong:?}");
@@ -162,5 +162,111 @@ fn errors_of_the_system_have_no_numbers() {
         assert_eq!(output.status, 1, "{output:?}");
         assert!(output.stderr.contains("error: "), "{output:?}");
         assert!(!output.stderr.contains("os error"), "{output:?}");
+    }
+}
+
+#[test]
+fn errors_are_broken_at_words_to_the_width_of_the_terminal() {
+    let output = output(
+        labrpc()
+            .args(["survey", "--hosts", "/nonexistent/folder/hosts.txt"])
+            .env("COLUMNS", "40"),
+    );
+    assert_eq!(
+        output.stderr,
+        "error: cannot read\n       /nonexistent/folder/hosts.txt: No\n       such file or directory\n"
+    );
+}
+
+#[test]
+fn log_in_json_has_no_other_lines() {
+    let mut serve = labrpc();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let server = Running::start(&mut serve, |line| line.contains("grpcurl "));
+    for line in &server.said {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(event["fields"]["message"].is_string(), "{line}");
+        assert!(event["timestamp"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn board_prints_every_address_and_takes_a_port_or_an_address_alone() {
+    let board = |listen: &str| {
+        let mut board = labrpc();
+        board.args(["board", "--demo", "2", "--anonymous", "--listen", listen]);
+        let board = Running::start(&mut board, |line| line.contains("http://127.0.0.1:"));
+        board.said.join("\n")
+    };
+    let own = board("0");
+    assert!(own.starts_with("open http://127.0.0.1:"), "{own}");
+    let all = board("0.0.0.0:0");
+    assert!(!all.contains("http://0.0.0.0"), "{all}");
+    for (arguments, error) in [
+        (["--listen", "here"], "an IP address, or a port"),
+        (["--every", "0"], "longer than 0"),
+    ] {
+        let wrong = run(["board", "127.0.0.1"].iter().chain(&arguments));
+        assert_eq!(wrong.status, 2, "{wrong:?}");
+        assert!(wrong.stderr.contains(error), "{wrong:?}");
+    }
+}
+
+#[test]
+fn table_shows_ten_of_many_tied_pairs_and_how_to_see_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut people = "id,height,weight,size\n".to_owned();
+    for person in 0..14 {
+        people += &format!("p{person:02},{},60,L\n", 150 + person);
+    }
+    let people = file(folder.path(), "people.csv", people);
+    let rank = |top: &[&str]| output(labrpc().arg("rank").arg(&people).args(top)).stdout;
+    let pairs = |text: &str| text.matches(": distance 7,").count();
+    let short = rank(&[]);
+    assert_eq!(pairs(&short), 10, "{short}");
+    assert!(
+        short.ends_with("\nand 3 more pairs; --top 13 shows them\n"),
+        "{short}"
+    );
+    let long = rank(&["--top", "13"]);
+    assert_eq!(pairs(&long), 13, "{long}");
+}
+
+#[test]
+fn options_without_an_effect_are_warned_of() {
+    for (arguments, warning) in [
+        (
+            &["survey", "--list", "127.0.0.1", "-x", "10.9.9.9"][..],
+            "warning: --exclude takes out none of the endpoints\n",
+        ),
+        (
+            &["survey", "127.0.0.1:1", "--min-ok", "5"],
+            "warning: --min-ok 5 cannot be met by a list of 1\n",
+        ),
+    ] {
+        let output = run(arguments);
+        assert!(output.stderr.starts_with(warning), "{output:?}");
+    }
+}
+
+#[test]
+fn tables_that_cannot_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "id,height,weight,size\na,178,60,L\n";
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (content, mistake) in [
+        (utf16, "the file is UTF-16"),
+        (
+            text.replace(',', ";").into_bytes(),
+            "separated by semicolons",
+        ),
+    ] {
+        let table = file(folder.path(), "people.csv", content);
+        let refused = output(labrpc().arg("rank").arg(table));
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.stderr.contains(mistake), "{refused:?}");
     }
 }

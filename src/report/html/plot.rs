@@ -73,7 +73,7 @@ pub(super) struct Mark {
     /// Half its width in pixels.
     pub(super) half: f64,
     /// How many people, where that is written into the mark.
-    pub(super) count: Option<usize>,
+    pub(super) count: Option<u64>,
 }
 
 pub(super) struct Ring {
@@ -140,8 +140,8 @@ impl Plot {
                 ends,
                 drawn.iter().map(DrawnPosition::outline).collect(),
             ),
-            marks: drawn.iter().map(|one| one.mark(people, crowded)).collect(),
-            summary: scales.summary(people.len()),
+            marks: drawn.iter().map(|one| one.mark(ranked, crowded)).collect(),
+            summary: scales.summary(ranked.all()),
             shapes: shapes.into_values().collect(),
             fields: [X, Y, SHAPE].map(|place| &FIELDS[place]),
             positions: (every > 1).then_some(positions.len()),
@@ -184,14 +184,16 @@ impl DrawnPosition<'_> {
         }
     }
 
-    fn mark(&self, people: &[Profile], crowded: bool) -> Mark {
+    fn mark(&self, ranked: &RankedPeople, crowded: bool) -> Mark {
         let Self { here, at, half, .. } = self;
+        let people = &ranked.people;
+        let count = here.iter().map(|person| ranked.count(*person)).sum();
         Mark {
             at: at.map(percent),
             shape: people[here[0]].build.values()[SHAPE],
-            title: title(people, here),
+            title: title(people, here, count),
             half: *half,
-            count: Some(here.len()).filter(|n| !crowded && (2..=MAX_COUNT).contains(n)),
+            count: Some(count).filter(|n| !crowded && (2..=MAX_COUNT).contains(n)),
         }
     }
 }

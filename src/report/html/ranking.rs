@@ -72,6 +72,7 @@ impl<'a> RankingPage<'a> {
         let RankedPeople {
             options,
             people,
+            counts: _,
             seat_of,
             ranking:
                 Ranking {

@@ -50,7 +50,7 @@ pub enum Reason {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be opened or read.
-    #[error("{}: {error}", file.display())]
+    #[error("cannot read {}: {error}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
@@ -63,10 +63,8 @@ pub enum Error {
     Empty(PathBuf),
     /// The file begins neither with a JSON object nor with a CSV header that names the four columns.
     #[error(
-        "{}: \"{found}\" is neither a CSV header with {} nor a JSON object; \
-         give CSV with commas in UTF-8, JSON Lines or a saved run",
-        file.display(),
-        profile::header()
+        "{}: {}; give CSV with commas in UTF-8, JSON Lines or a saved run",
+        file.display(), mistake(found)
     )]
     Header {
         /// The file.
@@ -128,4 +126,18 @@ pub enum Error {
     /// Reading was strict and a row is not a profile.
     #[error("{0}")]
     Rejected(Rejected),
+}
+
+/// What is wrong with a first line.
+fn mistake(found: &Untrusted) -> String {
+    let text = found.to_string();
+    // Text of which every other byte is 0.
+    if text.contains("\\u{0}") {
+        "the file is UTF-16".to_owned()
+    } else if text.contains(';') && text.contains("height") {
+        format!("the columns of \"{text}\" are separated by semicolons")
+    } else {
+        let header = profile::header();
+        format!("\"{text}\" is neither a CSV header with {header} nor a JSON object")
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
         model::RankedPeople,
         table::styles::{BAD, FAINT, HEADING},
         text::{
-            ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText,
+            ALONE, ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText,
             RankingText, VerdictText,
         },
         wrap::LineWriter,
@@ -18,8 +18,8 @@ use crate::{
     similarity::{Nearest, Ranking},
 };
 
-/// Pairs explained unless more are asked for; longer lists are for `--format json` or csv.
-const MAX_PAIRS: usize = 100;
+/// Pairs explained unless more are asked for: more would push the headline off the screen.
+const MAX_PAIRS: usize = 10;
 
 /// Ids listed of a group; the other formats list more.
 const MAX_NAMED: usize = 8;
@@ -88,6 +88,9 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
         pairs,
         ..
     } = &text.answer;
+    if text.ranked.people.is_empty() && matches!(verdict, VerdictText::NotRanked(ALONE)) {
+        return Ok(());
+    }
     page.blank()?;
     if let Some(build) = build {
         page.line(HEADING, &format!("{title}: {build}"))?;
@@ -101,10 +104,14 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
     for pair in pairs.iter().take(max_pairs) {
         explained(&text.pair(pair), page)?;
     }
+    let all = text.ranked.ranking.pairs.len() as u64 + text.answer.omitted;
     match text.more_pairs(max_pairs) {
         0 => Ok(()),
-        1 => page.line(FAINT, "and one more pair"),
-        more => page.line(FAINT, &format!("and {more} more pairs")),
+        1 => page.line(FAINT, &format!("and one more pair; --top {all} shows it")),
+        more => {
+            let text = format!("and {more} more pairs; --top {all} shows them");
+            page.line(FAINT, &text)
+        }
     }
 }
 

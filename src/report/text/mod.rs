@@ -20,4 +20,4 @@ pub use self::{
     },
     story::{FindingsText, Story},
 };
-pub(crate) use self::{leaves::excerpt, story::headline};
+pub(crate) use self::{leaves::excerpt, ranking::ALONE, story::headline};

@@ -14,7 +14,7 @@ use crate::{
 const MAX_IDENTICAL_PAIRS: u64 = 10;
 
 /// Why fewer than two people are not ranked.
-const ALONE: &str = "At least two people are needed for a comparison.";
+pub(crate) const ALONE: &str = "At least two people are needed for a comparison.";
 
 /// Why a part is not ranked.
 const PART: &str = "This is a part of a larger survey: labrpc merge ranks the people of all parts.";

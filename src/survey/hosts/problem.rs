@@ -85,13 +85,15 @@ pub enum Problem {
     #[error("IPv6 zones (%eth0) are not supported; use a global address")]
     Zone,
     /// A `/` without a valid prefix length.
-    #[error("a prefix length must follow the slash, as in 10.0.0.0/26")]
+    #[error("the prefix length behind the slash must be 0 to 32 (IPv6: 128), as in 10.0.0.0/26")]
     Prefix,
     /// An address with bits set behind the prefix; the network that was probably meant.
     #[error("the address has bits behind its prefix; the network is {0}")]
     HostBits(IpNet),
     /// A name that cannot be a host name.
-    #[error("not a host name: labels of 1 to 63 letters, digits and hyphens, 253 in all")]
+    #[error(
+        "not a host name, which has labels of 1 to 63 letters, digits and hyphens; a range is written 192.168.1.[1-40]"
+    )]
     Name,
     /// A name that reads as ranges of an IPv4 address.
     #[error(
