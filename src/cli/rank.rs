@@ -21,8 +21,8 @@ Examples:
   labrpc rank *.jsonl --like 1527406014 --format json
   cat people.csv | labrpc rank - --twins")]
 pub(crate) struct Args {
-    /// Files to rank: saved runs, CSV with a header that names the fields of a profile, or JSON Lines of profiles; - is
-    /// standard input.
+    /// Files to rank: saved runs, CSV with a header that names the fields of a profile, counted rows as --twins --format
+    /// csv writes them, or JSON Lines of profiles; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Show the nearest of each person.
@@ -85,6 +85,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let report = Report::files(
         RunInfo::since(started, arguments()),
         people.profiles,
+        people.counts,
         people.rejections,
         options,
     );

@@ -59,9 +59,9 @@ impl RankingArgs {
     pub(crate) fn options(&self, has_page: bool) -> Options {
         // A page has space for more, and --like asks for a list.
         let many = self.like.is_some() || has_page;
-        let top = self
-            .top
-            .map_or(if many { 10 } else { 1 }, NonZeroUsize::get);
+        let top = self.top.unwrap_or(if many { 10 } else { 1 });
+        // --like is about its list.
+        let top = top.max(usize::from(self.like.is_some()));
         Options {
             metric: self.metric,
             weights: self.weights.clone(),

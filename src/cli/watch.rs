@@ -16,7 +16,7 @@ use crate::cli::{
     console::is_quiet,
     exit::Failure,
     output::Output,
-    report_args::{Outputs, Plan, ReportFormat, Shown, Written},
+    report_args::{Outputs, Plan, ReportFormat, Written},
 };
 
 /// How the rounds of a survey are reported.

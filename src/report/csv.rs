@@ -54,6 +54,7 @@ fn ranking_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
     let RankedPeople {
         options,
         people: _,
+        counts: _,
         seat_of: _,
         ranking:
             Ranking {

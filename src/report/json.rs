@@ -92,6 +92,7 @@ fn write_ranking(report: &Report, ranked: &RankedPeople, out: &mut dyn Write) ->
     let RankedPeople {
         options,
         people: _,
+        counts: _,
         seat_of: _,
         ranking:
             Ranking {

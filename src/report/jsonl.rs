@@ -63,6 +63,7 @@ fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
     let RankedPeople {
         options,
         people: _,
+        counts: _,
         seat_of: _,
         ranking:
             Ranking {

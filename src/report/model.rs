@@ -75,6 +75,8 @@ pub struct RankedPeople {
     pub options: Options,
     /// All people with a valid profile, those with a duplicate id included.
     pub people: Vec<Profile>,
+    /// How many people each of [`Self::people`] stands for, as [`read::People::counts`](crate::report::read::People::counts).
+    pub counts: Vec<u64>,
     /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
     pub seat_of: Vec<usize>,
     /// The ranking; it names people by their index in [`Self::people`].
@@ -171,10 +173,44 @@ impl Summary {
 }
 
 impl RankedPeople {
+    /// How many people one of [`Self::people`] stands for.
+    pub(crate) fn count(&self, person: usize) -> u64 {
+        self.counts.get(person).copied().unwrap_or(1)
+    }
+
     /// Whether two people have the same build, whatever the weights of its fields.
     pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
         let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
         a.build == b.build
+    }
+
+    /// How many people there are in all.
+    pub(crate) fn all(&self) -> u64 {
+        match &*self.counts {
+            [] => self.people.len() as u64,
+            counts => counts.iter().sum(),
+        }
+    }
+
+    /// How many people have a duplicate id.
+    fn duplicates(&self) -> u64 {
+        let duplicates = self.ranking.duplicates.iter().flatten();
+        duplicates.map(|person| self.count(*person)).sum()
+    }
+
+    fn duplicate_ids(&self) -> Vec<Id> {
+        let groups = self.ranking.duplicates.iter();
+        groups
+            .filter_map(|same| Some(self.people[*same.first()?].id))
+            .collect()
+    }
+
+    /// The closest pairs to list: with [`Options::top`] 0 not even those that tie for the first place.
+    pub(crate) fn listed_pairs(&self) -> &[Pair] {
+        match self.options.top {
+            0 => &[],
+            _ => &self.ranking.pairs,
+        }
     }
 
     /// Pairs that tie for the first place and are too many for the list.
@@ -217,6 +253,7 @@ impl Report {
             findings: Findings::Ranking(RankedPeople {
                 options,
                 people,
+                counts: Vec::new(),
                 seat_of,
                 ranking,
             }),
@@ -245,16 +282,23 @@ impl Report {
         }
     }
 
-    /// Ranks people who were read from files.
+    /// Ranks people who were read from files; `counts` are those of [`RankedPeople`].
     #[must_use]
-    pub fn files(run: RunInfo, people: Vec<Profile>, rejected: u64, options: Options) -> Self {
-        let ranking = similarity::rank(&people, &options);
+    pub fn files(
+        run: RunInfo,
+        people: Vec<Profile>,
+        counts: Vec<u64>,
+        rejected: u64,
+        options: Options,
+    ) -> Self {
+        let ranking = similarity::rank_counted(&people, &counts, &options);
         Self {
             run,
             input: Input::Files { rejected },
             findings: Findings::Ranking(RankedPeople {
                 options,
                 people,
+                counts,
                 seat_of: Vec::new(),
                 ranking,
             }),
@@ -283,9 +327,9 @@ impl Report {
     /// Counts the outcomes.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let (people, duplicates) = match &self.findings {
-            Findings::Ranking(ranked) => (&*ranked.people, &*ranked.ranking.duplicates),
-            Findings::Comparison(_) => (&[][..], &[][..]),
+        let ranked = match &self.findings {
+            Findings::Ranking(ranked) => Some(ranked),
+            Findings::Comparison(_) => None,
         };
         let mut outcomes = OutcomeCounts::default();
         match &self.input {
@@ -295,18 +339,16 @@ impl Report {
                 }
             }
             Input::Files { rejected } => {
-                let duplicates = duplicates.iter().map(Vec::len).sum::<usize>();
-                outcomes[OutcomeKind::Ok] = (people.len() - duplicates) as u64;
-                outcomes[OutcomeKind::DuplicateId] = duplicates as u64;
+                let duplicates = ranked.map(RankedPeople::duplicates).unwrap_or_default();
+                let all = ranked.map(RankedPeople::all).unwrap_or_default();
+                outcomes[OutcomeKind::Ok] = all - duplicates;
+                outcomes[OutcomeKind::DuplicateId] = duplicates;
                 outcomes[OutcomeKind::Invalid] = *rejected;
             }
         }
         Summary {
             outcomes,
-            duplicate_ids: duplicates
-                .iter()
-                .filter_map(|same| Some(people[*same.first()?].id))
-                .collect(),
+            duplicate_ids: ranked.map(RankedPeople::duplicate_ids).unwrap_or_default(),
         }
     }
 }

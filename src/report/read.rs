@@ -4,6 +4,7 @@
 //! not a profile is counted and described, and all other rows are read. Not supported are other separators than
 //! commas, other encodings than UTF-8, and JSON over several lines.
 
+mod counted;
 mod csv;
 pub(crate) mod error;
 pub(crate) mod lines;
@@ -23,6 +24,7 @@ pub use crate::report::read::{
 use crate::{
     profile::{Draft, Profile},
     report::read::{
+        counted::Counted,
         csv::Columns,
         lines::{Broken, Line, Lines},
         row::Row,
@@ -38,6 +40,11 @@ pub const MAX_REJECTED: usize = 1000;
 pub struct People {
     /// The profiles in the order of the files and their lines.
     pub profiles: Vec<Profile>,
+    /// How many people each profile stands for: itself, and others of the same build with larger ids that are not
+    /// known. Empty if each stands for itself alone.
+    pub counts: Vec<u64>,
+    /// How many people have no profile of their own.
+    others: u64,
     /// The first [`MAX_REJECTED`] rows that are not a profile.
     pub rejected: Vec<Rejected>,
     /// How many rows are not a profile.
@@ -110,22 +117,49 @@ impl People {
                     format => format,
                 },
             };
-            let row = format.row(&line, file)?;
-            match row {
-                Ok(Row::Person(profile)) => self.profiles.push(profile),
-                Ok(Row::WithoutProfile) => self.without_profile += 1,
-                Ok(Row::Ignored) => {}
-                Err(reason) => {
-                    let rejected = Rejected {
-                        file: file.to_owned(),
-                        line: line.number,
-                        reason,
-                    };
-                    self.reject(rejected, strict)?;
-                }
+            let added = format.row(&line, file)?.and_then(|row| self.add(row));
+            if let Err(reason) = added {
+                let rejected = Rejected {
+                    file: file.to_owned(),
+                    line: line.number,
+                    reason,
+                };
+                self.reject(rejected, strict)?;
             }
         }
         format.map_or_else(|| Err(Error::Empty(file.to_owned())), |_| Ok(()))
+    }
+
+    fn add(&mut self, row: Row) -> Result<(), Reason> {
+        match row {
+            Row::Person(profile) => {
+                self.profiles.push(profile);
+                if !self.counts.is_empty() {
+                    self.counts.push(1);
+                }
+            }
+            Row::Counted(row) => self.add_counted(row)?,
+            Row::WithoutProfile => self.without_profile += 1,
+            Row::Ignored => {}
+        }
+        Ok(())
+    }
+
+    fn add_counted(&mut self, Counted { people, others }: Counted) -> Result<(), Reason> {
+        let all = (self.profiles.len() + people.len()) as u64 + self.others + others;
+        // The number of their pairs has to fit into 64 bits.
+        if all > u64::from(u32::MAX) {
+            return Err(Reason::TooManyPeople);
+        }
+        self.others += others;
+        self.profiles.extend(people);
+        if others > 0 || !self.counts.is_empty() {
+            self.counts.resize(self.profiles.len(), 1);
+            if let Some(last) = self.counts.last_mut() {
+                *last += others;
+            }
+        }
+        Ok(())
     }
 
     fn reject(&mut self, rejected: Rejected, strict: bool) -> Result<(), Error> {

@@ -675,7 +675,6 @@ fn numbers_out_of_range_are_explained_without_words_of_the_language() {
         ["survey", "--concurrency", "0"],
         ["survey", "--rate", "many"],
         ["survey", "--demo", "0"],
-        ["rank", "--top", "0"],
         ["lab", "--seats", "0"],
     ] {
         let output = run(arguments);

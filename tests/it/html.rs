@@ -323,6 +323,7 @@ fn identical_people_are_grouped_by_the_same_rule_in_table_and_page() {
         Report::files(
             RunInfo::since(UNIX_EPOCH, Vec::new()),
             people,
+            Vec::new(),
             0,
             Options::default(),
         )

@@ -14,6 +14,7 @@ mod check;
 mod cli_edge_cases;
 mod commands;
 mod comparison;
+mod counted;
 mod diff;
 mod docs;
 mod end_to_end;

@@ -14,13 +14,8 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::{
-<<<<<<< HEAD
     lab_fleet, peer, schema_reflection,
-    support::{Output, Running, file, labrpc, output},
-=======
-    lab_fleet,
     support::{Output, Running, file, labrpc, output, without_times},
->>>>>>> 06167b1 (fixup)
 };
 
 const STATUS: &str = "fleet.v1.MachineService/GetStatus";

@@ -29,7 +29,6 @@ fn side(reader: &mut RunReader, report: &Report) -> SavedSide {
         rules: RunRules::default(),
         file: PathBuf::new(),
         method: report.method().unwrap_or_default().to_owned(),
-        rules: RunRules::default(),
         endpoints: Vec::new(),
     };
     let Input::Survey(survey) = &report.input else {

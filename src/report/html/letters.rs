@@ -114,6 +114,7 @@ mod tests {
             ranking: rank(&people, &options),
             options,
             seat_of: Vec::new(),
+            counts: Vec::new(),
             people,
         };
         let letters = Letters::of_pairs(&ranked, ranked.ranking.first_place());

@@ -113,6 +113,7 @@ mod tests {
         let report = Report::files(
             RunInfo::since(UNIX_EPOCH, Vec::new()),
             Vec::new(),
+            Vec::new(),
             0,
             Options::default(),
         );

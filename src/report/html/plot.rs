@@ -32,7 +32,7 @@ const SHAPE: usize = 2;
 const MAX_IDS: usize = 5;
 
 /// Counts up to which one is written into its mark.
-const MAX_COUNT: usize = 99;
+const MAX_COUNT: u64 = 99;
 
 /// Half the width of a mark in pixels: of one person, of several, and where marks are many.
 const MARK: f64 = 10.0;
@@ -57,7 +57,7 @@ pub(super) struct Plot {
     pub(super) x: Vec<Tick>,
     pub(super) y: Vec<Tick>,
     /// The values that have a shape, and how many people have each.
-    pub(super) shapes: Vec<(Value, usize)>,
+    pub(super) shapes: Vec<(Value, u64)>,
     pub(super) summary: String,
     /// Whether the marks are too many to be large, and to have their counts written into them.
     pub(super) crowded: bool,
@@ -103,11 +103,11 @@ impl Plot {
             y: Axis::new(numbers(Y))?,
         };
         let mut positions: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        let mut shapes: BTreeMap<_, (Value, usize)> = BTreeMap::new();
+        let mut shapes: BTreeMap<_, (Value, u64)> = BTreeMap::new();
         for (index, person) in people.iter().enumerate() {
             positions.entry(person.build).or_default().push(index);
             let shape = person.build.values()[SHAPE];
-            shapes.entry(shape.ticks()).or_insert((shape, 0)).1 += 1;
+            shapes.entry(shape.ticks()).or_insert((shape, 0)).1 += ranked.count(index);
         }
         let closest = letters.pairs.iter();
         let linked: HashSet<usize> = closest.flat_map(|(_, people)| *people).collect();
@@ -236,14 +236,14 @@ fn percent(share: f64) -> String {
     format!("{:.2}%", 100.0 * share)
 }
 
-fn title(people: &[Profile], here: &[usize]) -> String {
+fn title(people: &[Profile], here: &[usize], count: u64) -> String {
     let first = &people[here[0]];
     let ids: Vec<_> = here
         .iter()
         .take(MAX_IDS)
         .map(|&person| people[person].id.as_str())
         .collect();
-    let more = match here.len() - ids.len() {
+    let more = match count - ids.len() as u64 {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -265,7 +265,7 @@ impl Scales {
         ]
     }
 
-    fn summary(&self, people: usize) -> String {
+    fn summary(&self, people: u64) -> String {
         let people = match people {
             1 => "One person".to_owned(),
             _ => format!("{people} people"),

@@ -8,6 +8,7 @@ use std::{borrow::Cow, path::Path};
 use crate::{
     profile::{Draft, FIELD_COUNT, names},
     report::read::{
+        counted::Counted,
         error::{Error, Reason},
         row::Row,
     },
@@ -17,13 +18,23 @@ use crate::{
 /// The columns of a CSV file: for each, which of the named ones it is.
 pub(crate) struct Columns {
     places: Vec<Option<usize>>,
-    /// Whether the file is a survey's, whose rows are endpoints, some of them without a profile.
-    survey: bool,
+    kind: RowKind,
 }
 
-/// How many columns a profile has. Behind them come the two by which a survey's file is recognised.
+#[derive(Clone, Copy)]
+enum RowKind {
+    Person,
+    /// An endpoint of a survey, some of which have no profile.
+    Surveyed,
+    /// A number of people with one build.
+    Counted,
+}
+
+/// How many columns a profile has. Behind them come those by which the other kinds of rows are recognised.
 const PROFILE: usize = 1 + FIELD_COUNT;
-const NAMED: usize = PROFILE + 2;
+const SURVEYED: [&str; 2] = ["outcome", "endpoint"];
+const COUNTED: [&str; 2] = ["count", "ids"];
+const NAMED: usize = PROFILE + SURVEYED.len() + COUNTED.len();
 
 impl Columns {
     /// Reads a header.
@@ -35,7 +46,7 @@ impl Columns {
             file: file.to_owned(),
             found: Untrusted::from_bytes(header),
         };
-        let named: Vec<_> = names().chain(["outcome", "endpoint"]).collect();
+        let named: Vec<_> = names().chain(SURVEYED).chain(COUNTED).collect();
         let mut places = Vec::new();
         for cell in cells(header).map_err(|_| bad())? {
             let mut named = named.iter();
@@ -52,9 +63,21 @@ impl Columns {
             places.push(place);
         }
         let has = |place: usize| places.contains(&Some(place));
-        let survey = (PROFILE..NAMED).all(has);
-        if (0..PROFILE).all(has) {
-            Ok(Self { places, survey })
+        let [id, count, ids] = [0, NAMED - 2, NAMED - 1].map(has);
+        let kind = match (id, count, ids) {
+            (true, true, _) => return Err(Error::CountWithId(file.to_owned())),
+            (false, true, false) => return Err(Error::CountWithoutIds(file.to_owned())),
+            (false, true, true) => RowKind::Counted,
+            (false, false, _) => return Err(bad()),
+            (true, false, _)
+                if SURVEYED.len() == (PROFILE..NAMED - 2).filter(|place| has(*place)).count() =>
+            {
+                RowKind::Surveyed
+            }
+            (true, false, _) => RowKind::Person,
+        };
+        if (1..PROFILE).all(has) {
+            Ok(Self { places, kind })
         } else {
             Err(bad())
         }
@@ -82,13 +105,14 @@ impl Columns {
                 }
             }
         }
-        let [profile @ .., outcome, _] = &mut values;
+        let [profile @ .., outcome, _, count, ids] = &mut values;
         profile[0] = strip_formula_guard(profile[0]);
-        let draft = Draft::of_cells(profile);
-        if self.survey {
-            Row::surveyed(outcome, draft)
-        } else {
-            Row::person(draft)
+        match self.kind {
+            RowKind::Person => Row::person(Draft::of_cells(profile)),
+            RowKind::Surveyed => Row::surveyed(outcome, Draft::of_cells(profile)),
+            RowKind::Counted => {
+                Counted::parse(count, strip_formula_guard(ids), *profile).map(Row::Counted)
+            }
         }
     }
 }

@@ -35,6 +35,27 @@ pub enum Reason {
     /// The line is not a JSON object of a profile's or a saved run's shape; the parser's reason.
     #[error("not a JSON object of the expected form: {0}")]
     Json(Untrusted),
+    /// A count of people is not a whole number that can be ranked.
+    #[error("count \"{0}\" is not a whole number from 1 to 4294967295")]
+    Count(Untrusted),
+    /// A counted row has not as many ids as it needs.
+    #[error(
+        "{named} ids for a count of {count}; give the first ids, one for one person and two or more for others"
+    )]
+    CountOfIds {
+        /// How many people the row stands for.
+        count: u64,
+        /// How many of them have an id.
+        named: u64,
+    },
+    /// The ids of a counted row cannot be the first ones in order.
+    #[error(
+        "the ids are not in the order of their bytes, each once; sort them, and give the first"
+    )]
+    OrderOfIds,
+    /// There are more people than can be ranked.
+    #[error("more than 4294967295 people in all")]
+    TooManyPeople,
     /// Another run begins, where only one can be read.
     #[error("another run begins here; give each run as a file of its own")]
     SecondRun,
@@ -80,6 +101,19 @@ pub enum Error {
         /// The column.
         column: &'static str,
     },
+    /// The CSV header has a count of people, and the id of one.
+    #[error(
+        "{}: the header has both count and id; name the column of ids \"ids\" if a row stands for several people, and \
+         leave count out if each stands for one",
+        .0.display()
+    )]
+    CountWithId(PathBuf),
+    /// The CSV header has a count of people, and no ids.
+    #[error(
+        "{}: the header has count and no ids; add a column \"ids\" with the first two ids of each build, separated by a space",
+        .0.display()
+    )]
+    CountWithoutIds(PathBuf),
     /// The file is one JSON document instead of JSON Lines.
     #[error(
         "{}: the file is one JSON document; save the run with --format jsonl, one line an endpoint",

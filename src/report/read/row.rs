@@ -2,13 +2,15 @@
 
 use crate::{
     profile::{Draft, Profile},
-    report::read::error::Reason,
+    report::read::{counted::Counted, error::Reason},
     survey::outcome::OutcomeKind,
 };
 
 /// What a row holds.
 pub(crate) enum Row {
     Person(Profile),
+    /// A number of people with one build.
+    Counted(Counted),
     /// An endpoint of a survey that has no profile.
     WithoutProfile,
     /// A line about the whole run, or about an endpoint that is listed twice.

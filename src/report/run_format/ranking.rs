@@ -8,13 +8,10 @@ use crate::{
     similarity::{Like, Nearest, Pair, Terms, Twins},
 };
 
-/// The closest pairs.
+/// The closest pairs, as far as they are to be listed.
 pub fn pairs(ranked: &RankedPeople) -> impl Iterator<Item = PairLine> {
-    ranked
-        .ranking
-        .pairs
-        .iter()
-        .map(|pair| PairLine::new(ranked, pair))
+    let pairs = ranked.listed_pairs().iter();
+    pairs.map(|pair| PairLine::new(ranked, pair))
 }
 
 /// The groups of identical people, largest first.

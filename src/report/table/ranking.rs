@@ -29,6 +29,7 @@ pub(super) fn write(text: &RankingText<'_>, page: &mut LineWriter<'_>) -> io::Re
     let RankedPeople {
         options,
         people: _,
+        counts: _,
         seat_of: _,
         ranking:
             Ranking {

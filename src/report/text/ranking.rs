@@ -272,10 +272,10 @@ fn closest<'a>(ranked: &'a RankedPeople, view: &View<'_>, grouped: bool) -> Clos
             false => ranking.first_place().collect(),
         },
         // Identical people are listed in their groups, and their pairs would repeat that.
-        pairs: (ranking.pairs.iter())
+        pairs: (ranked.listed_pairs().iter())
             .filter(|pair| !(grouped && ranked.are_identical(pair)))
             .collect(),
-        omitted: match in_groups {
+        omitted: match in_groups || ranked.options.top == 0 {
             true => 0,
             false => ranked.omitted_ties(),
         },

@@ -57,7 +57,12 @@ pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
         (Input::Survey(_), Findings::Comparison(compared)) => {
             format!("{}{}", answered(summary), comparison::headline(compared))
         }
-        (Input::Files { .. }, _) if ok == asked => format!("{ok} people"),
+        // A row may stand for several people.
+        (Input::Files { .. }, Findings::Ranking(ranked))
+            if ok == asked || !ranked.counts.is_empty() =>
+        {
+            format!("{ok} people")
+        }
         (Input::Files { .. }, _) => format!("{ok} people in {asked} rows"),
     }
 }

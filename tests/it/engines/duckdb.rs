@@ -8,7 +8,7 @@ use std::{
 };
 
 use labrpc::{
-    profile::{Height, Profile, Size, Weight},
+    profile::Profile,
     report::{Answer, Report, RunInfo, Survey, jsonl},
     similarity::Options,
     survey::{
@@ -17,7 +17,7 @@ use labrpc::{
     },
 };
 
-use crate::support::{self, labrpc, output};
+use crate::support::{self, labrpc, output, person};
 
 /// Endpoints whose heights are whole, and more than DuckDB's sample of a file.
 const WHOLE: u32 = 30_000;
@@ -28,7 +28,7 @@ fn people() -> Vec<Profile> {
     let mut random = fastrand::Rng::with_seed(16);
     let mut ids: Vec<u32> = (0..PEOPLE).collect();
     random.shuffle(&mut ids);
-    let person = |(index, id): (usize, u32)| {
+    let build = |(index, id): (usize, u32)| {
         let sum = |random: &mut fastrand::Rng| (0..4).map(|_| random.u16(..90)).sum::<u16>();
         let height = 1500 + sum(&mut random);
         let height = if index < WHOLE as usize {
@@ -36,16 +36,11 @@ fn people() -> Vec<Profile> {
         } else {
             height
         };
-        Profile {
-            id: format!("{}{id}", if id % 7 == 0 { "-" } else { "s" })
-                .parse()
-                .unwrap(),
-            height: Height::from_ticks(height).unwrap(),
-            weight: Weight::from_ticks(450 + sum(&mut random) / 5 * 5).unwrap(),
-            size: Size::ALL[random.usize(2..6)],
-        }
+        let id = format!("{}{id}", if id % 7 == 0 { "-" } else { "s" });
+        let weight = 450 + sum(&mut random) / 5 * 5;
+        person(&id, height, weight, random.usize(2..6))
     };
-    ids.into_iter().enumerate().map(person).collect()
+    ids.into_iter().enumerate().map(build).collect()
 }
 
 /// Saves the run of a survey of these people.
@@ -127,8 +122,8 @@ fn sql_reads_every_value_of_a_run_that_begins_with_whole_numbers() {
     let expected: Vec<String> = people
         .iter()
         .map(|person| {
-            let (height, weight) = (person.height.ticks(), person.weight.ticks());
-            let size = person.size.name();
+            let [height, weight, _] = person.build.ticks();
+            let [.., size] = person.build.values();
             format!("{},{},{},{size}", person.id, tenths(height), tenths(weight))
         })
         .collect();
