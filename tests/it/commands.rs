@@ -508,7 +508,7 @@ fn flag_overrides_variable_and_variable_overrides_file() {
     let report = json(&run(["survey", server.address(), "--format", "json"]));
     assert_eq!(
         report["endpoints"][0]["profile"].to_string(),
-        r#"{"id":"file","height":170,"weight":61.5,"size":"XL"}"#
+        r#"{"id":"file","height":170.0,"weight":61.5,"size":"XL"}"#
     );
 }
 

@@ -364,7 +364,7 @@ without zone: 1 answered
     assert!(
         csv.starts_with(
             "line,endpoint,outcome,code,detail,zone,group,v,attempts,elapsed_ms\r\n\
-             1,10.0.0.1:1024,ok,,,b,1,1,1,2\r\n"
+             1,10.0.0.1:1024,ok,,,b,1,1,1,2.0\r\n"
         ),
         "{csv}"
     );
@@ -475,7 +475,7 @@ fn columns_of_csv_have_distinct_names() {
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "line,endpoint,outcome,code,detail,label.group,group,answer.line,answer.label.group,answer.attempts,v,attempts,elapsed_ms\r\n\
-         1,10.0.0.1:1024,ok,,,x,1,7,,,1,1,2\r\n"
+         1,10.0.0.1:1024,ok,,,x,1,7,,,1,1,2.0\r\n"
     );
 }
 
@@ -666,7 +666,7 @@ fn numbers_from_peers_are_numbers_in_csv_and_formulas_are_not() {
     let row = csv.lines().nth(1).unwrap();
     assert_eq!(
         row,
-        r#"1,10.0.0.1:1024,ok,,,1,-9007199254740993,-1.5,'=1+1,'-Infinity,true,"[""-1""]",x\u{a}y,,1,2"#
+        r#"1,10.0.0.1:1024,ok,,,1,-9007199254740993,-1.5,'=1+1,'-Infinity,true,"[""-1""]",x\u{a}y,,1,2.0"#
     );
 }
 

@@ -217,7 +217,7 @@ fn profiles_are_compared_by_their_fields() {
         "3 changed, 0 unchanged\n\
          \n\
          10.0.0.1: ok → duplicate_id (id a)\n\
-         10.0.0.2: height 178 → 180.5\n\
+         10.0.0.2: height 178.0 → 180.5\n\
          10.0.0.3: ok → duplicate_id (id a)\n    id  \"c\" → \"a\"\n"
     );
     let mixed = saved();
