@@ -179,6 +179,48 @@ async fn text_from_peers_is_escaped_in_the_page() {
 }
 
 #[tokio::test]
+async fn page_is_worded_for_readers() {
+    let mut people = people(3).await;
+    people.truncate(1);
+    let lonely = page(&report(hosts("10.0.0.1"), people, |_| None));
+    for text in [
+        "A table of one person",
+        "1 seat, at 10.0.0.N on port 1024",
+        "<td>10.0.0.1:1024</td>",
+    ] {
+        assert!(lonely.contains(text), "{text}: {lonely}");
+    }
+    assert!(
+        !lonely.contains("most alike</li>"),
+        "nothing is marked in the plot"
+    );
+    let close = [(170, "a"), (170, "b")].map(|(height, id)| {
+        let weight = if id == "a" { "60" } else { "60.1" };
+        let text = format!(r#"{{"id":"{id}","height":{height},"weight":{weight},"size":"M"}}"#);
+        serde_json::from_str(&text).unwrap()
+    });
+    let metres = Outcome::Invalid(labrpc::survey::outcome::Invalid::Message(Untrusted::new(
+        "height 1.78 is not within 50 to 272 cm (is that in metres?)",
+    )));
+    let hosts = hosts("10.0.0.1-3");
+    let mut people = close.to_vec();
+    people.push(people[0].clone());
+    let page = page(&report(hosts, people, |seat| {
+        (seat == 3).then(|| metres.clone())
+    }));
+    for text in [
+        "similarity <b>0.9996</b>",
+        "invalid data: height 1.78 is not within 50 to 272 cm (is that in metres?)</p>",
+        "Made by labrpc ",
+        " on <time datetime=\"2025-11-22T08:00:00Z\">22 November 2025, 08:00 UTC</time>, with",
+        "a full bar is 0.5.",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains('`'), "markup of another format: {page}");
+}
+
+#[tokio::test]
 async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     let Some(browser) = Browser::start().await else {
         return;

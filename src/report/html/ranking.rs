@@ -16,7 +16,7 @@ use crate::{
             shared::SharedParts,
         },
         model::{Input, RankedPeople, Report, Survey},
-        text::{FieldText, PER_PERSON, RankingText},
+        text::{FieldText, PER_PERSON, RankingText, VerdictText},
         view::View,
     },
     similarity::{Like, Metric, Ranking},
@@ -100,6 +100,9 @@ impl<'a> RankingPage<'a> {
             verdict: match &text.groups {
                 Some(groups) if answer.first_place.is_empty() => {
                     format!("{}. {}", answer.verdict.text(), groups.remark)
+                }
+                _ if view.live && matches!(answer.verdict, VerdictText::Alone) => {
+                    "Waiting for two answers.".to_owned()
                 }
                 _ => answer.verdict.text().to_owned(),
             },

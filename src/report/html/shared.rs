@@ -48,8 +48,6 @@ pub(super) struct OutcomeCount {
 pub(super) struct FailureRow {
     pub(super) category: Category,
     pub(super) text: String,
-    /// What to do about it: texts, and commands as they are typed.
-    pub(super) hint: Vec<(bool, String)>,
     pub(super) failure: FailureGroup,
 }
 
@@ -149,35 +147,8 @@ fn failed(failures: Vec<FailureGroup>, view: &View<'_>) -> Vec<FailureRow> {
                     Some(detail) => format!("{word}: {detail}"),
                     None => failure.text(word),
                 },
-                hint: code(failure.hint.as_deref().unwrap_or_default()),
                 failure,
             }
         })
         .collect()
-}
-
-/// A text in parts, each with whether it stands between backticks.
-fn code(text: &str) -> Vec<(bool, String)> {
-    let parts = text.split('`').enumerate();
-    let parts = parts.map(|(place, part)| (place % 2 == 1, part.to_owned()));
-    parts.filter(|(_, part)| !part.is_empty()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_in_backticks_are_told_from_text() {
-        let owned = |is_code, text: &str| (is_code, text.to_owned());
-        assert_eq!(
-            code("is `labrpc serve` running?"),
-            [
-                owned(false, "is "),
-                owned(true, "labrpc serve"),
-                owned(false, " running?")
-            ]
-        );
-        assert_eq!(code(""), []);
-    }
 }
