@@ -166,10 +166,8 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     args.warn_of_too_few(&round.to_ask());
     let start = Instant::now();
     let mut topic = args.topic(&round.to_ask(), &config, &plan).await?;
-    let mut limits = config.clone();
     // The search for the schema belongs to the first round.
-    let left = |limit: Duration| limit.saturating_sub(start.elapsed());
-    limits.deadline = limits.deadline.map(left);
+    let mut limits = config.clone().after(start.elapsed());
     // Until here a signal ends the process at once: there is nothing to report.
     let mut interruption = Interruption::new()?;
     let mut last = None;

@@ -31,6 +31,15 @@ pub struct Config {
     pub seed: u64,
 }
 
+impl Config {
+    /// The same with what is left of the deadline.
+    #[must_use]
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        self.deadline = self.deadline.map(|limit| limit.saturating_sub(elapsed));
+        self
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
