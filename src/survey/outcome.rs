@@ -331,7 +331,7 @@ impl<A> Outcome<A> {
                 "the server must send the whole object before it closes; see its log"
             }
             Self::Reset { json_began: false } => {
-                "the peer ended the connection or the call; see its log; if it serves TLS only, give --cacert CA.pem"
+                "the peer ended the connection or the call; see the server's log; if it serves TLS only, give --cacert CA.pem"
             }
             Self::Tls(_) => {
                 "the TLS settings of both sides must match; see --cacert, --cert and --authority"
