@@ -199,7 +199,10 @@ fn endpoint_in_several_runs_is_one_row_and_an_answer_is_kept() {
     let endpoints = duckdb.query(
         "SELECT endpoint, outcome, profile.id FROM labrpc_endpoints('*.jsonl') ORDER BY endpoint",
     );
-    assert_eq!(endpoints, "a,ok,1\nb,ok,2\nc,refused,\nd,ok,4\ne,ok,4\n");
+    assert_eq!(
+        endpoints,
+        "a,ok,1\nb,ok,2\nc,refused,NULL\nd,ok,4\ne,ok,4\n"
+    );
     // Two endpoints claim the id 4.
     let people = duckdb.query("SELECT id FROM labrpc_people('*.jsonl') ORDER BY id");
     assert_eq!(people, "1\n2\n");

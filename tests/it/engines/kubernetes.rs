@@ -66,7 +66,7 @@ fn list_of_the_kubernetes_job_is_a_list_of_hosts() {
     );
     assert_eq!(
         (listed.status, listed.stdout.lines().count()),
-        (0, 4094),
+        (0, 4096),
         "{listed:?}"
     );
 }
