@@ -197,7 +197,7 @@ async fn page_is_worded_for_readers() {
     let close = [(170, "a"), (170, "b")].map(|(height, id)| {
         let weight = if id == "a" { "60" } else { "60.1" };
         let text = format!(r#"{{"id":"{id}","height":{height},"weight":{weight},"size":"M"}}"#);
-        serde_json::from_str(&text).unwrap()
+        serde_json::from_str::<Profile>(&text).unwrap()
     });
     let metres = Outcome::Invalid(labrpc::survey::outcome::Invalid::Message(Untrusted::new(
         "height 1.78 is not within 50 to 272 cm (is that in metres?)",

@@ -192,7 +192,7 @@ impl Looks {
             } else {
                 "alike"
             },
-            content: "",
+            content: String::new(),
         };
         let mark = |index: usize| match self.of_endpoint[index] {
             Some(group) => self.groups[group].0,

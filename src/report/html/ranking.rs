@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 
 use crate::{
-    profile::{FIELDS, Profile},
+    profile::{FIELDS, Field, Profile},
     report::{
         format::{grouped, number},
         html::{
@@ -16,7 +16,7 @@ use crate::{
             shared::SharedParts,
         },
         model::{Input, RankedPeople, Report, Survey},
-        text::{FieldText, PER_PERSON, RankingText, VerdictText},
+        text::{FieldText, PER_PERSON, RankingText},
         view::View,
     },
     similarity::{Like, Metric, Ranking},
@@ -97,15 +97,7 @@ impl<'a> RankingPage<'a> {
             Input::Files { .. } => None,
         };
         Self {
-            verdict: match &text.groups {
-                Some(groups) if answer.first_place.is_empty() => {
-                    format!("{}. {}", answer.verdict.text(), groups.remark)
-                }
-                _ if view.live && matches!(answer.verdict, VerdictText::Alone) => {
-                    "Waiting for two answers.".to_owned()
-                }
-                _ => answer.verdict.text().to_owned(),
-            },
+            verdict: verdict(&text, view),
             heading: match like {
                 Some(Like::Found { .. }) => answer.title.clone(),
                 _ => "Closest pairs".to_owned(),
@@ -153,6 +145,17 @@ impl<'a> RankingPage<'a> {
     }
 }
 
+/// The result in one line. Before class a live page has nothing to complain of.
+fn verdict(text: &RankingText<'_>, view: &View<'_>) -> String {
+    let answer = &text.answer;
+    let verdict = answer.verdict.text();
+    match &text.groups {
+        Some(groups) if answer.first_place.is_empty() => format!("{verdict}. {}", groups.remark),
+        _ if view.live && text.ranked.people.len() < 2 => "Waiting for two answers.".to_owned(),
+        _ => verdict.to_owned(),
+    }
+}
+
 /// Letters for the pairs in the first place, or for the groups that are listed instead of them.
 fn letters(text: &RankingText<'_>) -> Letters {
     let (answer, ranked) = (&text.answer, text.ranked);
@@ -176,6 +179,14 @@ fn rows<'a>(people: &'a [Profile], seat_of: &[usize], input: &Input) -> Vec<Pers
     rows.collect()
 }
 
+/// A field and its unit, which its values in a seat do not repeat.
+fn caption(field: &Field) -> String {
+    match field.unit {
+        Some(unit) => format!("{} in {unit}", field.name),
+        None => field.name.to_owned(),
+    }
+}
+
 /// The room: who sits where, and who of them are most alike.
 fn seats(survey: &Survey, ranked: &RankedPeople, letters: &Letters, view: &View<'_>) -> SeatMap {
     let open = view.shows_personal_data();
@@ -188,8 +199,8 @@ fn seats(survey: &Survey, ranked: &RankedPeople, letters: &Letters, view: &View<
         seat: "seat",
         good: "ok",
         content: match open {
-            true => "; height in cm, weight in kg, size",
-            false => "",
+            true => format!("; {}", FIELDS.each_ref().map(caption).join(", ")),
+            false => String::new(),
         },
     };
     SeatMap::new(

@@ -50,7 +50,7 @@ pub(super) struct SeatWords {
     /// What it is called when it is as it should be.
     pub(super) good: &'static str,
     /// What a seat shows beside its address and outcome, as the end of a sentence.
-    pub(super) content: &'static str,
+    pub(super) content: String,
 }
 
 /// One endpoint.
