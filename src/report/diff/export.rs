@@ -3,12 +3,11 @@
 use std::{
     collections::HashSet,
     io::{self, Write},
-    path::Path,
 };
 
 use serde::Serialize;
 use serde_json::{
-    Value,
+    Value, json,
     ser::{CompactFormatter, PrettyFormatter},
 };
 
@@ -30,75 +29,14 @@ use crate::{
 /// The version of the format, the value of `labrpc_diff`.
 const VERSION: u32 = 1;
 
-#[derive(Serialize)]
-struct DiffHeader<'a> {
-    labrpc_diff: u32,
-    version: &'static str,
-    method: &'a str,
-    a: Side<'a>,
-    b: Side<'a>,
-}
-
-#[derive(Serialize)]
-struct Side<'a> {
-    file: &'a Path,
-    endpoints: usize,
-}
-
-#[derive(Serialize)]
-struct ChangeLine<'a> {
-    change: ChangeKind,
-    count: usize,
-    endpoints: String,
-    before: Option<&'a SavedOutcome>,
-    after: Option<&'a SavedOutcome>,
-    differences: Vec<DifferenceLine<'a>>,
-    /// How many differences there are beyond those.
-    omitted: usize,
-}
-
-#[derive(Serialize)]
-struct DifferenceLine<'a> {
-    path: String,
-    /// Left out where there is nothing, because a value may be null.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<&'a Value>,
-}
-
-#[derive(Serialize)]
-struct DiffSummary {
-    came: usize,
-    went: usize,
-    changed: usize,
-    same: usize,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum TaggedLine<'a> {
-    Change(ChangeLine<'a>),
-    Summary(DiffSummary),
-}
-
 /// Writes one document.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn json(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        #[serde(flatten)]
-        header: DiffHeader<'a>,
-        changes: Vec<ChangeLine<'a>>,
-        summary: DiffSummary,
-    }
-    let document = Document {
-        header: header(diff),
-        changes: diff.changes.iter().map(change_line).collect(),
-        summary: summary(diff),
-    };
+    let mut document = header(diff);
+    document["changes"] = diff.changes.iter().map(change_value).collect();
+    document["summary"] = summary(diff);
     write_value(&document, PrettyFormatter::new(), out)?;
     writeln!(out)
 }
@@ -109,12 +47,13 @@ pub fn json(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
 /// Those of `out`.
 pub fn jsonl(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
     write_line(&header(diff), out)?;
-    let changes = diff
-        .changes
-        .iter()
-        .map(|change| TaggedLine::Change(change_line(change)));
-    let mut lines = changes.chain([TaggedLine::Summary(summary(diff))]);
-    lines.try_for_each(|line| write_line(&line, out))
+    write_changes(diff, out)?;
+    write_line(&json!({"summary": summary(diff)}), out)
+}
+
+fn write_changes(diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
+    let mut changes = diff.changes.iter();
+    changes.try_for_each(|change| write_line(&json!({"change": change_value(change)}), out))
 }
 
 fn write_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
@@ -128,14 +67,7 @@ fn write_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn jsonl_round(report: &Report, diff: &RunDiff, out: &mut dyn Write) -> io::Result<()> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "snake_case")]
-    enum RoundLine<'a> {
-        Round(RoundTimes),
-        Change(ChangeLine<'a>),
-        Summary(SummaryLine),
-    }
-    write_line(&RoundLine::Round(RoundTimes::new(report)), out)?;
+    write_line(&json!({"round": RoundTimes::new(report)}), out)?;
     let Input::Survey(survey) = &report.input else {
         return Ok(());
     };
@@ -148,10 +80,8 @@ pub fn jsonl_round(report: &Report, diff: &RunDiff, out: &mut dyn Write) -> io::
             write_line(&line, out)?;
         }
     }
-    for change in &diff.changes {
-        write_line(&RoundLine::Change(change_line(change)), out)?;
-    }
-    write_line(&RoundLine::Summary(SummaryLine::new(report)), out)
+    write_changes(diff, out)?;
+    write_line(&json!({"summary": SummaryLine::new(report)}), out)
 }
 
 /// Writes a row for each endpoint and what changed there.
@@ -208,61 +138,82 @@ fn side(value: &Option<Value>) -> String {
 
 /// An outcome and its details.
 pub(crate) fn state_text(state: Option<&SavedOutcome>) -> String {
-    match state {
-        None => String::new(),
-        Some(SavedOutcome {
-            outcome,
-            detail: None,
-            ..
-        }) => outcome.clone(),
-        Some(SavedOutcome {
-            outcome,
-            detail: Some(detail),
-            ..
-        }) => format!("{outcome} ({detail})"),
-    }
-}
-
-fn header(diff: &RunDiff) -> DiffHeader<'_> {
-    let side = |at: usize| Side {
-        file: &diff.files[at],
-        endpoints: diff.counts[at],
+    let Some(SavedOutcome {
+        outcome,
+        code: _,
+        detail,
+    }) = state
+    else {
+        return String::new();
     };
-    DiffHeader {
-        labrpc_diff: VERSION,
-        version: env!("CARGO_PKG_VERSION"),
-        method: &diff.method,
-        a: side(0),
-        b: side(1),
+    match detail {
+        None => outcome.clone(),
+        Some(detail) => format!("{outcome} ({detail})"),
     }
 }
 
-fn change_line(change: &Change) -> ChangeLine<'_> {
-    let differences = change
-        .differences
-        .listed
-        .iter()
-        .map(|difference| DifferenceLine {
-            path: difference.path.to_string(),
-            before: difference.reference.as_ref(),
-            after: difference.value.as_ref(),
-        });
-    ChangeLine {
-        change: change.kind,
-        count: change.endpoints.len(),
-        endpoints: fold(change.endpoints.iter().cloned()),
-        before: change.before.as_ref(),
-        after: change.after.as_ref(),
-        differences: differences.collect(),
-        omitted: change.differences.omitted,
-    }
+fn header(diff: &RunDiff) -> Value {
+    let RunDiff {
+        files,
+        method,
+        counts,
+        changes: _,
+    } = diff;
+    let side = |at: usize| json!({"file": files[at].to_string_lossy(), "endpoints": counts[at]});
+    json!({
+        "labrpc_diff": VERSION,
+        "version": env!("CARGO_PKG_VERSION"),
+        "method": method,
+        "a": side(0),
+        "b": side(1),
+    })
 }
 
-fn summary(diff: &RunDiff) -> DiffSummary {
-    DiffSummary {
-        came: diff.count(ChangeKind::Came),
-        went: diff.count(ChangeKind::Went),
-        changed: diff.count(ChangeKind::Changed),
-        same: diff.same(),
-    }
+fn change_value(change: &Change) -> Value {
+    let Change {
+        kind,
+        before,
+        after,
+        differences,
+        endpoints,
+    } = change;
+    let Differences { listed, omitted } = &**differences;
+    json!({
+        "change": kind,
+        "count": endpoints.len(),
+        "endpoints": fold(endpoints.iter().cloned()),
+        "before": before,
+        "after": after,
+        "differences": listed.iter().map(difference_value).collect::<Value>(),
+        // How many there are beyond those.
+        "omitted": omitted,
+    })
+}
+
+/// A side that has nothing is left out, because a value may be null.
+fn difference_value(difference: &Difference) -> Value {
+    let Difference {
+        path,
+        reference,
+        value,
+    } = difference;
+    let path = Some(path.to_string().into());
+    let parts = [
+        ("path", path),
+        ("before", reference.clone()),
+        ("after", value.clone()),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(parts.collect())
+}
+
+fn summary(diff: &RunDiff) -> Value {
+    json!({
+        "came": diff.count(ChangeKind::Came),
+        "went": diff.count(ChangeKind::Went),
+        "changed": diff.count(ChangeKind::Changed),
+        "same": diff.same(),
+    })
 }
