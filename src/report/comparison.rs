@@ -42,6 +42,12 @@ pub struct ComparedAnswers {
     pub reference: Option<usize>,
     /// For each endpoint the number of its group within its section, from 1; `None` without an answer.
     pub group_of: Vec<Option<u32>>,
+    pub(crate) distinct: DistinctAnswers,
+}
+
+/// The distinct answers, and what counts and is shown of each.
+#[derive(Clone, Debug)]
+pub(crate) struct DistinctAnswers {
     rules: Rules,
     values: AnswerValues,
     /// For each answer the fields of [`CompareOptions::fields`].
@@ -109,9 +115,11 @@ impl ComparedAnswers {
             comparison,
             reference,
             group_of,
-            rules,
-            values,
-            fields,
+            distinct: DistinctAnswers {
+                rules,
+                values,
+                fields,
+            },
         }
     }
 
@@ -154,7 +162,7 @@ impl ComparedAnswers {
             None => "UNKNOWN".to_owned(),
         };
         let is_health = self.options.health;
-        is_health.then(|| status((self.values.0)(group.answer)))
+        is_health.then(|| status((self.distinct.values.0)(group.answer)))
     }
 
     /// The groups of a section in turn, each with what its members answered. One is in memory at a time.
@@ -162,12 +170,14 @@ impl ComparedAnswers {
         &'a self,
         section: &'a Section,
     ) -> impl Iterator<Item = (&'a Group, GroupDetails)> {
-        section.details(&self.rules, |answer| (self.values.0)(answer))
+        section.details(&self.distinct.rules, |answer| {
+            (self.distinct.values.0)(answer)
+        })
     }
 
     /// The fields that are listed for every endpoint, by path; each is `null` without an answer.
     pub(crate) fn fields(&self, answer: Option<u32>) -> Map<String, Value> {
-        let values = answer.and_then(|answer| self.fields.get(&answer));
+        let values = answer.and_then(|answer| self.distinct.fields.get(&answer));
         let fields = self.options.fields.iter().enumerate();
         fields
             .map(|(place, path)| {

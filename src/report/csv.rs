@@ -183,6 +183,15 @@ fn compared_rows<W: Write>(
     report: &Report,
     compared: &ComparedAnswers,
 ) -> io::Result<()> {
+    let ComparedAnswers {
+        method: _,
+        options,
+        hosts: _,
+        comparison: _,
+        reference: _,
+        group_of: _,
+        distinct: _,
+    } = compared;
     let CompareOptions {
         ignore: _,
         only: _,
@@ -190,7 +199,7 @@ fn compared_rows<W: Write>(
         group_by,
         fields,
         health: _,
-    } = &compared.options;
+    } = options;
     let label = group_by.as_deref();
     const FRONT: [&str; 5] = ["line", "endpoint", "outcome", "code", "detail"];
     const BACK: [&str; 2] = ["attempts", "elapsed_ms"];

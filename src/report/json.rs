@@ -7,6 +7,7 @@ use serde_json::ser::PrettyFormatter;
 
 use crate::{
     report::{
+        comparison::ComparedAnswers,
         model::{Findings, RankedPeople, Report, RunInfo},
         printable_json::write_value,
         run_format::{Header, LikeLine, SummaryLine, answers, endpoints, pairs, per_person, twins},
@@ -74,6 +75,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match findings {
         Findings::Ranking(ranked) => write_ranking(report, ranked, out)?,
         Findings::Comparison(compared) => {
+            let ComparedAnswers {
+                method: _,
+                options: _,
+                hosts: _,
+                comparison: _,
+                reference: _,
+                group_of: _,
+                distinct: _,
+            } = compared;
             let document = ComparisonDocument {
                 header: Header::new(report),
                 endpoints: Sequence(|| endpoints(report)),

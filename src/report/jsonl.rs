@@ -10,6 +10,7 @@ use serde_json::ser::CompactFormatter;
 
 use crate::{
     report::{
+        comparison::ComparedAnswers,
         model::{Findings, RankedPeople, Report, RunInfo},
         printable_json::write_value,
         run_format::{
@@ -53,6 +54,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match findings {
         Findings::Ranking(ranked) => ranking_lines(ranked, out)?,
         Findings::Comparison(compared) => {
+            let ComparedAnswers {
+                method: _,
+                options: _,
+                hosts: _,
+                comparison: _,
+                reference: _,
+                group_of: _,
+                distinct: _,
+            } = compared;
             answers(compared).try_for_each(|answer| line(out, &Tagged::Answer(answer)))?;
         }
     }

@@ -120,18 +120,27 @@ struct Looks {
 
 impl Looks {
     fn new(text: &ComparisonText<'_>) -> Self {
-        let compared = text.compared;
+        // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+        let ComparedAnswers {
+            method: _,
+            options,
+            hosts: _,
+            comparison,
+            reference: _,
+            group_of,
+            distinct: _,
+        } = text.compared;
         let mut looks = Self {
             groups: Vec::new(),
-            of_endpoint: vec![None; compared.group_of.len()],
+            of_endpoint: vec![None; group_of.len()],
         };
-        for section in &compared.comparison.sections {
+        for section in &comparison.sections {
             for (number, group) in (1..).zip(&section.groups) {
                 for member in &group.members {
                     looks.of_endpoint[*member] = Some(looks.groups.len());
                 }
                 let (word, is_good) = text.word(number, group);
-                let word = match is_good || compared.options.health {
+                let word = match is_good || options.health {
                     true => word,
                     false => format!("group {number}"),
                 };

@@ -5,6 +5,7 @@ use std::io;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::report::{
+    comparison::ComparedAnswers,
     format::plural,
     table::{
         differences,
@@ -26,7 +27,17 @@ const LIMITS: ListLimits = ListLimits {
 };
 
 pub(super) fn write(text: &ComparisonText<'_>, page: &mut LineWriter<'_>) -> io::Result<()> {
-    let sections = &text.compared.comparison.sections;
+    // Every field is named, so that a new one does not compile until this format handles it or leaves it out.
+    let ComparedAnswers {
+        method: _,
+        options: _,
+        hosts: _,
+        comparison,
+        reference: _,
+        group_of: _,
+        distinct: _,
+    } = text.compared;
+    let sections = &comparison.sections;
     for section in text.sections().take(MAX_SECTIONS) {
         page.blank()?;
         if let Some(heading) = &section.heading {
