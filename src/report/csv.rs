@@ -164,7 +164,7 @@ fn endpoint_rows<W: Write>(csv: &mut csv::Writer<W>, report: &Report) -> io::Res
             text(&line.detail.unwrap_or_default()),
             line.dialect.map(number).unwrap_or_default(),
         ];
-        match line.profile.as_deref() {
+        match line.profile {
             Some(Profile { id, build }) => {
                 row.push(text(id.as_str()));
                 row.extend(build.decimals().map(|(_, value)| number(value)));

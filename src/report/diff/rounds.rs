@@ -50,7 +50,7 @@ fn side(reader: &mut RunReader, report: &Report) -> SavedSide {
         if line.outcome == OutcomeKind::DuplicateLine.name() {
             continue;
         }
-        let profile = line.profile.as_deref().map(serde_json::to_value);
+        let profile = line.profile.map(serde_json::to_value);
         let profile = profile.and_then(Result::ok);
         let outcome = SavedOutcome {
             outcome: line.outcome.into_owned(),
