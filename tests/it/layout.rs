@@ -100,7 +100,7 @@ async fn look(page: &Page, report: &Report, name: &str, is_room: bool) {
     page.paper(A4.0, A4.1).await;
     assert_readable(page, &format!("{name} on paper")).await;
     let hidden = "[...document.querySelectorAll('details > div, details > ul')]
-        .filter((content) => content.getBoundingClientRect().height === 0).length";
+        .filter((content) => !content.checkVisibility()).length";
     assert_eq!(page.eval(hidden).await, 0, "folded on paper");
     let cut = "[...document.querySelectorAll('.seat')].filter((seat) => {
         const { left, right } = seat.getBoundingClientRect();
