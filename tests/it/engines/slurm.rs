@@ -46,8 +46,7 @@ impl Cluster {
              SlurmctldPort={controller}\n\
              SlurmUser={user}\n\
              SlurmdUser={user}\n\
-             # A requeued task begins again when its credential has expired.\n\
-             AuthInfo=socket={path}/munge.socket,cred_expire=2\n\
+             AuthInfo=socket={path}/munge.socket\n\
              StateSaveLocation={path}/state\n\
              SlurmdSpoolDir={path}/%n\n\
              SlurmctldPidFile={path}/slurmctld.pid\n\
@@ -55,6 +54,8 @@ impl Cluster {
              # No control groups: the nodes are processes of one machine.\n\
              ProctrackType=proctrack/pgid\n\
              TaskPlugin=task/none\n\
+             SelectType=select/cons_tres\n\
+             SelectTypeParameters=CR_CPU\n\
              # As many tasks as the nodes claim to have processors for.\n\
              SlurmdParameters=config_overrides\n\
              SchedulerParameters=sched_interval=1\n\
@@ -128,17 +129,23 @@ fn slurm_array_with_a_requeued_task_merges_into_the_single_run() {
     });
     room.succeed(&format!("scontrol requeue {array}_3"));
     let state = |job: &str| room.succeed(&format!("scontrol show job {job} --oneliner"));
+    let task = format!("{array}_3");
     until("the interruption", || {
-        state(&format!("{array}_3"))
-            .contains("Restarts=1")
-            .then_some(())
+        let state = state(&task);
+        (state.contains("JobState=PENDING") && state.contains("Restarts=1")).then_some(())
     });
     assert!(!room.path("runs/run-3.jsonl").exists());
 
+    // Slurm lets a requeued task wait for two minutes.
+    room.succeed(&format!("scontrol update JobId={task} StartTime=now"));
+
     let merged = until("the merge", || {
         let state = state(merge);
-        (!state.contains("JobState=PENDING") && !state.contains("JobState=RUNNING"))
-            .then_some(state)
+        let open = ["PENDING", "RUNNING", "COMPLETING"];
+        let is_open = open
+            .iter()
+            .any(|name| state.contains(&format!("JobState={name}")));
+        (!is_open).then_some(state)
     });
     assert!(merged.contains("JobState=COMPLETED"), "{merged}");
     assert!(room.path("report.html").exists());
