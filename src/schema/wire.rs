@@ -6,7 +6,7 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
-use prost_reflect::{FieldDescriptor, Kind};
+use prost_reflect::Kind;
 
 use crate::schema::value_error::ValueError;
 
@@ -31,20 +31,14 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Whether a field's type is encoded in this way.
-    pub(super) fn is_of(&self, field: &FieldDescriptor) -> bool {
-        let wire_type = match self {
+    pub(super) fn wire_type(&self) -> WireType {
+        match self {
             Self::Varint(_) => WireType::Varint,
             Self::Fixed64(_) => WireType::SixtyFourBit,
             Self::Bytes(_) => WireType::LengthDelimited,
             Self::Group(_) => WireType::StartGroup,
             Self::Fixed32(_) => WireType::ThirtyTwoBit,
-        };
-        let expected = match field.is_group() {
-            true => WireType::StartGroup,
-            false => field.kind().wire_type(),
-        };
-        wire_type == expected
+        }
     }
 
     /// The encoding of a type's default.
