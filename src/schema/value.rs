@@ -180,10 +180,7 @@ impl Decoder {
         found: &mut Occurrences<'a>,
         depth: usize,
     ) -> Result<(), ValueError> {
-        let wire_type = match field.is_group() {
-            true => WireType::StartGroup,
-            false => field.kind().wire_type(),
-        };
+        let wire_type = wire::type_of(field);
         let is_packable = ![WireType::LengthDelimited, WireType::StartGroup].contains(&wire_type);
         match (found, wire) {
             (Occurrences::Map(entries), _) => {
@@ -199,7 +196,7 @@ impl Decoder {
             }
             (Occurrences::List(items), _) => items.push(self.single(field, &[wire], depth)?),
             // Checked here: of several occurrences only the last one counts, and a default is left out.
-            (Occurrences::Single(_), _) if wire.wire_type() != wire_type => return Err(mismatch(field)),
+            (Occurrences::Single(_), _) if wire.wire_type() != wire_type => Err(mismatch(field))?,
             (Occurrences::Single(wires), _) => {
                 if !matches!(field.kind(), Kind::Message(_)) {
                     wires.clear();

@@ -6,7 +6,7 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
-use prost_reflect::Kind;
+use prost_reflect::{FieldDescriptor, Kind};
 
 use crate::schema::value_error::ValueError;
 
@@ -52,6 +52,14 @@ impl<'a> Wire<'a> {
             (_, WireType::ThirtyTwoBit) => Self::Fixed32(0),
             (_, WireType::EndGroup) => return None,
         })
+    }
+}
+
+/// How the type of a field is encoded.
+pub(super) fn type_of(field: &FieldDescriptor) -> WireType {
+    match field.is_group() {
+        true => WireType::StartGroup,
+        false => field.kind().wire_type(),
     }
 }
 

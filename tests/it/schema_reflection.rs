@@ -743,7 +743,8 @@ async fn endpoints_with_an_older_version_are_passed_over() {
     );
     assert_eq!(start, expected);
     let asked: usize = end.split_once(' ').unwrap().0.parse().unwrap();
-    assert!((257..300).contains(&asked), "{error}");
+    // When the last one of 256 has answered, up to 64 others are being asked.
+    assert!((257..=321).contains(&asked), "{error}");
 }
 
 /// A status that means "not now" is not what the server has to tell about the method.
