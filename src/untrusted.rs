@@ -45,6 +45,14 @@ impl Untrusted {
         }
     }
 
+    /// Takes the whole of a text, such as one that was printed by [`Untrusted`] before.
+    pub(crate) fn whole(text: &str) -> Self {
+        Self {
+            excerpt: text.into(),
+            cut: None,
+        }
+    }
+
     /// The longest word that is left out as a whole instead of being cut.
     const MAX_WORD: usize = 20;
 

@@ -16,7 +16,7 @@ use labrpc::{
 use crate::cli::{
     exit::Failure,
     flag_scope::{self, Asked},
-    question_args::QuestionArgs,
+    question_args::{HEALTH_CHECK, QuestionArgs},
 };
 
 /// How answers are compared.
@@ -41,6 +41,42 @@ pub(crate) struct CompareArgs {
 }
 
 impl CompareArgs {
+    /// The first flag that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let Self {
+            ignore,
+            only,
+            reference,
+            group_by,
+            field,
+        } = self;
+        let given = [
+            ("--ignore", !ignore.is_empty()),
+            ("--only", !only.is_empty()),
+            ("--reference", reference.is_some()),
+            ("--group-by", group_by.is_some()),
+            ("--field", !field.is_empty()),
+        ];
+        let mut given = given.into_iter().filter(|(_, is_given)| *is_given);
+        given.next().map(|(flag, _)| flag)
+    }
+
+    /// How the answers of saved runs are compared. Their fields have the names that the runs have.
+    pub(crate) fn saved(&self, method: &str, hosts: &Hosts) -> Result<CompareOptions, Failure> {
+        let reference = self.reference.as_deref();
+        if let Some(label) = &self.group_by {
+            must_be_known(label, hosts)?;
+        }
+        Ok(CompareOptions {
+            ignore: self.ignore.clone(),
+            only: self.only.clone(),
+            reference: reference.map(|text| find(text, hosts)).transpose()?,
+            group_by: self.group_by.clone(),
+            fields: self.field.clone(),
+            health: method == HEALTH_CHECK,
+        })
+    }
+
     /// The question of the arguments, and how its answers are compared; `None` for profiles.
     ///
     /// # Errors
@@ -105,7 +141,8 @@ fn nothing_left(ignore: &[PathPattern], only: &[PathPattern]) -> Failure {
 /// The endpoint that `--reference` names.
 fn find(text: &str, hosts: &Hosts) -> Result<Endpoint, Failure> {
     let endpoint = exactly_one(text).map_err(Failure::usage)?;
-    if hosts.iter().any(|known| known == endpoint) {
+    // It may be in another part.
+    if hosts.part().is_some() || hosts.iter().any(|known| known == endpoint) {
         return Ok(endpoint);
     }
     let failure = Failure::usage(format_args!(
@@ -128,7 +165,7 @@ fn must_be_known(label: &str, hosts: &Hosts) -> Result<(), Failure> {
     let known: BTreeSet<&str> = labels
         .flat_map(|labels| labels.iter().map(|(name, _)| name))
         .collect();
-    if known.contains(label) {
+    if known.contains(label) || hosts.part().is_some() {
         return Ok(());
     }
     let failure = Failure::usage(format_args!(

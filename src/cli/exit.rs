@@ -17,12 +17,12 @@ pub(crate) const HELP: &str = "\
 Exit status:
     0  success; of survey: enough answered (--min-ok), or a part came to its end
     1  internal error, or a file could not be read or written
-    2  wrong usage, a bad host list, schema or request, or nothing to ask
-    3  survey: too few answered; check: a check failed
-    4  survey: no endpoint answered
-    5  survey: enough answered, but some data are invalid, an id is claimed twice, answers differ
+    2  wrong usage, a bad host list, schema or request, or nothing to ask; merge: a part is missing
+    3  survey, merge: too few answered; check: a check failed
+    4  survey, merge: no endpoint answered
+    5  survey, merge: enough answered, but some data are invalid, an id is claimed twice, answers differ
        (--expect-same), or a service is not SERVING (--health); diff: the runs differ
-  130  interrupted (Ctrl-C), 143 terminated; survey writes the partial report first, for 5 s at most
+  130  interrupted (Ctrl-C), 143 terminated; survey writes FILE.partial first, for 5 s at most
  64+N  get: the call failed with gRPC code N (78: no connection, 68: no answer in time)";
 
 /// An exit status.

@@ -21,14 +21,17 @@ mod compare_args;
 mod console;
 mod diff;
 mod exit;
+mod feed;
 mod flag_scope;
 mod generate;
 mod get;
 mod headers;
 mod init;
 mod lab;
+mod live_run;
 mod log;
 mod man_page;
+mod merge;
 mod min_ok;
 mod output;
 mod part_args;
@@ -85,6 +88,7 @@ enum Command {
     Serve(Box<serve::Args>),
     Survey(Box<survey::Args>),
     Rank(Box<rank::Args>),
+    Merge(Box<merge::Args>),
     Diff(Box<diff::Args>),
     Board(Box<board::Args>),
     Get(Box<get::Args>),
@@ -205,6 +209,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Serve(args) => serve::run(*args),
         Command::Survey(args) => survey::run(*args),
         Command::Rank(args) => rank::run(*args),
+        Command::Merge(args) => merge::run(*args),
         Command::Diff(args) => diff::run(*args),
         Command::Board(args) => board::run(*args),
         Command::Get(args) => get::run(*args),
@@ -262,6 +267,7 @@ mod tests {
             "dir",
             "header",
             "health",
+            "incomplete",
             "list",
             "only_failed",
             "per_person",

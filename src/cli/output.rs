@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal as _, Write},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use anstream::{AutoStream, StripStream};
 use labrpc::survey::hosts::Hosts;
 use terminal_size::terminal_size_of;
 
-use crate::cli::{console::columns, exit::Failure};
+use crate::cli::{console::columns, exit::Failure, feed::Feed};
 
 /// The most links that are followed to a file, as on Linux.
 const MAX_LINKS: usize = 40;
@@ -70,8 +70,33 @@ impl Output {
         }
     }
 
-    /// Writes with `render`, and returns whether there is still a reader.
-    pub(crate) fn write(self, render: Box<Render<'_>>) -> Result<bool, Failure> {
+    /// The way to it for lines that come one by one. A terminal, where they would mix with the progress, has none, and
+    /// neither has a pipe, whose opening may wait.
+    pub(crate) fn feed(&self) -> Option<io::Result<Feed>> {
+        match self {
+            Self::Stdout if !io::stdout().is_terminal() => Some(Feed::start(io::stdout())),
+            Self::File(file) => Some(file.file.try_clone().and_then(Feed::start)),
+            _ => None,
+        }
+    }
+
+    /// Ends what a feed has written, and returns whether there is still a reader.
+    pub(crate) fn end(self, written: io::Result<()>, is_whole: bool) -> Result<bool, Failure> {
+        match self {
+            Self::Stdout => ignore_broken_pipe(written),
+            // A stream has no feed.
+            Self::Stream(_) => Ok(true),
+            Self::File(file) => {
+                let name = file.name.clone();
+                let ended = written.and_then(|()| file.end(is_whole));
+                ended.map_or_else(|error| Err(cannot_write(&name, &error)), |()| Ok(true))
+            }
+        }
+    }
+
+    /// Writes with `render`, and returns whether there is still a reader. A file whose run is not whole stays
+    /// `FILE.partial`.
+    pub(crate) fn write(self, render: Box<Render<'_>>, is_whole: bool) -> Result<bool, Failure> {
         match self {
             Self::Stdout => {
                 let stdout = io::stdout().lock();
@@ -92,7 +117,7 @@ impl Output {
             }
             Self::File(file) => {
                 let name = file.name.clone();
-                match file.write(render) {
+                match file.write(render, is_whole) {
                     Ok(()) => Ok(true),
                     Err(error) => Err(cannot_write(&name, &error)),
                 }
@@ -135,8 +160,8 @@ pub(crate) fn cannot_write(name: &Path, error: &io::Error) -> Failure {
     Failure::internal(format_args!("cannot write {}: {reason}", name.display()))
 }
 
-/// A file while it is written: `FILE.partial`, which is renamed to `FILE` when it is complete and removed when it is
-/// dropped before. One that a killed process has left is replaced by the next run.
+/// A file while it is written: `FILE.partial`, which is renamed to `FILE` when its run came to its end. It is removed if
+/// writing fails, and stays if the run was interrupted. One that a killed process has left is replaced by the next run.
 pub(crate) struct Partial {
     /// The file as the command line names it.
     name: PathBuf,
@@ -144,6 +169,8 @@ pub(crate) struct Partial {
     target: PathBuf,
     path: PathBuf,
     file: File,
+    /// Whether it stays when it is dropped.
+    stays: bool,
 }
 
 impl Partial {
@@ -171,6 +198,7 @@ impl Partial {
             target,
             path,
             file,
+            stays: false,
         };
         if let Some(old) = old {
             partial.file.set_permissions(old.permissions())?;
@@ -178,14 +206,22 @@ impl Partial {
         Ok(partial)
     }
 
-    fn write(mut self, render: Box<Render<'_>>) -> io::Result<()> {
+    fn write(mut self, render: Box<Render<'_>>, is_whole: bool) -> io::Result<()> {
         to_stream(StripStream::new(&mut self.file), render)?;
+        self.end(is_whole)
+    }
+
+    fn end(mut self, is_whole: bool) -> io::Result<()> {
         if !self.is_in_place() {
             return Err(io::Error::other(
                 "it was removed or replaced meanwhile; does another run write it?",
             ));
         }
-        fs::rename(&self.path, &self.target)
+        self.stays = !is_whole;
+        match is_whole {
+            true => fs::rename(&self.path, &self.target),
+            false => Ok(()),
+        }
     }
 
     /// Whether the partial file is still the one that this process has created.
@@ -199,7 +235,7 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.is_in_place() {
+        if !self.stays && self.is_in_place() {
             // If it cannot be removed, the next run replaces it.
             let _ = fs::remove_file(&self.path);
         }

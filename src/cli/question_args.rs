@@ -26,7 +26,7 @@ use crate::cli::{
 const GET_PROFILE: &str = "lab.Profile/GetProfile";
 
 /// The question of `--health`.
-const HEALTH_CHECK: &str = "grpc.health.v1.Health/Check";
+pub(crate) const HEALTH_CHECK: &str = "grpc.health.v1.Health/Check";
 
 /// Largest request that is read.
 const MAX_REQUEST: u64 = 64 * 1024 * 1024;

@@ -16,6 +16,7 @@ use labrpc::{
 
 use crate::cli::{
     exit::Failure,
+    feed::Feed,
     flag_scope, headers,
     output::Output,
     values::{self, Named},
@@ -56,6 +57,11 @@ pub(crate) struct RankingArgs {
 }
 
 impl RankingArgs {
+    /// Whom others are compared with.
+    pub(crate) fn like(&self) -> Option<&Id> {
+        self.like.as_ref()
+    }
+
     pub(crate) fn options(&self, has_page: bool) -> Options {
         // A page has space for more, and --like asks for a list.
         let many = self.like.is_some() || has_page;
@@ -156,7 +162,8 @@ pub(crate) struct OutputArgs {
     /// Write the report to this file instead of standard output, in the format of its ending (.txt .json .jsonl .csv
     /// .html); - is standard output. Repeatable.
     ///
-    /// It is written as FILE.partial and renamed when it is complete, so that FILE is never half written.
+    /// It is written as FILE.partial and renamed when the run came to its end, so that FILE is always whole. JSON Lines are
+    /// written while the endpoints are decided, and --only-failed FILE.partial goes on from a run that was interrupted.
     #[arg(short, long, value_name = "FILE", env = "LABRPC_OUTPUT")]
     output: Vec<PathBuf>,
 }
@@ -232,6 +239,9 @@ impl Plan {
     }
 }
 
+/// For each output that a feed has written whether all could be written.
+pub(crate) type Fed = Vec<Option<io::Result<()>>>;
+
 /// The open outputs of the reports.
 pub(crate) struct Outputs(Vec<(Output, ReportFormat)>);
 
@@ -254,6 +264,8 @@ pub(crate) struct Written {
     pub(crate) shown: Shown,
     /// The files that were written, as the command line names them.
     pub(crate) files: Vec<PathBuf>,
+    /// Whether the run came to its end; the files are named `FILE.partial` otherwise.
+    is_whole: bool,
     /// The first error.
     pub(crate) failure: Option<Failure>,
 }
@@ -262,26 +274,58 @@ impl Written {
     /// Lists the files on standard error, and returns the failure.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         for file in &self.files {
-            errln!("wrote {}", file.display());
+            match self.is_whole {
+                true => errln!("wrote {}", file.display()),
+                false => errln!(
+                    "interrupted: the answers so far are in {}.partial",
+                    file.display()
+                ),
+            }
         }
         self.failure.map_or(Ok(()), Err)
     }
 }
 
 impl Outputs {
+    /// For each output the way to it, if it is one of JSON Lines that come one by one.
+    pub(crate) fn feeds(&self) -> Vec<Option<Feed>> {
+        let feed = |(output, format): &(Output, ReportFormat)| match format {
+            // Without a thread the lines are written in the end.
+            ReportFormat::Jsonl => output.feed().and_then(Result::ok),
+            _ => None,
+        };
+        self.0.iter().map(feed).collect()
+    }
+
     /// Writes the report to all outputs.
     pub(crate) fn write(self, report: &Report, view: &View<'_>) -> Written {
-        self.write_with(&|format, width, out| match format {
+        self.write_rest(report, view, Fed::new(), true)
+    }
+
+    /// Writes the report to the outputs that no feed has written. A file is renamed if the run `is_whole`.
+    pub(crate) fn write_rest(
+        self,
+        report: &Report,
+        view: &View<'_>,
+        fed: Fed,
+        is_whole: bool,
+    ) -> Written {
+        let render = |format, width, out: &mut dyn Write| match format {
             ReportFormat::Table => table::write(report, view, width, out),
             ReportFormat::Json => json::write(report, out),
             ReportFormat::Jsonl => jsonl::write(report, out),
             ReportFormat::Csv => csv::write(report, out),
             ReportFormat::Html => html::write(report, view, out),
-        })
+        };
+        self.write_all(&render, fed, is_whole)
     }
 
     /// Writes to all outputs with `render`. What cannot be written goes to standard output, so that no answer is lost.
     pub(crate) fn write_with(self, render: &RenderFormat<'_>) -> Written {
+        self.write_all(render, Fed::new(), true)
+    }
+
+    fn write_all(self, render: &RenderFormat<'_>, fed: Fed, is_whole: bool) -> Written {
         let is_stdout = |(output, _): &(Output, _)| matches!(output, Output::Stdout);
         let on_stdout = self.0.iter().find(|output| is_stdout(output));
         let mut to_stdout = on_stdout.is_some();
@@ -293,15 +337,21 @@ impl Outputs {
                 _ => Shown::Nothing,
             },
             files: Vec::new(),
+            is_whole,
             failure: None,
         };
         let to = |output: Output, format| {
             let width = output.width();
-            output.write(Box::new(move |out| render(format, width, out)))
+            output.write(Box::new(move |out| render(format, width, out)), is_whole)
         };
+        let mut fed = fed.into_iter();
         for (output, format) in self.0 {
             let file = output.file().map(Path::to_owned);
-            match to(output, format) {
+            let ended = match fed.next().flatten() {
+                Some(written) => output.end(written, is_whole),
+                None => to(output, format),
+            };
+            match ended {
                 Ok(is_read) => {
                     written.is_read &= is_read;
                     written.files.extend(file);

@@ -3,7 +3,7 @@
 use std::{
     io,
     num::{NonZeroU32, NonZeroUsize},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -11,7 +11,12 @@ use clap::Args as ClapArgs;
 use labrpc::{
     lab,
     question::GetProfile,
-    report::{Answer, Report, RunInfo, Settings, Survey, Topic, View, saved, table},
+    report::{
+        Answer, Report, RunInfo, Settings, Topic, View,
+        saved::Saved,
+        saved_runs::{self, Purpose},
+        table,
+    },
     survey::{
         self, endpoint::DEFAULT_PORT, hosts::Hosts, outcome::EndpointResult, question::Question,
     },
@@ -22,13 +27,15 @@ use crate::cli::{
     console,
     exit::{self, Exit, Failure},
     flag_scope::{self, Asked},
+    live_run::LiveRun,
     min_ok::MinOkArgs,
     output,
     part_args::PartArgs,
     progress,
     question_args::QuestionArgs,
     report_args::{
-        OutputArgs, Plan, RankingArgs, ReportFormat, Shown, ViewArgs, Written, arguments,
+        Fed, OutputArgs, Outputs, Plan, RankingArgs, ReportFormat, Shown, ViewArgs, Written,
+        arguments,
     },
     runtime,
     signals::Interruption,
@@ -64,9 +71,14 @@ pub(crate) struct Args {
         conflicts_with_all = ["endpoints", "hosts", "exclude", "only_failed"]
     )]
     demo: Option<Option<NonZeroUsize>>,
-    /// Ask those again that failed in a saved run, and merge the answers; - is standard input.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["endpoints", "hosts", "exclude"])]
-    only_failed: Option<PathBuf>,
+    /// Ask those again that have no answer in these saved runs, and merge the answers; - is standard input.
+    #[arg(
+        long,
+        value_name = "RUN",
+        num_args = 1..,
+        conflicts_with_all = ["endpoints", "hosts", "exclude"]
+    )]
+    only_failed: Vec<PathBuf>,
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
@@ -138,7 +150,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn survey(args: &Args) -> Result<Exit, Failure> {
-    let resumes_stdin = args.only_failed.as_deref() == Some(Path::new("-"));
+    let resumes_stdin = args.only_failed.iter().any(|run| run.as_os_str() == "-");
     if args.question.reads_stdin() && (args.targets.reads_stdin() || resumes_stdin) {
         return Err(Failure::usage("standard input can be read once only")
             .hint("give the endpoints or the request in a file"));
@@ -178,20 +190,23 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
             Some(_) => plan.files().open()?,
         };
         let is_first = last.is_none();
+        // A file that is watched is whole in every round.
+        let live = watch.is_none().then_some(&outputs);
         let asked = ask_round(
             round,
             &topic,
             [&config, &limits],
             &mut interruption,
             is_first,
+            live,
         );
-        let (report, end) = asked.await;
+        let (report, end, fed) = asked.await;
         limits.deadline = config.deadline;
         let written = match (&watch, &last, end) {
             // The files keep the last round that is whole.
             (_, Some(_), Some(end)) => return Ok(end),
             (Some((_, watch)), Some(last), None) => watch.write([last, &report], &view, outputs),
-            _ => outputs.write(&report, &view),
+            _ => outputs.write_rest(&report, &view, fed, end.is_none()),
         };
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
         let status = || args.requests.min_ok.exit_status(&report, args.expect_same);
@@ -215,30 +230,35 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// Asks the endpoints of a round within `limits`, and makes its report, which has the settings of `config`. The second part is the status of a signal that ended it early.
+/// Asks the endpoints of a round within `limits`, and makes its report, which has the settings of `config`. The second
+/// part is the status of a signal that ended it early, the third which of the outputs of `live` have the report.
 async fn ask_round(
-    round: Targets,
+    round: Saved,
     topic: &Topic,
     [config, limits]: [&survey::Config; 2],
     interruption: &mut Interruption,
     is_first: bool,
-) -> (Report, Option<Exit>) {
-    let started = SystemTime::now();
-    let hosts = round.to_ask();
-    let (answers, end) = match topic {
-        Topic::Profiles(_) => ask(&hosts, &GetProfile, limits, interruption, is_first).await,
-        Topic::Answers(question, _) => ask(&hosts, question, limits, interruption, is_first).await,
-    };
-    let run = RunInfo {
+    live: Option<&Outputs>,
+) -> (Report, Option<Exit>, Fed) {
+    let mut run = RunInfo {
         settings: Some(Settings::from(config)),
-        ..RunInfo::since(started, arguments())
+        ..RunInfo::since(SystemTime::now(), arguments())
     };
-    (topic.report(run, round.merge(answers)), end)
+    let mut live = live.and_then(|outputs| LiveRun::begin(outputs, topic, &run, &round));
+    let asking = (&round, limits, is_first, &mut live);
+    let (answers, end) = match topic {
+        Topic::Profiles(_) => ask(asking, &GetProfile, interruption).await,
+        Topic::Answers(question, _) => ask(asking, question, interruption).await,
+    };
+    run.finished = SystemTime::now();
+    let report = topic.report(run, round.merge(answers));
+    let fed = live.map_or_else(Fed::new, |live| live.end(&report));
+    (report, end, fed)
 }
 
 /// Ends standard error with the outcomes, unless a terminal shows the report. A table on standard output has them
 /// already, and the same reader may see both.
-fn finish(report: &Report, view: &View<'_>, written: Written) -> Result<(), Failure> {
+pub(crate) fn finish(report: &Report, view: &View<'_>, written: Written) -> Result<(), Failure> {
     if written.shown != Shown::Terminal && !console::is_quiet() {
         let width = console::columns(terminal_size::terminal_size_of(io::stderr()));
         let out = &mut anstream::stderr().lock();
@@ -251,77 +271,49 @@ fn finish(report: &Report, view: &View<'_>, written: Written) -> Result<(), Fail
     written.finish()
 }
 
-/// The endpoints of the report.
-#[derive(Clone)]
-enum Targets {
-    /// All are asked.
-    Fresh(Hosts),
-    /// Those that have not answered in a saved run are asked.
-    Resume(saved::Saved),
-}
-
-impl Targets {
-    /// The same with the addresses that the names of `dns+` have now.
-    async fn resolve(&self, limit: Duration) -> Self {
-        match self {
-            Self::Fresh(hosts) => Self::Fresh(survey::resolve(hosts, limit).await),
-            Self::Resume(saved) => Self::Resume(saved.resolve(limit).await),
-        }
-    }
-
-    fn to_ask(&self) -> Hosts {
-        match self {
-            Self::Fresh(hosts) => hosts.clone(),
-            Self::Resume(saved) => saved.unanswered(),
-        }
-    }
-
-    fn merge(self, answers: Vec<EndpointResult<Answer>>) -> Survey {
-        match self {
-            Self::Fresh(hosts) => Survey { hosts, answers },
-            Self::Resume(saved) => saved.merge(answers),
-        }
-    }
-}
-
-async fn targets(args: &Args) -> Result<(Targets, Option<lab::Room>), Failure> {
+async fn targets(args: &Args) -> Result<(Saved, Option<lab::Room>), Failure> {
     if let Some(seats) = args.demo {
         let seats = seats.map_or(lab::Config::default().seats, NonZeroUsize::get);
         let room = demo(seats).await?;
-        return Ok((Targets::Fresh(room.hosts()), Some(room)));
+        return Ok((Saved::from(room.hosts()), Some(room)));
     }
-    if let Some(run) = &args.only_failed {
-        console::note_stdin(run);
-        return Ok((
-            Targets::Resume(saved::read(run, args.targets.max_hosts)?),
-            None,
-        ));
+    if !args.only_failed.is_empty() {
+        let purpose = Purpose::Resume {
+            max_hosts: args.targets.max_hosts,
+        };
+        let runs = &args.only_failed;
+        runs.iter().for_each(|run| console::note_stdin(run));
+        return Ok((saved_runs::read(runs, purpose)?.saved, None));
     }
     let hosts = args.targets.hosts(args.part.part()?)?;
-    Ok((Targets::Fresh(hosts), None))
+    Ok((Saved::from(hosts), None))
 }
 
 /// Asks the endpoints, and prints how long that took in the first round. The second part is the status of a signal that
 /// ended it early.
 async fn ask<Q>(
-    hosts: &Hosts,
+    (round, config, is_first, live): (&Saved, &survey::Config, bool, &mut Option<LiveRun>),
     question: &Q,
-    config: &survey::Config,
     interruption: &mut Interruption,
-    is_first: bool,
 ) -> (Vec<EndpointResult<Answer>>, Option<Exit>)
 where
     Q: Question,
     Answer: From<Q::Answer>,
 {
     let clock = Instant::now();
-    let mut progress = progress::Endpoints::new(hosts, config.wait);
+    let hosts = round.to_ask();
+    let mut progress = progress::Endpoints::new(&hosts, config.wait);
     let mut end = None;
-    let observe = |index: usize, answer: &EndpointResult<Q::Answer>| {
-        progress.add(index, &answer.outcome);
+    let observe = |asked: usize, result: &EndpointResult<Q::Answer>| {
+        progress.add(asked, &result.outcome);
+        if let Some(live) = live {
+            let index = round.index(asked);
+            let result = round.result(index, result.clone().map(Answer::from));
+            live.add(round, index, &result);
+        }
     };
     let cancel = async { end = Some(interruption.wait().await) };
-    let answers = survey::run(hosts, question, config, observe, cancel).await;
+    let answers = survey::run(&hosts, question, config, observe, cancel).await;
     progress.finish();
     if is_first {
         let (count, seconds) = (hosts.len(), clock.elapsed().as_secs_f64());
@@ -357,9 +349,13 @@ impl Args {
         config: &survey::Config,
         plan: &Plan,
     ) -> Result<Topic, Failure> {
-        if self.question.asked() != Asked::Profile && self.only_failed.is_some() {
+        if self.question.asked() != Asked::Profile && !self.only_failed.is_empty() {
             return Err(Failure::usage("--only-failed goes on with profiles alone")
                 .hint("ask all endpoints again, or leave out --method and --health"));
+        }
+        // An empty part has no endpoint that could give the schema. Its run is of no method.
+        if hosts.is_empty() && hosts.part().is_some() {
+            return Ok(Topic::Profiles(self.ranking.options(false)));
         }
         let compared = self.compare.topic(&self.question, hosts, config).await?;
         Ok(compared
@@ -369,7 +365,7 @@ impl Args {
     /// Warns of a list that is too short for `--min-ok`; of a saved run others have answered.
     fn warn_of_too_few(&self, hosts: &Hosts) {
         let wanted = self.requests.min_ok.above(hosts.len());
-        if let Some(wanted) = wanted.filter(|_| self.only_failed.is_none()) {
+        if let Some(wanted) = wanted.filter(|_| self.only_failed.is_empty()) {
             let listed = hosts.len();
             errln!("warning: --min-ok {wanted} cannot be met by a list of {listed}");
         }

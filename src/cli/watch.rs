@@ -57,10 +57,11 @@ impl Watch {
         let time = self.time();
         if let Some(format) = self.stdout {
             let width = Output::Stdout.width();
-            let result = Output::Stdout.write(Box::new(|out| match format {
+            let render = |out: &mut dyn io::Write| match format {
                 ReportFormat::Jsonl => jsonl_round(after, &diff, out),
                 _ => table::write_round(&time, rounds, &diff, width, out),
-            }));
+            };
+            let result = Output::Stdout.write(Box::new(render), true);
             match result {
                 Ok(is_read) => written.is_read &= is_read,
                 Err(failure) => drop(written.failure.get_or_insert(failure)),

@@ -93,7 +93,7 @@ pub fn groups<'a>(
 }
 
 /// A digest of a value's text, which the order of its keys is a part of.
-fn digest_of(value: &Value) -> [u8; 32] {
+pub(crate) fn digest_of(value: &Value) -> [u8; 32] {
     let mut bytes = [0; 32];
     let text = value.to_string();
     bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());

@@ -8,6 +8,7 @@ mod differences;
 mod groups;
 mod rules;
 
+pub(crate) use crate::compare::groups::digest_of;
 pub use crate::compare::{
     differences::{Difference, Differences, MAX_DIFFERENCES, differences},
     groups::{Comparison, Group, GroupDetails, Section, groups},

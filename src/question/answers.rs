@@ -82,6 +82,11 @@ impl Interner {
         }
     }
 
+    /// The bytes of an answer.
+    pub(crate) fn get(&self, AnswerId(id): AnswerId) -> Option<Bytes> {
+        self.lock().distinct.get(id as usize).cloned()
+    }
+
     /// All answers so far.
     pub(crate) fn distinct(&self) -> Vec<Bytes> {
         self.lock().distinct.clone()

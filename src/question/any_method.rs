@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Extensions, Uri};
+use serde_json::Value;
 use tonic::{Status, client::Grpc, metadata::MetadataMap};
 
 use crate::{
@@ -63,6 +64,15 @@ impl AnyMethod {
             method,
             interner: Arc::default(),
         }
+    }
+
+    /// The canonical value of an answer that came; null for an id of another run.
+    #[must_use]
+    pub fn value(&self, id: AnswerId) -> Value {
+        let answer = self.interner.get(id);
+        // It was decoded when it came.
+        let value = answer.and_then(|bytes| self.method.value(&bytes).ok());
+        value.unwrap_or_default()
     }
 
     /// The distinct answers so far.

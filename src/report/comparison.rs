@@ -1,12 +1,11 @@
 //! The answers to any method, compared.
 
-use std::{collections::HashMap, fmt, sync::Arc};
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     compare::{self, Comparison, Group, GroupDetails, Rules, Section},
-    path::{PathPattern, Segment},
+    path::PathPattern,
+    report::distinct::{AnswerValues, DistinctAnswers},
     survey::{endpoint::Endpoint, hosts::Hosts},
 };
 
@@ -45,32 +44,6 @@ pub struct ComparedAnswers {
     pub(crate) distinct: DistinctAnswers,
 }
 
-/// The distinct answers, and what counts and is shown of each.
-#[derive(Clone, Debug)]
-pub(crate) struct DistinctAnswers {
-    rules: Rules,
-    values: AnswerValues,
-    /// For each answer the fields of [`CompareOptions::fields`].
-    fields: HashMap<u32, Vec<Value>>,
-}
-
-/// Makes the value of an answer from its number, whenever it is needed.
-#[derive(Clone)]
-pub struct AnswerValues(Arc<dyn Fn(u32) -> Value + Send + Sync>);
-
-impl AnswerValues {
-    /// Wraps the function that makes them.
-    pub fn new(value: impl Fn(u32) -> Value + Send + Sync + 'static) -> Self {
-        Self(Arc::new(value))
-    }
-}
-
-impl fmt::Debug for AnswerValues {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnswerValues")
-    }
-}
-
 impl ComparedAnswers {
     /// Compares the answers, of which each endpoint has a number or none.
     #[must_use]
@@ -82,15 +55,9 @@ impl ComparedAnswers {
         options: CompareOptions,
     ) -> Self {
         let rules = Rules::new(&options.ignore, &options.only);
-        let mut fields = HashMap::new();
-        let value = |answer| {
-            let value = (values.0)(answer);
-            if !options.fields.is_empty() {
-                let selected = options.fields.iter().map(|path| field(path, &value));
-                fields.insert(answer, selected.collect());
-            }
-            value
-        };
+        let mut distinct = DistinctAnswers::new(rules.clone(), options.fields.clone(), values);
+        // Called once for each answer.
+        let value = |answer| distinct.add(answer).unwrap_or_default();
         let label = |member: usize| hosts.labels(member)?.get(options.group_by.as_ref()?);
         let is_reference = |endpoint| Some(endpoint) == options.reference;
         let reference = match options.reference {
@@ -115,11 +82,7 @@ impl ComparedAnswers {
             comparison,
             reference,
             group_of,
-            distinct: DistinctAnswers {
-                rules,
-                values,
-                fields,
-            },
+            distinct,
         }
     }
 
@@ -162,7 +125,7 @@ impl ComparedAnswers {
             None => "UNKNOWN".to_owned(),
         };
         let is_health = self.options.health;
-        is_health.then(|| status((self.distinct.values.0)(group.answer)))
+        is_health.then(|| status(self.distinct.values.get(group.answer)))
     }
 
     /// The groups of a section in turn, each with what its members answered. One is in memory at a time.
@@ -171,31 +134,10 @@ impl ComparedAnswers {
         section: &'a Section,
     ) -> impl Iterator<Item = (&'a Group, GroupDetails)> {
         section.details(&self.distinct.rules, |answer| {
-            (self.distinct.values.0)(answer)
+            self.distinct.values.get(answer)
         })
-    }
-
-    /// The fields that are listed for every endpoint, by path; each is `null` without an answer.
-    pub(crate) fn fields(&self, answer: Option<u32>) -> Map<String, Value> {
-        let values = answer.and_then(|answer| self.distinct.fields.get(&answer));
-        let fields = self.options.fields.iter().enumerate();
-        fields
-            .map(|(place, path)| {
-                let value = values.map(|values| values[place].clone());
-                (path.to_string(), value.unwrap_or_default())
-            })
-            .collect()
     }
 }
 
 /// The status of a healthy service.
 pub(crate) const SERVING: &str = "SERVING";
-
-/// What a path selects of a value: a list, if it can select several parts, and `null` if there is nothing.
-fn field(path: &PathPattern, value: &Value) -> Value {
-    let mut selected = path.select(value).into_iter().cloned();
-    match path.segments().contains(&Segment::Any) {
-        true => Value::Array(selected.collect()),
-        false => selected.next().unwrap_or_default(),
-    }
-}

@@ -89,7 +89,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 endpoints: Sequence(|| endpoints(report)),
                 pairs: [],
                 like: (),
-                answers: Sequence(|| answers(compared)),
+                answers: Sequence(|| answers(compared, &compared.distinct)),
                 summary: SummaryLine::new(report),
             };
             write_value(&document, PrettyFormatter::new(), out)?;

@@ -14,6 +14,7 @@ mod category;
 mod comparison;
 pub mod csv;
 pub mod diff;
+mod distinct;
 mod failures;
 mod format;
 pub mod html;
@@ -25,6 +26,7 @@ mod pseudonyms;
 pub mod read;
 pub mod run_format;
 pub mod saved;
+pub mod saved_runs;
 mod settings;
 pub mod table;
 pub mod text;
@@ -35,7 +37,8 @@ pub mod wrap;
 pub use crate::report::{
     answer::Answer,
     answer_times::AnswerTimes,
-    comparison::{AnswerValues, CompareOptions, ComparedAnswers},
+    comparison::{CompareOptions, ComparedAnswers},
+    distinct::AnswerValues,
     failures::FailureGroup,
     model::{
         Findings, Input, OutcomeCounts, PROFILE_METHOD, RankedPeople, Report, RunInfo, Summary,

@@ -9,7 +9,8 @@ use crate::{
     profile::{Id, Profile},
     report::{
         answer::Answer,
-        comparison::{AnswerValues, CompareOptions, ComparedAnswers},
+        comparison::{CompareOptions, ComparedAnswers},
+        distinct::AnswerValues,
         settings::Settings,
     },
     similarity::{self, Options, Pair, Ranking},
@@ -305,13 +306,19 @@ impl Report {
         }
     }
 
+    /// The survey that it is about; `None` for files.
+    #[must_use]
+    pub fn surveyed(&self) -> Option<&Survey> {
+        match &self.input {
+            Input::Survey(survey) => Some(survey),
+            Input::Files { .. } => None,
+        }
+    }
+
     /// The part of a larger list that the endpoints are.
     #[must_use]
     pub fn part(&self) -> Option<&Part> {
-        match &self.input {
-            Input::Survey(survey) => survey.hosts.part(),
-            Input::Files { .. } => None,
-        }
+        self.surveyed()?.hosts.part()
     }
 
     /// The method that the endpoints were asked; `None` for files.

@@ -7,13 +7,15 @@
 mod counted;
 mod csv;
 pub(crate) mod error;
+mod known;
 pub(crate) mod lines;
+pub(crate) mod open;
 mod row;
 pub(crate) mod run;
+pub(crate) mod saved_line;
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -26,7 +28,9 @@ use crate::{
     report::read::{
         counted::Counted,
         csv::Columns,
+        known::{KnownEndpoints, KnownPlace},
         lines::{Broken, Line, Lines},
+        open::open,
         row::Row,
         run::RunLine,
     },
@@ -51,6 +55,8 @@ pub struct People {
     pub rejections: u64,
     /// How many endpoints of saved surveys have no profile to read.
     pub without_profile: u64,
+    /// The endpoints of saved runs.
+    endpoints: KnownEndpoints,
 }
 
 /// Reads every file in turn; `-` is standard input.
@@ -70,20 +76,6 @@ pub fn read(
         people.read_from(open(file)?, file, strict, &mut progress)?;
     }
     Ok(people)
-}
-
-/// Opens a file, or standard input for `-`.
-pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, Error> {
-    if file.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    match File::open(file) {
-        Ok(opened) => Ok(Box::new(opened)),
-        Err(error) => Err(Error::Io {
-            file: file.to_owned(),
-            error,
-        }),
-    }
 }
 
 impl People {
@@ -117,7 +109,9 @@ impl People {
                     format => format,
                 },
             };
-            let added = format.row(&line, file)?.and_then(|row| self.add(row));
+            let row = format.row(&line, file, &mut self.endpoints)?;
+            let added = row.and_then(|row| self.add(row));
+            self.endpoints.forget();
             if let Err(reason) = added {
                 let rejected = Rejected {
                     file: file.to_owned(),
@@ -132,17 +126,28 @@ impl People {
 
     fn add(&mut self, row: Row) -> Result<(), Reason> {
         match row {
-            Row::Person(profile) => {
-                self.profiles.push(profile);
-                if !self.counts.is_empty() {
-                    self.counts.push(1);
-                }
-            }
+            Row::Person(profile) => self.person(profile),
             Row::Counted(row) => self.add_counted(row)?,
-            Row::WithoutProfile => self.without_profile += 1,
+            Row::WithoutProfile => {
+                let is_new = matches!(self.endpoints.place(None), KnownPlace::First);
+                self.without_profile += u64::from(is_new);
+            }
             Row::Ignored => {}
         }
         Ok(())
+    }
+
+    fn person(&mut self, profile: Profile) {
+        match self.endpoints.place(Some(self.profiles.len())) {
+            KnownPlace::InsteadOf(place) => return self.profiles[place] = profile,
+            KnownPlace::Nowhere => return,
+            KnownPlace::InsteadOfFailure => self.without_profile -= 1,
+            KnownPlace::First => {}
+        }
+        self.profiles.push(profile);
+        if !self.counts.is_empty() {
+            self.counts.push(1);
+        }
     }
 
     fn add_counted(&mut self, Counted { people, others }: Counted) -> Result<(), Reason> {
@@ -196,14 +201,27 @@ impl RowFormat {
     }
 
     /// The outer error ends the reading of the file, the inner one rejects the row.
-    fn row(&self, line: &Line<'_>, file: &Path) -> Result<Result<Row, Reason>, Error> {
+    fn row(
+        &self,
+        line: &Line<'_>,
+        file: &Path,
+        endpoints: &mut KnownEndpoints,
+    ) -> Result<Result<Row, Reason>, Error> {
         Ok(match (self, &line.broken) {
             (Self::Run, _) => match run::parse(line) {
-                Ok(RunLine::Header(version)) => {
+                Ok(RunLine::Header(version, started)) => {
                     run::expect_version(version, file)?;
+                    endpoints.begin(started);
                     Ok(Row::Ignored)
                 }
-                Ok(RunLine::Endpoint { outcome, profile }) => {
+                Ok(RunLine::Endpoint {
+                    endpoint,
+                    outcome,
+                    profile,
+                }) => {
+                    endpoint
+                        .iter()
+                        .for_each(|endpoint| endpoints.line(endpoint));
                     Row::surveyed(outcome.as_bytes(), profile.unwrap_or_default())
                 }
                 Ok(RunLine::Other) => Ok(Row::Ignored),

@@ -3,8 +3,9 @@
 use crate::{
     question::{AnswerId, AnyMethod},
     report::{
-        comparison::{AnswerValues, CompareOptions},
-        model::{Report, RunInfo, Survey},
+        comparison::CompareOptions,
+        distinct::AnswerValues,
+        model::{PROFILE_METHOD, Report, RunInfo, Survey},
     },
     similarity::Options,
 };
@@ -20,15 +21,24 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// The method that is asked.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        match self {
+            Self::Profiles(_) => PROFILE_METHOD,
+            Self::Answers(question, _) => question.method.name(),
+        }
+    }
+
     /// The report of a survey with this question.
     #[must_use]
     pub fn report(&self, run: RunInfo, survey: Survey) -> Report {
         match self {
             Self::Profiles(options) => Report::survey(run, survey, options.clone()),
             Self::Answers(question, options) => {
-                let answers = question.answers();
                 let method = question.method.name().to_owned();
-                let values = AnswerValues::new(move |number| answers.value(AnswerId(number)));
+                let question = question.clone();
+                let values = AnswerValues::new(move |number| question.value(AnswerId(number)));
                 Report::comparison(run, survey, method, values, options.clone())
             }
         }

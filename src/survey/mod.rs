@@ -32,6 +32,7 @@ pub mod question;
 mod raw;
 pub(crate) mod resolve;
 mod response_body;
+pub(crate) mod saved_outcome;
 mod schedule;
 pub(crate) mod sniffed_stream;
 pub mod status;

@@ -162,7 +162,7 @@ pub enum Outcome<A> {
         message: Untrusted,
     },
     /// The answer was larger than the question allows, or exceeds the limit that is named.
-    TooLarge(Option<&'static str>),
+    TooLarge(Option<Cow<'static, str>>),
     /// An answer came in time and is not valid.
     Invalid(Invalid),
     /// The same endpoint stands on an earlier line and is asked there.
@@ -300,7 +300,7 @@ impl<A> Outcome<A> {
         match self {
             Self::Timeout(phase) => Some(phase.to_string()),
             Self::Reset { json_began: true } => Some("the JSON ends too early".to_owned()),
-            Self::TooLarge(limit) => limit.map(str::to_owned),
+            Self::TooLarge(limit) => limit.as_deref().map(str::to_owned),
             Self::Dns(text) | Self::Tls(text) | Self::LocalError { reason: text, .. } => {
                 Some(text.to_string())
             }

@@ -62,7 +62,7 @@ impl<A> From<InvalidAnswer> for Outcome<A> {
     fn from(answer: InvalidAnswer) -> Self {
         match answer {
             InvalidAnswer::Invalid(invalid) => Self::Invalid(invalid),
-            InvalidAnswer::TooLarge(limit) => Self::TooLarge(Some(limit)),
+            InvalidAnswer::TooLarge(limit) => Self::TooLarge(Some(limit.into())),
         }
     }
 }

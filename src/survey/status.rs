@@ -23,6 +23,13 @@ pub(crate) fn status_hint(code: Code) -> &'static str {
     }
 }
 
+/// The status code of this name.
+#[must_use]
+pub(crate) fn code_of(name: &str) -> Option<Code> {
+    let mut codes = (0..=16).map(Code::from_i32);
+    codes.find(|code| code_name(*code) == name)
+}
+
 /// A status code as the gRPC specification spells it.
 #[must_use]
 pub fn code_name(code: Code) -> &'static str {

@@ -343,7 +343,7 @@ fn only_failed_asks_failed_endpoints_again_and_merges_the_answers() {
     let many = file(folder.path(), "many.jsonl", many);
     let run = output(labrpc().args(["survey", "--only-failed"]).arg(&many));
     assert_eq!(run.status, 2);
-    assert!(run.stderr.contains("many.jsonl:4: "), "{run:?}");
+    assert!(run.stderr.contains("many.jsonl:2: "), "{run:?}");
     assert!(
         run.stderr
             .contains("4294967296 endpoints where one is meant"),
@@ -360,7 +360,7 @@ fn only_failed_asks_failed_endpoints_again_and_merges_the_answers() {
     assert_eq!(run.status, 2);
     assert!(
         run.stderr
-            .contains("damaged.jsonl:3: not a JSON object of the expected form: expected ident"),
+            .contains("damaged.jsonl:2: not a JSON object of the expected form: expected ident"),
         "{run:?}"
     );
 }

@@ -351,13 +351,13 @@ without zone: 1 answered
     assert_eq!(
         groups,
         [
-            (json!("a"), json!(1), json!(2)),
+            (json!("a"), json!(2), json!(2)),
             (json!("b"), json!(1), json!(1)),
             (json!("b"), json!(2), json!(1)),
             (json!(null), json!(1), json!(1)),
         ]
     );
-    assert_eq!(lines[1]["labels"], json!({"zone": "b"}));
+    assert_eq!(lines[2]["labels"], json!({"zone": "b"}));
     let mut out = Vec::new();
     csv::write(&report, &mut out).unwrap();
     let csv = String::from_utf8(out).unwrap();
@@ -495,12 +495,16 @@ fn saved_run_has_groups_codes_and_differences() {
     assert_eq!(header["method"], "fleet.Node/Describe");
     assert_eq!(header["finished"], "2025-11-22T08:00:02Z");
     assert_eq!(header["metric"], json!(null));
-    assert_eq!(lines[21]["group"], 2);
-    assert_eq!(lines[21]["fields"]["version"], "1.8.1");
-    assert_eq!(lines[21]["fields"]["limits.maxQps"], json!(null));
-    assert_eq!(lines[21]["fields"]["tags[]"].as_array().unwrap().len(), 10);
+    // The header, and each distinct answer before the first endpoint that gave it.
+    assert_eq!(lines[1]["value"]["value"], node());
+    assert_eq!(lines[22]["value"]["group"], 2);
+    let old = &lines[23];
+    assert_eq!((&old["line"], &old["group"]), (&json!(21), &json!(2)));
+    assert_eq!(old["fields"]["version"], "1.8.1");
+    assert_eq!(old["fields"]["limits.maxQps"], json!(null));
+    assert_eq!(old["fields"]["tags[]"].as_array().unwrap().len(), 10);
     assert_eq!(
-        (&lines[39]["code"], &lines[39]["group"]),
+        (&lines[41]["code"], &lines[41]["group"]),
         (&json!("UNIMPLEMENTED"), &json!(null))
     );
     let answers: Vec<_> = lines.iter().filter_map(|line| line.get("answer")).collect();
@@ -555,7 +559,7 @@ fn lists_are_bounded_and_the_rest_is_counted() {
     assert_eq!(page.matches("class=\"block\"").count(), 60);
     assert!(page.contains("<b>1</b> of 50 alike"));
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
-    assert_eq!(lines(&report).len(), 1 + 2 * count as usize + 1);
+    assert_eq!(lines(&report).len(), 1 + 3 * count as usize + 1);
 }
 
 #[test]
@@ -641,7 +645,7 @@ fn text_from_peers_is_printable_in_every_format() {
         }
     }
     // A program reads what was sent.
-    assert_eq!(lines(&report)[1]["fields"]["."], values[0]);
+    assert_eq!(lines(&report)[2]["fields"]["."], values[0]);
     assert!(!texts[4].contains("<script"), "markup got in");
     // Two long texts that differ at their end are shown from there.
     let words: Vec<_> = texts[0].split_whitespace().collect();

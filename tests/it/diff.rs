@@ -217,7 +217,7 @@ fn profiles_are_compared_by_their_fields() {
         "3 changed, 0 unchanged\n\
          \n\
          10.0.0.1: ok → duplicate_id (id a)\n\
-         10.0.0.2: height 178.0 → 180.5\n\
+         10.0.0.2: height 178 → 180.5\n\
          10.0.0.3: ok → duplicate_id (id a)\n    id  \"c\" → \"a\"\n"
     );
     let mixed = saved();
@@ -401,17 +401,17 @@ fn files_that_are_not_whole_runs_are_rejected() {
         (
             "part",
             prefix.join("\n"),
-            "part:2: the run has no answer for group 1",
+            "part:3: the run has no answer for group 1",
         ),
         (
             "damaged",
             run.replacen("\"outcome\"", "outcome", 1),
-            "damaged:2: not a JSON object",
+            "damaged:3: not a JSON object",
         ),
         (
             "hosts",
             run.replacen("10.0.0.1:1024", "10.0.0.[1-2]", 1),
-            "hosts:2: ",
+            "hosts:3: ",
         ),
     ] {
         file(folder.path(), name, content);

@@ -32,6 +32,7 @@ mod layers;
 mod layout;
 mod logging;
 mod markdown;
+mod merge;
 mod message_memory;
 mod oracle;
 mod other_servers;

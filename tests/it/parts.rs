@@ -45,7 +45,7 @@ fn lines(hosts: &Hosts) -> BTreeMap<usize, Endpoint> {
 }
 
 /// Lists with every kind of expression, in which some endpoints stand twice.
-fn list() -> impl Strategy<Value = String> {
+pub(crate) fn list() -> impl Strategy<Value = String> {
     let expression = prop_oneof![
         "(raw://)?10\\.0\\.[0-2]\\.[1-9](:[1-9]{1,2})?",
         "10\\.0\\.[0-1]\\.1-[2-9]",

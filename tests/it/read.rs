@@ -9,7 +9,10 @@ use std::{
 
 use labrpc::{
     profile::{FIELDS, Profile},
-    report::read::{Error, MAX_LINE, MAX_REJECTED, People, Reason, read},
+    report::{
+        read::{Error, MAX_LINE, MAX_REJECTED, People, Reason, read},
+        saved_runs::{self, Purpose},
+    },
     similarity::{Options, rank},
 };
 use proptest::prelude::*;
@@ -502,7 +505,8 @@ fn labels_of_a_saved_run_are_read_back() {
     let without = answered("b:1").replace("\"outcome\"", r#""labels":null,"outcome""#);
     let run = [HEADER, &labelled, &without, &answered("dns+c:1")].join("\n");
     let run = support::file(folder.path(), "run.jsonl", run);
-    let hosts = labrpc::report::saved::read(&run, 10).unwrap().hosts;
+    let purpose = Purpose::Resume { max_hosts: 10 };
+    let hosts = saved_runs::read(&[run], purpose).unwrap().saved.hosts;
     let labels: Vec<_> = (0..3).map(|index| hosts.labels(index)).collect();
     assert_eq!(labels[0].unwrap().get("zone"), Some("b"));
     assert_eq!(labels[1..], [None, None]);

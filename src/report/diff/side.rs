@@ -14,12 +14,13 @@ use serde_json::Value;
 use crate::{
     compare::Rules,
     path::PathPattern,
+    profile::Profile,
     report::{
         format::quoted,
         model::PROFILE_METHOD,
         read::{
-            self,
             error::{Error, Reason, Rejected},
+            open::open,
             run,
         },
     },
@@ -158,7 +159,7 @@ impl RunDraft {
         let group_by = self.header.group_by.as_ref();
         let label = group_by.and_then(|key| fields.labels?.remove(key));
         let answer = match (fields.profile, fields.group) {
-            (Some(profile), _) => AnswerAt::Value(reader.intern(profile)),
+            (Some(profile), _) => AnswerAt::Value(reader.intern(canonical(profile))),
             (None, Some(group)) => AnswerAt::Group((group, label)),
             (None, None) => AnswerAt::Nowhere,
         };
@@ -199,6 +200,13 @@ impl RunDraft {
     }
 }
 
+/// A profile in the form of its own JSON, where whole numbers have no decimal point.
+fn canonical(profile: Value) -> Value {
+    let valid = serde_json::from_value(profile.clone());
+    let canonical = valid.and_then(|profile: Profile| serde_json::to_value(profile));
+    canonical.unwrap_or(profile)
+}
+
 impl RunReader {
     /// Reads what is not ignored, and of that only these paths if there are any.
     #[must_use]
@@ -224,7 +232,7 @@ impl RunReader {
     /// # Errors
     /// When the file cannot be read, is not a saved run, has a damaged line, or ends before its answers.
     pub fn read(&mut self, file: &Path) -> Result<SavedSide, Error> {
-        let mut input = BufReader::new(read::open(file)?);
+        let mut input = BufReader::new(open(file)?);
         let mut draft = None;
         let (mut text, mut line) = (Vec::new(), 0);
         let file = file.to_owned();

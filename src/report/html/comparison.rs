@@ -181,7 +181,7 @@ impl Looks {
             Some(group) => {
                 let (mark, word, _) = &self.groups[group];
                 let number = survey.answers[index].outcome.answer_number();
-                let fields = compared.fields(number);
+                let fields = compared.distinct.fields(number).unwrap_or_default();
                 let fields: Vec<_> = fields.values().map(excerpt).collect();
                 SeatLook {
                     mark: *mark,

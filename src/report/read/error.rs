@@ -149,6 +149,20 @@ pub enum Error {
         /// The method.
         method: Untrusted,
     },
+    /// The runs asked different methods.
+    #[error(
+        "{}: the run asked {}, and an earlier one {}; runs of one method can be merged",
+        file.display(), methods[1], methods[0]
+    )]
+    Methods {
+        /// The file.
+        file: PathBuf,
+        /// The methods of the first run and of this one.
+        methods: [Untrusted; 2],
+    },
+    /// The runs are parts of different lists, or of one that was divided in two ways.
+    #[error("{}: the part is of another list, or another division of it, than an earlier one", .0.display())]
+    OtherList(PathBuf),
     /// A saved run has more endpoints than the caller allows.
     #[error("{}: more than {max} endpoints; raise --max-hosts if that is meant", file.display())]
     TooMany {

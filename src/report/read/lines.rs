@@ -18,6 +18,8 @@ pub(crate) struct Line<'a> {
     pub(crate) bytes: &'a [u8],
     /// Why it is not whole.
     pub(crate) broken: Option<Broken>,
+    /// Whether a line end follows, so that nothing can be missing.
+    pub(crate) has_end: bool,
 }
 
 impl Line<'_> {
@@ -41,6 +43,8 @@ pub(crate) enum Broken {
 pub(crate) struct Lines<R, P> {
     input: R,
     progress: P,
+    /// The longest line that is read, [`MAX_LINE`] unless it is changed. The buffer grows with a longer one.
+    pub(crate) max_line: usize,
     buffer: Vec<u8>,
     /// The bytes that were read and not yet returned.
     start: usize,
@@ -60,6 +64,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
         Self {
             input,
             progress,
+            max_line: MAX_LINE,
             buffer: vec![0; Self::BUFFER],
             start: 0,
             end: 0,
@@ -78,9 +83,9 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
             let text = &self.buffer[self.start..self.end];
             let end = memchr::memchr(b'\n', &text[seen..]);
             seen = end.map_or(text.len(), |end| seen + end);
-            if seen > MAX_LINE {
+            if seen > self.max_line {
                 break (
-                    MAX_LINE,
+                    self.max_line,
                     0,
                     Some(if open { Broken::Open } else { Broken::TooLong }),
                 );
@@ -89,7 +94,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
                 open = quoted && is_open(&text[last..seen], open);
                 match (end, open) {
                     (None, _) if text.is_empty() => return Ok(None),
-                    (_, false) => break (seen, seen + 1, None),
+                    (_, false) => break (seen, seen + usize::from(end.is_some()), None),
                     (None, true) => break (seen, 0, Some(Broken::Open)),
                     (Some(_), true) if more == MAX_RECORD_LINES => {
                         break (seen, 0, Some(Broken::Open));
@@ -120,6 +125,7 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
         Ok(Some(Line {
             number,
             bytes,
+            has_end: broken.is_some() || end > length,
             broken,
         }))
     }
@@ -152,6 +158,9 @@ impl<R: Read, P: FnMut(u64)> Lines<R, P> {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
+        }
+        if self.end + MAX_LINE > self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
         }
         let count = loop {
             match self.input.read(&mut self.buffer[self.end..]) {

@@ -1,8 +1,10 @@
-//! The lines of a saved run. `rank` and `--only-failed` both parse them here, so that both accept the same files.
+//! The lines of a saved run. `rank`, `merge` and `--only-failed` all parse them here and in `saved_line`, so that they accept
+//! the same files.
 
-use std::{borrow::Cow, collections::BTreeMap, path::Path};
+use std::{borrow::Cow, path::Path, time::SystemTime};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Deserializer;
 
 use crate::{
     profile::{Draft, Text},
@@ -12,7 +14,7 @@ use crate::{
             error::{Error, Reason},
             lines::{Line, MAX_LINE},
         },
-        run_format::{PhasesMs, VERSION},
+        run_format::VERSION,
     },
     survey::{endpoint::Endpoint, hosts},
     untrusted::Untrusted,
@@ -20,10 +22,12 @@ use crate::{
 
 /// One line of a saved run.
 pub(crate) enum RunLine<'a> {
-    /// How the run was made, with the version of its format.
-    Header(u64),
+    /// How the run was made, with the version of its format and its beginning.
+    Header(u64, Option<SystemTime>),
     /// The result of one endpoint.
     Endpoint {
+        /// The endpoint as it is written.
+        endpoint: Option<Cow<'a, str>>,
         /// The name of the outcome.
         outcome: Cow<'a, str>,
         /// The profile, of the outcomes that have one.
@@ -31,23 +35,6 @@ pub(crate) enum RunLine<'a> {
     },
     /// What follows from the endpoints, such as pairs and the summary.
     Other,
-}
-
-/// What only asking again needs of an endpoint's line. Ranking 300,000 of them takes a third longer if it parses
-/// these fields as well.
-#[derive(Deserialize)]
-pub(crate) struct EndpointDetails<'a> {
-    #[serde(borrow)]
-    pub(crate) endpoint: Option<Text<'a>>,
-    pub(crate) labels: Option<BTreeMap<String, String>>,
-    #[serde(borrow)]
-    pub(crate) dialect: Option<Text<'a>>,
-    #[serde(default)]
-    pub(crate) attempts: u32,
-    #[serde(default)]
-    pub(crate) elapsed_ms: f64,
-    #[serde(default)]
-    pub(crate) phases_ms: PhasesMs,
 }
 
 /// Whether a file that begins with this line is a saved run.
@@ -82,10 +69,8 @@ pub(crate) fn is_run(first: &[u8], file: &Path) -> Result<bool, Error> {
 /// # Errors
 /// When the header of a run names another method than that of profiles.
 pub(crate) fn expect_profiles(header: &[u8], file: &Path) -> Result<(), Error> {
-    let method = value(header, b"\"method\"").unwrap_or(b"null");
-    let mut values = serde_json::Deserializer::from_slice(method).into_iter::<Option<String>>();
-    match values.next() {
-        Some(Ok(Some(method))) if method != PROFILE_METHOD => Err(Error::OtherMethod {
+    match field::<String>(header, b"\"method\"") {
+        Some(method) if method != PROFILE_METHOD => Err(Error::OtherMethod {
             file: file.to_owned(),
             method: Untrusted::new(&method),
         }),
@@ -112,26 +97,36 @@ pub(crate) fn expect_version(version: u64, file: &Path) -> Result<(), Error> {
 /// When the line is damaged, or longer than a line about an endpoint can be.
 pub(crate) fn parse<'a>(line: &Line<'a>) -> Result<RunLine<'a>, Reason> {
     if line.broken.is_some() {
-        // A list of ids or the command line in a header may be this long.
-        let is_row = [&b"\"outcome\""[..], b"\"endpoint\""]
-            .iter()
-            .any(|key| value(line.bytes, key).is_some());
-        return if is_row || !line.bytes.trim_ascii_start().starts_with(b"{") {
-            Err(Reason::TooLong(MAX_LINE))
-        } else {
-            Ok(RunLine::Other)
-        };
+        return cut(line).map(|()| RunLine::Other);
     }
     let Fields {
         labrpc_run,
+        started,
+        endpoint,
         outcome,
         profile,
     } = json(line.bytes)?;
     Ok(match (labrpc_run, outcome) {
-        (Some(version), _) => RunLine::Header(version),
-        (None, Some(Text(outcome))) => RunLine::Endpoint { outcome, profile },
+        (Some(version), _) => RunLine::Header(version, time(started.as_deref())),
+        (None, Some(Text(outcome))) => RunLine::Endpoint {
+            endpoint: endpoint.map(|Text(endpoint)| endpoint),
+            outcome,
+            profile,
+        },
         (None, None) => RunLine::Other,
     })
+}
+
+/// Accepts a line that is too long, unless it is about an endpoint.
+pub(crate) fn cut(line: &Line<'_>) -> Result<(), Reason> {
+    // A list of ids or the command line in a header may be this long.
+    let is_row = [&b"\"outcome\""[..], b"\"endpoint\""]
+        .iter()
+        .any(|key| value(line.bytes, key).is_some());
+    match is_row || !line.bytes.trim_ascii_start().starts_with(b"{") {
+        true => Err(Reason::TooLong(MAX_LINE)),
+        false => Ok(()),
+    }
 }
 
 /// Reads one line of JSON.
@@ -153,7 +148,7 @@ pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Reason> {
 }
 
 /// The text after a quoted word that is a key and not a value: an id or an argument may be any word.
-fn value<'a>(json: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn value<'a>(json: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     memchr::memmem::find_iter(json, word).find_map(|at| {
         let rest = json[at + word.len()..].trim_ascii_start();
         Some(rest.strip_prefix(b":")?.trim_ascii_start())
@@ -164,7 +159,20 @@ fn value<'a>(json: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
 #[derive(Deserialize)]
 struct Fields<'a> {
     labrpc_run: Option<u64>,
+    started: Option<String>,
+    #[serde(borrow)]
+    endpoint: Option<Text<'a>>,
     #[serde(borrow)]
     outcome: Option<Text<'a>>,
     profile: Option<Draft>,
+}
+
+pub(crate) fn time(text: Option<&str>) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text?).ok()
+}
+
+/// The value of a field, unless it is `null` or absent.
+pub(crate) fn field<T: DeserializeOwned>(json: &[u8], key: &[u8]) -> Option<T> {
+    let mut values = Deserializer::from_slice(value(json, key)?).into_iter::<Option<T>>();
+    values.next()?.ok()?
 }

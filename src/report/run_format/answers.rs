@@ -5,15 +5,15 @@ use serde_json::Value;
 
 use crate::{
     compare::{Difference, Differences, Group, GroupDetails},
-    report::comparison::ComparedAnswers,
+    report::{comparison::ComparedAnswers, distinct::DistinctAnswers},
     survey::hosts::fold,
 };
 
 /// Endpoints whose answers are equal in everything that counts.
 #[derive(Debug, Serialize)]
 pub struct AnswerLine<'a> {
-    /// Its number, from 1, among the groups that were compared with each other.
-    group: usize,
+    /// The number of the answer among the distinct answers of the run.
+    group: u32,
     /// The value of the label that they share, with `--group-by`.
     label: Option<&'a str>,
     count: usize,
@@ -28,23 +28,26 @@ pub struct AnswerLine<'a> {
     omitted: usize,
 }
 
-/// Every group, made one by one; none for a ranking.
-pub fn answers(compared: &ComparedAnswers) -> impl Iterator<Item = AnswerLine<'_>> {
+/// Every group, made one by one, with the numbers that `distinct` gives them.
+pub(crate) fn answers<'a>(
+    compared: &'a ComparedAnswers,
+    distinct: &'a DistinctAnswers,
+) -> impl Iterator<Item = AnswerLine<'a>> {
     compared.comparison.sections.iter().flat_map(|section| {
-        let details = (1..).zip(compared.details(section));
-        details.map(|(number, (group, details))| {
-            let Group { members, answer: _ } = group;
+        let details = compared.details(section).enumerate();
+        details.map(|(place, (group, details))| {
+            let Group { members, answer } = group;
             let GroupDetails {
                 value,
                 differences: Differences { listed, omitted },
             } = details;
             let endpoints = members.iter().map(|&member| compared.hosts.get(member));
             AnswerLine {
-                group: number,
+                group: distinct.group(*answer).unwrap_or_default(),
                 label: section.label.as_deref(),
                 count: members.len(),
                 endpoints: fold(endpoints),
-                reference: number == 1,
+                reference: place == 0,
                 value,
                 differences: listed,
                 omitted,

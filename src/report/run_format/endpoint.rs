@@ -9,32 +9,30 @@ use crate::{
     profile::Profile,
     report::{
         answer::Answer,
-        comparison::ComparedAnswers,
+        distinct::DistinctAnswers,
         format::millis,
-        model::{Findings, Input, Report, Survey},
+        model::{Findings, Report, Survey},
     },
     survey::{
         hosts::{Hosts, Labels},
         outcome::{EndpointResult, Outcome, PhaseTimes, Protocol},
+        saved_outcome::FailureCause,
         status::code_name,
     },
 };
 
 /// Every endpoint's line, in input order; none for a report over files.
 pub fn endpoints(report: &Report) -> impl Iterator<Item = EndpointLine<'_>> {
-    let survey = match &report.input {
-        Input::Survey(survey) => Some(survey),
-        Input::Files { .. } => None,
-    };
-    let compared = match &report.findings {
+    let distinct = match &report.findings {
         Findings::Ranking(_) => None,
-        Findings::Comparison(compared) => Some(compared),
+        Findings::Comparison(compared) => Some(&compared.distinct),
     };
-    survey
+    report
+        .surveyed()
         .into_iter()
         .flat_map(move |Survey { hosts, answers }| {
             let lines = answers.iter().enumerate();
-            lines.map(move |(index, answer)| EndpointLine::new(index, hosts, answer, compared))
+            lines.map(move |(index, answer)| EndpointLine::new(index, hosts, answer, distinct))
         })
 }
 
@@ -64,11 +62,43 @@ pub struct EndpointLine<'a> {
     pub code: Option<&'static str>,
     /// What the host list states about the endpoint.
     pub labels: Option<&'a Labels>,
-    /// The number of its group, where answers are compared.
+    /// The number of its answer among the distinct answers of the run, where answers are compared.
     pub group: Option<u32>,
     /// The fields that are listed for every endpoint, if any are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Map<String, Value>>,
+    /// What decides the hint beside outcome and detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<FailureCause>,
+}
+
+/// An endpoint that a run under way will have.
+#[derive(Debug, Serialize)]
+pub struct ListedEndpoint<'a> {
+    line: usize,
+    endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a Labels>,
+}
+
+impl<'a> ListedEndpoint<'a> {
+    /// The endpoint at an index that counts from 0.
+    #[must_use]
+    pub fn new(hosts: &'a Hosts, index: usize) -> Self {
+        Self {
+            line: hosts.line(index),
+            endpoint: hosts.get(index).to_string(),
+            labels: hosts.labels(index),
+        }
+    }
+
+    /// About how many bytes it takes as JSON.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let labels = self.labels.into_iter().flat_map(Labels::iter);
+        let labels = labels.map(|(name, value)| name.len() + value.len());
+        self.endpoint.len() + 32 + labels.sum::<usize>()
+    }
 }
 
 fn with_decimals<S: Serializer>(
@@ -97,12 +127,11 @@ pub struct PhasesMs {
 
 impl<'a> EndpointLine<'a> {
     /// The line at an index that counts from 0.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         index: usize,
         hosts: &'a Hosts,
         answer: &'a EndpointResult<Answer>,
-        compared: Option<&ComparedAnswers>,
+        distinct: Option<&DistinctAnswers>,
     ) -> Self {
         let EndpointResult {
             outcome,
@@ -126,10 +155,9 @@ impl<'a> EndpointLine<'a> {
                 _ => None,
             },
             labels: hosts.labels(index),
-            group: compared.and_then(|compared| compared.group_of[index]),
-            fields: compared
-                .filter(|compared| !compared.options.fields.is_empty())
-                .map(|compared| compared.fields(outcome.answer_number())),
+            group: distinct.and_then(|distinct| distinct.group(outcome.answer_number()?)),
+            fields: distinct.and_then(|distinct| distinct.fields(outcome.answer_number())),
+            cause: outcome.cause(),
         }
     }
 }

@@ -9,12 +9,14 @@ use crate::{
     profile::Id,
     report::{
         answer_times::AnswerTimes,
+        comparison::CompareOptions,
         format::millis,
         model::{Findings, OutcomeCounts, Report, RunInfo, Summary},
         settings::Settings,
+        topic::Topic,
     },
-    similarity::Weights,
-    survey::hosts::{Part, Shard},
+    similarity::{Options, Weights},
+    survey::hosts::{Hosts, Part, Shard},
 };
 
 /// The version of the format, the value of `labrpc_run`.
@@ -27,10 +29,13 @@ pub struct Header<'a> {
     version: &'static str,
     #[serde(serialize_with = "rfc3339")]
     started: SystemTime,
-    #[serde(serialize_with = "rfc3339")]
-    finished: SystemTime,
+    /// `null` in a run that is written while it is under way, whose summary has it.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    finished: Option<SystemTime>,
     /// `null` for a ranking of files. Before the arguments, which can be longer than what is read of a line.
     method: Option<&'a str>,
+    #[serde(serialize_with = "part")]
+    part: Option<&'a Part>,
     /// `null` for a ranking of files.
     settings: Option<&'a Settings>,
     /// The label within whose values answers were compared.
@@ -42,38 +47,63 @@ pub struct Header<'a> {
     arguments: &'a [String],
     metric: Option<&'static str>,
     weights: Option<Weights>,
-    #[serde(serialize_with = "part")]
-    part: Option<&'a Part>,
 }
 
 impl<'a> Header<'a> {
     /// The header of a report.
     #[must_use]
     pub fn new(report: &'a Report) -> Self {
-        let RunInfo {
-            started,
-            finished,
-            arguments,
-            settings,
-        } = &report.run;
         let (options, compare) = match &report.findings {
             Findings::Ranking(ranked) => (Some(&ranked.options), None),
             Findings::Comparison(compared) => (None, Some(&compared.options)),
         };
         Self {
+            finished: Some(report.run.finished),
+            method: report.method(),
+            part: report.part(),
+            ..Self::of(&report.run, options, compare)
+        }
+    }
+
+    /// The header of a survey that begins.
+    #[must_use]
+    pub fn begin(run: &'a RunInfo, topic: &'a Topic, hosts: &'a Hosts) -> Self {
+        let (options, compare) = match topic {
+            Topic::Profiles(options) => (Some(options), None),
+            Topic::Answers(_, options) => (None, Some(options)),
+        };
+        Self {
+            method: Some(topic.method()),
+            part: hosts.part(),
+            ..Self::of(run, options, compare)
+        }
+    }
+
+    fn of(
+        run: &'a RunInfo,
+        options: Option<&Options>,
+        compare: Option<&'a CompareOptions>,
+    ) -> Self {
+        let RunInfo {
+            started,
+            finished: _,
+            arguments,
+            settings,
+        } = run;
+        Self {
             labrpc_run: VERSION,
             version: env!("CARGO_PKG_VERSION"),
             started: *started,
-            arguments,
-            metric: options.map(|options| options.metric.name()),
-            weights: options.map(|options| options.weights.clone()),
-            finished: *finished,
-            method: report.method(),
+            finished: None,
+            method: None,
+            part: None,
             settings: settings.as_ref(),
             group_by: compare.and_then(|options| options.group_by.as_deref()),
             ignore: compare.map(|options| &*options.ignore),
             only: compare.map(|options| &*options.only),
-            part: report.part(),
+            arguments,
+            metric: options.map(|options| options.metric.name()),
+            weights: options.map(|options| options.weights.clone()),
         }
     }
 }
@@ -111,6 +141,12 @@ pub struct SummaryLine {
     margin: Option<f64>,
     duplicate_ids: Vec<Id>,
     answer_ms: Option<AnswerMs>,
+    /// Where the header could not have it.
+    #[serde(
+        serialize_with = "rfc3339_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) finished: Option<SystemTime>,
 }
 
 /// Percentiles of the answer times.
@@ -149,6 +185,7 @@ impl SummaryLine {
                 p95: millis(times.p95),
                 max: millis(times.max),
             }),
+            finished: None,
         }
     }
 }
@@ -173,6 +210,16 @@ fn part<S: Serializer>(part: &Option<&Part>, serializer: S) -> Result<S::Ok, S::
 
 fn in_order<S: Serializer>(counts: &OutcomeCounts, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(counts.iter())
+}
+
+fn rfc3339_or_null<S: Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

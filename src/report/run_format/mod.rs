@@ -8,10 +8,13 @@ mod endpoint;
 mod frame;
 mod ranking;
 
-pub(crate) use self::endpoint::{PhasesMs, duration};
 pub use self::{
-    answers::{AnswerLine, answers},
-    endpoint::{EndpointLine, endpoints},
+    answers::AnswerLine,
+    endpoint::{EndpointLine, ListedEndpoint, endpoints},
     frame::{Header, RoundTimes, SummaryLine, VERSION},
     ranking::{LikeLine, NearestLine, PairLine, TwinsLine, pairs, per_person, twins},
+};
+pub(crate) use self::{
+    answers::answers,
+    endpoint::{PhasesMs, duration},
 };

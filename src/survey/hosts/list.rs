@@ -119,6 +119,25 @@ impl Hosts {
         Self(Arc::new(list))
     }
 
+    /// The endpoints of a saved run, with the place of each in the whole list where that is another than here.
+    pub(crate) fn saved(
+        endpoints: impl Iterator<Item = (Endpoint, Option<Labels>)>,
+        lines: Vec<u32>,
+        part: Option<Part>,
+    ) -> Self {
+        let (endpoints, labels): (Vec<_>, Vec<_>) = endpoints.unzip();
+        let expressions = endpoints.into_iter().map(Expression::Single).collect();
+        let mut list = List::new(
+            expressions,
+            labels,
+            Exclusions::default(),
+            u32::MAX as usize,
+            None,
+        );
+        (list.lines, list.part) = (lines, part);
+        Self(Arc::new(list))
+    }
+
     /// The names whose addresses are endpoints of their own, each once.
     pub(crate) fn names_to_resolve(&self) -> HashSet<Box<str>> {
         let is_dns = self.of_each_expression(Expression::is_dns);
@@ -290,12 +309,9 @@ impl FromIterator<Endpoint> for Hosts {
 }
 
 impl FromIterator<(Endpoint, Option<Labels>)> for Hosts {
-    /// The same with their labels, such as the endpoints of a saved run.
+    /// The same with their labels.
     fn from_iter<I: IntoIterator<Item = (Endpoint, Option<Labels>)>>(endpoints: I) -> Self {
-        let (endpoints, labels): (Vec<_>, Vec<_>) = endpoints.into_iter().unzip();
-        let expressions = endpoints.into_iter().map(Expression::Single).collect();
-        let exclusions = Exclusions::default();
-        Self::new(expressions, labels, exclusions, u32::MAX as usize, None)
+        Self::saved(endpoints.into_iter(), Vec::new(), None)
     }
 }
 
