@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use clap::Args as ClapArgs;
-use labrpc::report::{Report, RunInfo, read};
+use labrpc::{
+    report::{Findings, Report, RunInfo, read},
+    similarity::Like,
+};
 
 use crate::cli::{
     console,
@@ -91,7 +94,13 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     );
     let view = args.view.view(pseudonyms.as_ref());
     plan.open()?.write(&report, &view).finish()?;
-    Ok(Exit::Success)
+    let Findings::Ranking(ranked) = &report.findings else {
+        return Ok(Exit::Success);
+    };
+    Ok(match ranked.ranking.like {
+        Some(Like::Unknown(_)) => Exit::Usage,
+        _ => Exit::Success,
+    })
 }
 
 /// The bytes to read; `None` where standard input or another stream is among the files.

@@ -53,7 +53,8 @@ fn reports_with_every_fault_match_the_schema() {
                 .args(["--format", format, "-o"])
                 .arg(&path),
         );
-        assert!([0, 3].contains(&run.status), "{run:?}");
+        // The id of --like is unknown in some.
+        assert!([0, 2, 3].contains(&run.status), "{run:?}");
         reports.push(path.clone());
         path.display().to_string()
     };

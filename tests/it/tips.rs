@@ -270,3 +270,27 @@ fn tables_that_cannot_be_read_are_named() {
         assert!(refused.stderr.contains(mistake), "{refused:?}");
     }
 }
+
+#[test]
+fn people_nearest_to_one_are_listed_without_it_and_an_unknown_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = "id,height,weight,size\na,170,60,L\nm,175,60,L\nz,181,60,L\n";
+    let people = file(folder.path(), "people.csv", people);
+    let like = |id: &str| output(labrpc().arg("rank").arg(&people).args(["--like", id]));
+    let found = like("m");
+    assert_eq!(found.status, 0, "{found:?}");
+    for line in [
+        "  1. a: distance 35,",
+        "height 175 and 170 cm",
+        "  2. z: distance 42,",
+        "height 175 and 181 cm",
+    ] {
+        assert!(found.stdout.contains(line), "{line}: {}", found.stdout);
+    }
+    let unknown = like("x");
+    assert_eq!(unknown.status, 2, "{unknown:?}");
+    assert!(
+        unknown.stdout.contains("no profile with the id x"),
+        "{unknown:?}"
+    );
+}

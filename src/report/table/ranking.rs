@@ -103,7 +103,7 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
         VerdictText::Mistaken(text) => page.line(BAD, text)?,
     }
     for pair in pairs.iter().take(max_pairs) {
-        explained(&text.pair(pair), page)?;
+        explained(&text.pair(pair), build.is_some(), page)?;
     }
     let all = text.ranked.ranking.pairs.len() as u64 + text.answer.omitted;
     match text.more_pairs(max_pairs) {
@@ -116,8 +116,8 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
     }
 }
 
-/// A pair, and what its distance is made of.
-fn explained(pair: &PairText, page: &mut LineWriter<'_>) -> io::Result<()> {
+/// A pair, or of people nearest to one the other person, and what the distance is made of.
+fn explained(pair: &PairText, is_nearest: bool, page: &mut LineWriter<'_>) -> io::Result<()> {
     let PairText {
         rank,
         names: [a, b],
@@ -129,7 +129,11 @@ fn explained(pair: &PairText, page: &mut LineWriter<'_>) -> io::Result<()> {
         Some(distance) => format!("distance {distance}, similarity {similarity}"),
         None => format!("similarity {similarity}"),
     };
-    page.wrap(HEADING, &format!("{rank:>3}. {a} and {b}: "), 7, &text)?;
+    let label = match is_nearest {
+        true => format!("{rank:>3}. {b}: "),
+        false => format!("{rank:>3}. {a} and {b}: "),
+    };
+    page.wrap(HEADING, &label, 7, &text)?;
     let fields = fields.iter().map(|field| {
         let FieldText {
             name,

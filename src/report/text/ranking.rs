@@ -75,7 +75,7 @@ impl VerdictText {
 pub struct PairText {
     /// The place, from 1; pairs at equal distance share one.
     pub rank: u64,
-    /// Their names, the smaller id first.
+    /// Their names, the smaller id first; of people nearest to one, that one first.
     pub names: [String; 2],
     /// The distance.
     pub distance: Option<String>,
@@ -155,6 +155,11 @@ impl<'a> RankingText<'a> {
             terms,
         } = pair;
         let open = self.view.shows_personal_data();
+        // The person that others are compared with stays on one side.
+        let (a, b) = match &self.ranked.ranking.like {
+            Some(Like::Found { person, .. }) if person == b => (b, a),
+            _ => (a, b),
+        };
         let (a, b) = (&self.ranked.people[*a], &self.ranked.people[*b]);
         PairText {
             rank: *rank,
