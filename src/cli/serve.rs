@@ -250,8 +250,14 @@ fn print_addresses(
         log.line(format_args!("only this machine can call it"));
     }
     log.line(format_args!("to call it, type"));
-    for address in reachable {
-        log.line(format_args!("  {}", example.command(&address)));
+    for address in &reachable {
+        log.line(format_args!("  {}", example.command(address)));
+    }
+    if example.protocols.grpc
+        && example.plaintext
+        && let Some(ListenAddress::Tcp(address)) = reachable.first()
+    {
+        log.line(format_args!("without grpcurl: labrpc get {address}"));
     }
     Ok(())
 }
