@@ -150,11 +150,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn survey(args: &Args) -> Result<Exit, Failure> {
-    let resumes_stdin = args.only_failed.iter().any(|run| run.as_os_str() == "-");
-    if args.question.reads_stdin() && (args.targets.reads_stdin() || resumes_stdin) {
-        return Err(Failure::usage("standard input can be read once only")
-            .hint("give the endpoints or the request in a file"));
-    }
+    args.check_stdin()?;
     // Dropping the room would close it.
     let (targets, _room) = targets(args).await?;
     let lookup_limit = args.requests.timeouts.max_time;
@@ -166,14 +162,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     let plan = args.output.plan()?;
     let pseudonyms = args.view.pseudonyms(&plan)?;
     let view = args.view.view(pseudonyms.as_ref());
-    let watch = match args.requests.watch {
-        Some(_) if args.view.anonymous => {
-            let failure = Failure::usage("--watch prints what changed, and --anonymous hides it");
-            return Err(failure.hint("labrpc board --anonymous shows the room live"));
-        }
-        Some(pause) => Some((pause, Watch::new(&plan)?)),
-        None => None,
-    };
+    let watch = args.watch(&plan)?;
     let mut round = targets.resolve(lookup_limit).await;
     args.warn_of_too_few(&round.to_ask());
     let start = Instant::now();
@@ -181,7 +170,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
     // The search for the schema belongs to the first round.
     let mut limits = config.clone().after(start.elapsed());
     // Until here a signal ends the process at once: there is nothing to report.
-    let mut interruption = Interruption::new()?;
+    let mut signals = Interruption::new()?;
     let mut last = None;
     loop {
         // Opened before the survey: afterwards a wrong name would cost all answers.
@@ -192,14 +181,8 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         let is_first = last.is_none();
         // A file that is watched is whole in every round.
         let live = watch.is_none().then_some(&outputs);
-        let asked = ask_round(
-            round,
-            &topic,
-            [&config, &limits],
-            &mut interruption,
-            is_first,
-            live,
-        );
+        let limited = [&config, &limits];
+        let asked = ask_round(round, &topic, limited, &mut signals, is_first, live);
         let (report, end, fed) = asked.await;
         limits.deadline = config.deadline;
         let written = match (&watch, &last, end) {
@@ -214,14 +197,10 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
         let Some((pause, watch)) = watch.as_ref().filter(|_| goes_on) else {
             return finish(&report, &view, written).map(|()| exit);
         };
-        let next = async {
-            tokio::time::sleep(*pause).await;
-            targets.resolve(lookup_limit).await
-        };
         round = tokio::select! {
-            round = next => round,
+            round = targets.resolve_after(*pause, lookup_limit) => round,
             () = watch.reader_is_gone() => return Ok(exit),
-            end = interruption.wait() => return Ok(end),
+            end = signals.wait() => return Ok(end),
         };
         last = Some(report);
         if let Topic::Answers(question, _) = &mut topic {
@@ -360,6 +339,27 @@ impl Args {
         let compared = self.compare.topic(&self.question, hosts, config).await?;
         Ok(compared
             .unwrap_or_else(|| Topic::Profiles(self.ranking.options(plan.has(ReportFormat::Html)))))
+    }
+
+    fn check_stdin(&self) -> Result<(), Failure> {
+        let resumes_stdin = self.only_failed.iter().any(|run| run.as_os_str() == "-");
+        match self.question.reads_stdin() && (self.targets.reads_stdin() || resumes_stdin) {
+            true => Err(Failure::usage("standard input can be read once only")
+                .hint("give the endpoints or the request in a file")),
+            false => Ok(()),
+        }
+    }
+
+    /// The pause between the rounds of `--watch`, and how they are reported.
+    fn watch(&self, plan: &Plan) -> Result<Option<(Duration, Watch)>, Failure> {
+        let Some(pause) = self.requests.watch else {
+            return Ok(None);
+        };
+        if self.view.anonymous {
+            let failure = Failure::usage("--watch prints what changed, and --anonymous hides it");
+            return Err(failure.hint("labrpc board --anonymous shows the room live"));
+        }
+        Ok(Some((pause, Watch::new(plan)?)))
     }
 
     /// Warns of a list that is too short for `--min-ok`; of a saved run others have answered.

@@ -91,6 +91,12 @@ impl Saved {
         }
     }
 
+    /// The same after a pause.
+    pub async fn resolve_after(&self, pause: Duration, limit: Duration) -> Self {
+        tokio::time::sleep(pause).await;
+        self.resolve(limit).await
+    }
+
     /// The run with an endpoint for every address of each name that did not resolve before; see [`survey::resolve()`].
     pub async fn resolve(&self, limit: Duration) -> Self {
         if self.known.is_empty() {

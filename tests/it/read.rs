@@ -419,7 +419,7 @@ fn several_files_are_read_and_unreadable_ones_named_in_the_error() {
         assert!(
             error
                 .to_string()
-                .starts_with(&format!("{}: ", bad.display())),
+                .starts_with(&format!("cannot read {}: ", bad.display())),
             "{error}"
         );
     }

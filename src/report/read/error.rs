@@ -180,7 +180,7 @@ pub enum Error {
 fn mistake(found: &Untrusted) -> String {
     let text = found.to_string();
     // Text of which every other byte is 0.
-    if text.contains("\\u{0}") {
+    if text.contains("h\\u{0}e\\u{0}i") {
         "the file is UTF-16".to_owned()
     } else if text.contains(';') && text.contains("height") {
         format!("the columns of \"{text}\" are separated by semicolons")
