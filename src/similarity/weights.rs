@@ -14,7 +14,7 @@ use crate::{profile::FIELDS, untrusted::Untrusted};
 /// use labrpc::similarity::Weights;
 ///
 /// let weights: Weights = "weight=2,size=0.5".parse()?;
-/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1,"weight":2,"size":0.5}"#);
+/// assert_eq!(serde_json::to_string(&weights)?, r#"{"height":1.0,"weight":2.0,"size":0.5}"#);
 /// assert_eq!(weights.to_string(), "height=1,weight=2,size=0.5");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -141,10 +141,7 @@ impl Serialize for Weights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(self.fields.len()))?;
         for (field, weight) in &self.fields {
-            match weight % 1000 {
-                0 => object.serialize_entry(field, &(weight / 1000))?,
-                _ => object.serialize_entry(field, &(f64::from(*weight) / 1000.0))?,
-            }
+            object.serialize_entry(field, &(f64::from(*weight) / 1000.0))?;
         }
         object.end()
     }
