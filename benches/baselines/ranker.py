@@ -1,12 +1,12 @@
 """scipy, scikit-learn and pandas, measured beside labrpc's ranker.
 
-Coordinates come as raw little-endian f64, three a person, already scaled so that the body distance is the Manhattan
-distance; they are whole numbers, so every sum is exact and the checksums must be equal.
+Coordinates come as raw little-endian f64, three a person unless another number is given, already scaled so that the
+body distance is the Manhattan distance; they are whole numbers, so every sum is exact and the checksums must be equal.
 
-    ranker.py scipy FILE      build a cKDTree, query the two nearest of each point
-    ranker.py sklearn FILE    the same with sklearn.neighbors.KDTree
-    ranker.py pandas CSV      the whole way from a CSV file to the closest pair
-    ranker.py ties CSV        how many pairs of a CSV file have the same build
+    ranker.py scipy [3] FILE    build a cKDTree, query the two nearest of each point
+    ranker.py sklearn [3] FILE  the same with sklearn.neighbors.KDTree
+    ranker.py pandas CSV        the whole way from a CSV file to the closest pair
+    ranker.py ties CSV          how many pairs of a CSV file have the same build
 
 The first two print the seconds of processor time, the sum of the distances to the nearest and the smallest of them; the
 third one the smallest distance and its own peak memory in KiB.
@@ -27,19 +27,19 @@ def peak():
         return next(line.split()[1] for line in status if line.startswith("VmHWM"))
 
 
-def scipy(path):
+def scipy(path, axes):
     from scipy.spatial import cKDTree
 
-    points = np.fromfile(path).reshape(-1, 3)
+    points = np.fromfile(path).reshape(-1, axes)
     start = time.process_time()
     distance, _ = cKDTree(points).query(points, k=2, p=1)
     return time.process_time() - start, distance[:, 1]
 
 
-def sklearn(path):
+def sklearn(path, axes):
     from sklearn.neighbors import KDTree
 
-    points = np.fromfile(path).reshape(-1, 3)
+    points = np.fromfile(path).reshape(-1, axes)
     start = time.process_time()
     distance, _ = KDTree(points, metric="manhattan").query(points, k=2)
     return time.process_time() - start, distance[:, 1]
@@ -68,10 +68,10 @@ def ties(path):
 
 
 def main():
-    _, baseline, path = sys.argv
+    baseline, *axes, path = sys.argv[1:]
     if baseline in ("pandas", "ties"):
         return {"pandas": pandas, "ties": ties}[baseline](path)
-    seconds, nearest = {"scipy": scipy, "sklearn": sklearn}[baseline](path)
+    seconds, nearest = {"scipy": scipy, "sklearn": sklearn}[baseline](path, int(axes[0]) if axes else 3)
     print(seconds, int(nearest.sum()), int(nearest.min()))
 
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The installed baselines: name and command.
-fn available_baselines(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
+pub(crate) fn available_baselines(names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baselines/ranker.py").to_owned();
     let mut known = Vec::new();
     for name in names {
@@ -38,7 +38,7 @@ fn available_baselines(names: &[&'static str]) -> Vec<(&'static str, Vec<String>
 }
 
 /// Runs a baseline on a file: the time of the whole process, and what it prints.
-fn ask(baseline: &[String], file: &Path) -> (f64, Vec<f64>) {
+pub(crate) fn ask(baseline: &[String], file: &Path) -> (f64, Vec<f64>) {
     let mut command = Command::new(&baseline[0]);
     command
         .args(&baseline[1..])

@@ -25,7 +25,7 @@ pub(crate) const TENTHS: &str = "tenths";
 pub(crate) const FINE: u32 = 100_000;
 
 /// A normally distributed number, mean 0 and deviation 1, as a sum of uniform ones.
-fn normal(random: &mut fastrand::Rng) -> f64 {
+pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
     (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
 }
 

@@ -7,6 +7,7 @@
 //! people.
 #![expect(clippy::unwrap_used, reason = "a program, which may fail by panicking")]
 
+mod axes;
 mod baselines;
 mod child;
 mod data;
@@ -21,11 +22,12 @@ use labrpc::{
 };
 
 use crate::{
+    axes::{axes, axes_growth},
     baselines::{baselines, whole},
     child::{memory, run_child},
     data::{FINE, Point, body_distance, continuous, rounded},
     search::{nearest_of_each, pairs, sort_floats},
-    timing::{Times, cpu_seconds, median, wall_seconds},
+    timing::{Times, cpu_seconds, exponent, median, wall_seconds},
 };
 
 const MILLION: usize = 1_000_000;
@@ -40,7 +42,7 @@ fn main() {
     {
         return run_child(rest);
     }
-    let rows: [(&str, fn()); 7] = [
+    let rows: [(&str, fn()); 9] = [
         ("forty", forty),
         ("sort", sort),
         ("worst", worst),
@@ -48,6 +50,8 @@ fn main() {
         ("memory", memory),
         ("baselines", baselines),
         ("whole", whole),
+        ("axes", axes),
+        ("axes_growth", axes_growth),
     ];
     for (name, row) in rows {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
@@ -184,7 +188,6 @@ fn growth() {
     else {
         panic!("several sizes")
     };
-    let exponent = |small: &[f64], large: &[f64]| (median(large) / median(small)).log10() / 3.0;
     println!(
         "exponent 1e4 to 1e7: pairs {:.3}, each {:.3} (at most 1.12)",
         exponent(small_pairs, large_pairs),

@@ -19,12 +19,23 @@ pub(crate) fn nearest_of_each<D: Distance<N>, const N: usize>(
     points: &[[D::Value; N]],
     metric: D,
 ) -> u64 {
+    nearest_keys(points, metric)
+        .iter()
+        .map(|(_, key)| key)
+        .sum()
+}
+
+/// The nearest of each point and its key.
+pub(crate) fn nearest_keys<D: Distance<N>, const N: usize>(
+    points: &[[D::Value; N]],
+    metric: D,
+) -> Vec<(u32, u64)> {
     let tree = Tree::new(metric, (0..u32::MAX).zip(points.iter().copied()));
     let mut nearest = vec![(0, 0); points.len()];
     for (number, other, key) in tree.nearest_of_each(ONE) {
         nearest[number as usize] = (other, key);
     }
-    nearest.iter().map(|(_, key)| key).sum()
+    nearest
 }
 
 /// The processor time of sorting random floats, as a measure of the machine.

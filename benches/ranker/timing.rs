@@ -60,3 +60,8 @@ pub(crate) fn median(times: &[f64]) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     times[times.len() / 2]
 }
+
+/// The power of the size with which the time grows, over a thousandfold size.
+pub(crate) fn exponent(small: &[f64], large: &[f64]) -> f64 {
+    (median(large) / median(small)).log10() / 3.0
+}
