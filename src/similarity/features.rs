@@ -21,10 +21,12 @@ const MAX_DECIMALS: i32 = 15;
 /// One feature that takes part in the distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Feature {
-    /// A number. The term of a difference is its share of the range, at most 1.
+    /// A number. The term of a difference is its share of the range between two numbers, at most 1.
     Number {
-        /// The difference of which the term is 1.
-        range: f64,
+        /// The lower end of the range.
+        low: f64,
+        /// The upper end. Not their difference, which would be a number of more digits: 1.1 - 1 is not 0.1.
+        high: f64,
     },
     /// A category: the term is 0 for equal numbers, otherwise 1.
     Category,
@@ -71,11 +73,11 @@ impl<'a, const N: usize> Features<'a, N> {
             let values = items.iter().filter_map(value);
             let tick = match *kind {
                 Feature::Category => Resolution::Decimals(0),
-                Feature::Number { range } => Resolution::of(values.chain([range])),
+                Feature::Number { low, high } => Resolution::of(values.chain([low, high])),
             };
-            if let Feature::Number { range } = *kind {
+            if let Feature::Number { low, high } = *kind {
                 // A range of 0 is that of values without differences.
-                features.ranges[axis] = Some(tick.count(range))
+                features.ranges[axis] = Some(tick.count(high) - tick.count(low))
                     .filter(|range| *range > 0.0)
                     .unwrap_or(1.0);
             }

@@ -156,7 +156,7 @@ pub fn rank_counted(people: &[Profile], counts: &[u64], options: &Options) -> Ra
 ///     Machine("b", [Some(8.0), Some(0.0)]),
 ///     Machine("c", [None, Some(1.0)]),
 /// ];
-/// let cpu_and_zone = [Feature::Number { range: 64.0 }, Feature::Category];
+/// let cpu_and_zone = [Feature::Number { low: 0.0, high: 64.0 }, Feature::Category];
 /// let ranking = rank_items(&machines, &cpu_and_zone, &Options {
 ///     weights: Weights::equal(["cpu", "zone"]),
 ///     outliers: 1,

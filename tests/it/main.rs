@@ -51,6 +51,7 @@ mod schema_reflection;
 mod serve;
 mod serve_command;
 mod similarity;
+mod similarity_items;
 mod soak;
 mod source;
 mod spreadsheet;
