@@ -1,8 +1,10 @@
 //! People as items: in the order of their ids, by the fields that they have.
 
+use std::array;
+
 use crate::similarity::{
     id_order::order_by_id,
-    metric::{Coordinate as _, axes, has},
+    nodes::delta,
     patterns::SameFields,
     people::{Population, all_fields},
     weights::Weights,
@@ -26,7 +28,7 @@ impl<'a, P: Population<N>, const N: usize> Items<'a, P, N> {
     pub(crate) fn new(people: &'a P, weights: &Weights) -> Self {
         let (order, duplicates) = order_by_id(people);
         let weights = weights.thousandths::<N>();
-        let bits: [u8; N] = axes().map(|axis: usize| u8::from(weights[axis] > 0) << axis);
+        let bits: [u8; N] = array::from_fn(|axis| u8::from(weights[axis] > 0) << axis);
         Self {
             people,
             order,
@@ -40,6 +42,7 @@ impl<'a, P: Population<N>, const N: usize> Items<'a, P, N> {
     }
 
     /// The fields that an item has, whatever their weights.
+    #[inline]
     pub(crate) fn present(&self, item: u32) -> u8 {
         let present = self.people.present();
         present.map_or(all_fields(N), |present| present[self.index(item)])
@@ -67,20 +70,24 @@ impl<'a, P: Population<N>, const N: usize> Items<'a, P, N> {
         common.into_iter().rev()
     }
 
+    #[inline]
     pub(crate) fn index(&self, item: u32) -> usize {
         self.order[item as usize] as usize
     }
 
+    #[inline]
     pub(crate) fn point(&self, item: u32) -> [P::Value; N] {
         self.people.point(self.index(item))
     }
 
+    #[inline]
     pub(crate) fn count(&self, item: u32) -> u64 {
         let counts = self.people.counts();
         counts.map_or(1, |counts| counts[self.index(item)])
     }
 
     /// The fields with a weight that an item has.
+    #[inline]
     pub(crate) fn fields(&self, item: u32) -> u8 {
         let present = self.people.present();
         present.map_or(self.weighted, |present| {
@@ -99,13 +106,9 @@ impl<'a, P: Population<N>, const N: usize> Items<'a, P, N> {
         patterns
     }
 
-    /// The difference of two items in the fields that they have in common, and 0 in others.
-    pub(crate) fn delta(&self, a: u32, b: u32, common: u8) -> [P::Value; N] {
-        let (a, b) = (self.point(a), self.point(b));
-        axes().map(|axis: usize| match has(common, axis) {
-            true => b[axis].minus(a[axis]),
-            false => P::Value::default(),
-        })
+    /// The difference of two items. That of a field that not both have means nothing, and no metric over others reads it.
+    pub(crate) fn delta(&self, a: u32, b: u32) -> [P::Value; N] {
+        delta(self.point(a), self.point(b))
     }
 
     /// The number of people who have no field in common with another.

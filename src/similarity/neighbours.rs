@@ -78,7 +78,7 @@ impl<D: Distance<N>, const N: usize> Tree<D, N> {
         let points = nearest.into_iter().enumerate();
         points.flat_map(|(point, elsewhere)| {
             let group = self.items_at(point);
-            let unlisted = self.people_at(point) > group.len() as u64;
+            let unlisted = self.stands_for_more() && self.people_at(point) > group.len() as u64;
             group.iter().filter_map(move |&item| {
                 let twin = group.iter().find(|twin| **twin != item);
                 let twin = twin.or(unlisted.then_some(&item));

@@ -1,6 +1,8 @@
 //! What the tree is made of.
 
-use crate::similarity::metric::{Coordinate, axes};
+use std::array;
+
+use crate::similarity::metric::Coordinate;
 
 /// A distinct point. While the tree is being built there is one for each item.
 #[derive(Clone, Copy, Debug)]
@@ -54,5 +56,5 @@ impl<V: Coordinate, const N: usize> Bounds<V, N> {
 /// `b - a` by axis.
 #[inline]
 pub(crate) fn delta<V: Coordinate, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
-    axes().map(|axis: usize| b[axis].minus(a[axis]))
+    array::from_fn(|axis| b[axis].minus(a[axis]))
 }

@@ -204,7 +204,10 @@ impl<D: Distance<N>, const N: usize> Tree<D, N> {
             let key = self.key(coordinates, at.coordinates);
             if key <= collector.bound {
                 let (ours, theirs) = (self.items_at(point), other.items_at(there));
-                let count = self.people_at(point) * other.people_at(there);
+                let count = match self.stands_for_more() {
+                    true => self.people_at(point) * other.people_at(there),
+                    false => ours.len() as u64 * theirs.len() as u64,
+                };
                 collector.offer(key, count, ours.iter().map(|&a| (a, theirs)));
             }
         }

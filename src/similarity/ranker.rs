@@ -1,10 +1,10 @@
 //! From people to a [`Ranking`]: builds the trees, runs the searches and translates their results.
 
-use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
+use std::{array, cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
 
 use crate::similarity::{
     items::Items,
-    metric::{Distance, axes, has},
+    metric::{Distance, has},
     neighbours::{Candidate, NO_ITEM, NOTHING},
     options::Options,
     pairs::{Close, Collector, PairSearch},
@@ -92,12 +92,13 @@ impl<'a, P: Population<N>, const N: usize> Ranker<'a, P, N> {
     {
         // Coordinates of other fields become 0. Otherwise many distinct points would lie at distance 0 of each other,
         // in boxes that no bound can exclude.
-        let used: [bool; N] = axes().map(|axis| has(fields, axis));
-        let project = |point: [P::Value; N]| {
-            axes().map(|axis: usize| match used[axis] {
+        let is_whole = fields == all_fields(N);
+        let project = |point: [P::Value; N]| match is_whole {
+            true => point,
+            false => array::from_fn(|axis| match has(fields, axis) {
                 true => point[axis],
                 false => P::Value::default(),
-            })
+            }),
         };
         let points = pattern
             .items()
@@ -270,7 +271,7 @@ impl<'a, P: Population<N>, const N: usize> Ranker<'a, P, N> {
             let Some((_, metric)) = metric.filter(|(fields, _)| *fields != 0) else {
                 continue;
             };
-            best.push((metric.key(self.items.delta(item, other, common)), other));
+            best.push((metric.key(self.items.delta(item, other)), other));
             if best.len() > top {
                 best.pop();
             }
@@ -297,25 +298,26 @@ impl<'a, P: Population<N>, const N: usize> Ranker<'a, P, N> {
     {
         let top = self.options.top as u64;
         let mut listed = Vec::with_capacity(pairs.len());
-        let mut closer = 0;
-        for same in pairs.chunk_by(|p, q| p.key == q.key) {
-            let places = match closer {
-                0 => u64::MAX,
-                _ => top.saturating_sub(closer),
-            };
-            let same = same
-                .iter()
-                .take(usize::try_from(places).unwrap_or(usize::MAX));
-            listed.extend(
-                same.clone()
-                    .map(|&close| self.pair(metric, closer + 1, close)),
-            );
-            closer += match closer {
-                0 => tied,
-                _ => same
-                    .map(|close| self.items.count(close.a) * self.items.count(close.b))
-                    .sum(),
-            };
+        let mut previous = None;
+        // The number of pairs at smaller distances, and of those up to this one.
+        let (mut closer, mut known) = (0, 0);
+        let mut places = u64::MAX;
+        for close in pairs {
+            if previous.replace(close.key) != Some(close.key) {
+                closer = known;
+                if listed.is_empty() {
+                    known = tied;
+                } else {
+                    places = top.saturating_sub(closer);
+                }
+            }
+            if closer > 0 {
+                known += self.items.count(close.a) * self.items.count(close.b);
+            }
+            if places > 0 {
+                places -= 1;
+                listed.push(self.pair(metric, closer + 1, close));
+            }
         }
         listed
     }
@@ -342,7 +344,7 @@ impl<'a, P: Population<N>, const N: usize> Ranker<'a, P, N> {
     {
         let common = self.items.fields(a) & self.items.fields(b);
         let metric = metric(common);
-        let terms = metric.terms(self.items.delta(a, b, common));
+        let terms = metric.terms(self.items.delta(a, b));
         let distance = metric.distance(key);
         // A field without a weight has a term, too.
         let common = self.items.present(a) & self.items.present(b);

@@ -124,12 +124,18 @@ impl<D: Distance<N>, const N: usize> Tree<D, N> {
         &self.items[start..end]
     }
 
+    /// Whether items stand for more people than themselves.
+    #[inline]
+    pub(crate) fn stands_for_more(&self) -> bool {
+        !self.people.is_empty()
+    }
+
     /// The number of people at a point; at least one.
     #[inline]
     pub(crate) fn people_at(&self, point: usize) -> u64 {
-        match self.people.get(point..=point + 1) {
-            Some([start, end]) => end - start,
-            _ => self.items_at(point).len() as u64,
+        match self.stands_for_more() {
+            true => self.people[point + 1] - self.people[point],
+            false => self.items_at(point).len() as u64,
         }
     }
 

@@ -115,11 +115,6 @@ pub trait Distance<const N: usize>: Sync {
     }
 }
 
-/// The numbers of the axes, which `map` turns into values by axis.
-pub(crate) fn axes<const N: usize>() -> [usize; N] {
-    std::array::from_fn(|axis| axis)
-}
-
 /// The smallest magnitude within `low..=high`.
 #[inline]
 pub(crate) fn gap(low: i32, high: i32) -> u32 {

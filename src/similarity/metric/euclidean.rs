@@ -1,8 +1,10 @@
 //! Euclidean distance of z-scores.
 
+use std::array;
+
 use crate::similarity::metric::{
     covariance::covariance,
-    distance::{Distance, axes, gap, proportional_terms, root_key},
+    distance::{Distance, gap, proportional_terms, root_key},
 };
 
 /// Euclidean distance over fields divided by their standard deviation.
@@ -21,13 +23,13 @@ impl<const N: usize> Euclidean<N> {
             _ => 0.0,
         };
         Self {
-            scale: axes().map(scale),
+            scale: array::from_fn(scale),
         }
     }
 
     #[inline]
     fn squares(&self, delta: [f64; N]) -> [f64; N] {
-        axes().map(|axis| {
+        array::from_fn(|axis| {
             let scaled = self.scale[axis] * delta[axis];
             scaled * scaled
         })
@@ -49,7 +51,7 @@ impl<const N: usize> Distance<N> for Euclidean<N> {
 
     #[inline]
     fn lower_bound(&self, low: [i32; N], high: [i32; N]) -> u64 {
-        root_key(self.squares(axes().map(|axis| f64::from(gap(low[axis], high[axis])))))
+        root_key(self.squares(array::from_fn(|axis| f64::from(gap(low[axis], high[axis])))))
     }
 
     fn terms(&self, delta: [i32; N]) -> [f64; N] {

@@ -1,6 +1,8 @@
 //! The body distance: Gower's coefficient with fixed ranges, exact in integers.
 
-use crate::similarity::metric::distance::{Distance, axes, gap};
+use std::array;
+
+use crate::similarity::metric::distance::{Distance, gap};
 
 /// The largest value of one unweighted term of the body distance.
 pub const MAX_TERM: u32 = 420;
@@ -27,7 +29,7 @@ impl<const N: usize> Gower<N> {
         let weights = thousandths.map(u64::from);
         let sum = weights.iter().sum::<u64>() as f64;
         let max_distance = sum * f64::from(MAX_TERM) / 1000.0;
-        let factor = axes().map(|axis| Self::keys_per_tick(ranges[axis]) * weights[axis]);
+        let factor = array::from_fn(|axis| Self::keys_per_tick(ranges[axis]) * weights[axis]);
         Self::with_factors(ranges, factor, 10_000.0, max_distance)
     }
 
@@ -53,7 +55,7 @@ impl<const N: usize> Gower<N> {
         keys_per_unit: f64,
         max_distance: f64,
     ) -> Self {
-        let caps: [u64; N] = axes().map(|axis| u64::from(range[axis]) * factor[axis]);
+        let caps: [u64; N] = array::from_fn(|axis| u64::from(range[axis]) * factor[axis]);
         let uncapped_below = caps.into_iter().filter(|cap| *cap > 0).min().unwrap_or(0);
         Self {
             range,
@@ -72,18 +74,16 @@ impl<const N: usize> Gower<N> {
 
     #[inline]
     fn sum(&self, gaps: [u32; N]) -> u64 {
-        let sum = axes::<N>()
-            .into_iter()
-            .map(|axis| u64::from(gaps[axis]) * self.factor[axis])
-            .sum();
+        let mut sum = 0;
+        for (gap, factor) in gaps.into_iter().zip(self.factor) {
+            sum += u64::from(gap) * factor;
+        }
         if sum <= self.uncapped_below {
             // True for nearly all pairs that a search looks at, and saves a comparison for each axis.
             return sum;
         }
-        axes::<N>()
-            .into_iter()
-            .map(|axis| self.term(axis, gaps[axis]))
-            .sum()
+        let terms = array::from_fn::<_, N, _>(|axis| self.term(axis, gaps[axis]));
+        terms.into_iter().sum()
     }
 }
 
@@ -97,7 +97,7 @@ impl<const N: usize> Distance<N> for Gower<N> {
 
     #[inline]
     fn lower_bound(&self, low: [i32; N], high: [i32; N]) -> u64 {
-        self.sum(axes().map(|axis| gap(low[axis], high[axis])))
+        self.sum(array::from_fn(|axis| gap(low[axis], high[axis])))
     }
 
     fn distance(&self, key: u64) -> f64 {
@@ -110,7 +110,7 @@ impl<const N: usize> Distance<N> for Gower<N> {
     }
 
     fn terms(&self, delta: [i32; N]) -> [f64; N] {
-        axes().map(|axis: usize| self.distance(self.term(axis, delta[axis].unsigned_abs())))
+        array::from_fn(|axis| self.distance(self.term(axis, delta[axis].unsigned_abs())))
     }
 
     /// Linear in the distance: 0 if every term is at its cap.

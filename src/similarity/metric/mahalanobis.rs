@@ -1,8 +1,10 @@
 //! Mahalanobis distance.
 
+use std::array;
+
 use crate::similarity::metric::{
     covariance::covariance,
-    distance::{Distance, axes, proportional_terms, root_key},
+    distance::{Distance, proportional_terms, root_key},
     euclidean::value,
 };
 
@@ -23,7 +25,7 @@ impl<const N: usize> Mahalanobis<N> {
     /// of its own; on such data this is the distance by any generalised inverse of the covariance.
     pub fn new(people: impl Iterator<Item = ([i32; N], u64)>, thousandths: [u32; N]) -> Self {
         let covariance = covariance(people);
-        let deviation: [f64; N] = axes().map(|axis: usize| covariance[axis][axis].sqrt());
+        let deviation: [f64; N] = array::from_fn(|axis| covariance[axis][axis].sqrt());
         // The Gram-Schmidt process on z-scores: each row is the part of a field that no earlier row explains.
         let mut rows = [[0.0; N]; N];
         for axis in 0..N {
@@ -46,7 +48,7 @@ impl<const N: usize> Mahalanobis<N> {
         }
         let roots = thousandths.map(|weight| value(weight).sqrt());
         Self {
-            rows: rows.map(|row| axes().map(|axis| row[axis] * roots[axis])),
+            rows: rows.map(|row| array::from_fn(|axis| row[axis] * roots[axis])),
         }
     }
 
@@ -69,7 +71,7 @@ impl<const N: usize> Distance<N> for Mahalanobis<N> {
     #[inline]
     fn key(&self, delta: [i32; N]) -> u64 {
         let delta = delta.map(f64::from);
-        root_key::<N>(axes().map(|row| {
+        root_key::<N>(array::from_fn(|row| {
             let value = self.project(row, delta);
             value * value
         }))
@@ -77,10 +79,10 @@ impl<const N: usize> Distance<N> for Mahalanobis<N> {
 
     #[inline]
     fn lower_bound(&self, low: [i32; N], high: [i32; N]) -> u64 {
-        root_key::<N>(axes().map(|row| {
+        root_key::<N>(array::from_fn(|row| {
             // A row is linear, so its extremes lie at two corners of the box, given by the signs of the row.
             let corner = |positive: [i32; N], negative: [i32; N]| {
-                axes().map(|axis: usize| match self.rows[row][axis] >= 0.0 {
+                array::from_fn(|axis| match self.rows[row][axis] >= 0.0 {
                     true => f64::from(positive[axis]),
                     false => f64::from(negative[axis]),
                 })
@@ -95,9 +97,9 @@ impl<const N: usize> Distance<N> for Mahalanobis<N> {
     /// A field that pulls against the correlation contributes a negative term.
     fn terms(&self, delta: [i32; N]) -> [f64; N] {
         let float = delta.map(f64::from);
-        let values: [f64; N] = axes().map(|row| self.project(row, float));
+        let values: [f64; N] = array::from_fn(|row| self.project(row, float));
         // The square of the distance is Δᵀ·S⁻¹·Δ; the left Δ is split into its components.
-        let parts = axes().map(|axis: usize| {
+        let parts = array::from_fn(|axis| {
             let column = (0..N).map(|row| self.rows[row][axis] * values[row]);
             float[axis] * column.sum::<f64>()
         });

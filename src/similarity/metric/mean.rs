@@ -1,6 +1,8 @@
 //! The weighted mean of the fields that two items both have: Gower's coefficient over fields of any scale.
 
-use crate::similarity::metric::distance::{Distance, axes};
+use std::array;
+
+use crate::similarity::metric::distance::Distance;
 
 /// Integers up to this are exact as floats, and so are their sums.
 const MAX_EXACT: u64 = 1 << 53;
@@ -56,7 +58,7 @@ impl<const N: usize> Means<N> {
     pub fn over(&self, set: u8) -> WeightedMean<N> {
         let sum = sum(self.weights, set).max(1);
         let unit = self.unit as f64;
-        let cap = axes().map(|axis: usize| match has(set, axis) {
+        let cap = array::from_fn(|axis| match has(set, axis) {
             // Exact wherever the unit is a multiple of the sum of the weights.
             true if self.unit.is_multiple_of(sum) => {
                 (self.weights[axis] * (self.unit / sum)) as f64
@@ -64,7 +66,7 @@ impl<const N: usize> Means<N> {
             true => self.weights[axis] as f64 * unit / sum as f64,
             false => 0.0,
         });
-        let factor = axes().map(|axis: usize| {
+        let factor = array::from_fn(|axis| {
             // Not infinite, since the term of no difference is 0.
             let mut factor = (cap[axis] / self.ranges[axis]).min(f64::MAX);
             // Rounded down, the difference of a whole range would not reach the cap.
@@ -137,7 +139,7 @@ impl<const N: usize> Distance<N> for WeightedMean<N> {
 
     #[inline]
     fn lower_bound(&self, low: [f64; N], high: [f64; N]) -> u64 {
-        self.sum(axes().map(|axis: usize| {
+        self.sum(array::from_fn(|axis| {
             let beyond = if low[axis] > -high[axis] {
                 low[axis]
             } else {
@@ -156,7 +158,7 @@ impl<const N: usize> Distance<N> for WeightedMean<N> {
     }
 
     fn terms(&self, delta: [f64; N]) -> [f64; N] {
-        axes().map(|axis: usize| self.term(axis, delta[axis].abs()) / self.unit)
+        array::from_fn(|axis| self.term(axis, delta[axis].abs()) / self.unit)
     }
 
     /// Linear in the distance, which is 1 if every term is at its cap.

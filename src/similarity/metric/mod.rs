@@ -13,7 +13,7 @@ mod mean;
 
 use std::{fmt, str::FromStr};
 
-pub(crate) use crate::similarity::metric::{distance::axes, mean::has};
+pub(crate) use crate::similarity::metric::mean::has;
 pub use crate::similarity::metric::{
     distance::{Coordinate, Distance},
     euclidean::Euclidean,
