@@ -1,8 +1,10 @@
 //! The body distance of profiles: the fields that are its axes, and its formula.
 
+use std::array;
+
 use crate::{
     profile::{FIELD_COUNT, FIELDS, Field, Profile},
-    similarity::metric::{Distance as _, Gower, MAX_TERM, Metric, axes},
+    similarity::metric::{Distance as _, Gower, MAX_TERM, Metric},
 };
 
 /// How many fields the body distance has.
@@ -42,7 +44,7 @@ impl Metric {
     #[must_use]
     pub fn explain(self, a: &Profile, b: &Profile) -> Option<String> {
         let (p, q) = (point(a), point(b));
-        let delta = axes().map(|axis: usize| q[axis] - p[axis]);
+        let delta: [i32; AXES] = array::from_fn(|axis| q[axis] - p[axis]);
         let gaps = delta.map(i32::unsigned_abs);
         let capped = gaps.iter().zip(ranges()).any(|(gap, range)| *gap > range);
         (self == Self::Gower && !capped).then(|| {

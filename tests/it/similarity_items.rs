@@ -8,7 +8,7 @@ use std::{
 };
 
 use labrpc::{
-    profile::{self, Height, Profile, Size},
+    profile::Profile,
     similarity::{
         Feature, Item, Like, Metric, Nearest, Options, Outlier, Pair, Ranking, Terms, Twins,
         Weights,
@@ -16,6 +16,8 @@ use labrpc::{
         rank, rank_counted, rank_items,
     },
 };
+
+use crate::support::person;
 
 /// Random inputs of each test, as far as there is time for them: a slow machine checks fewer.
 const CASES: u64 = 50_000;
@@ -570,23 +572,11 @@ fn distances_of_items_equal_those_computed_by_r() {
     }
 }
 
-fn person(id: String, [height, weight, size]: [u16; 3]) -> Profile {
-    Profile {
-        id: id.parse().unwrap(),
-        height: Height::from_ticks(height).unwrap(),
-        weight: profile::Weight::from_ticks(weight).unwrap(),
-        size: Size::ALL[usize::from(size)],
-    }
-}
-
 /// The first two of each build, and how many people each stands for.
 fn counted(people: &[Profile]) -> (Vec<usize>, Vec<u64>) {
     let mut builds: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, person) in people.iter().enumerate() {
-        builds
-            .entry((person.height, person.weight, person.size))
-            .or_default()
-            .push(index);
+        builds.entry(person.build).or_default().push(index);
     }
     let mut counted = Vec::new();
     for mut same in builds.into_values() {
@@ -608,7 +598,13 @@ fn counted_people_rank_as_the_people_themselves() {
             .map(|index| {
                 let build = [1700, 600, 0]
                     .map(|low| low + random.u16(..spread) * if low == 0 { 1 } else { 10 });
-                person(format!("{}{index}", random.u8(..10)), build)
+                let [height, weight, size] = build;
+                person(
+                    &format!("{}{index}", random.u8(..10)),
+                    height,
+                    weight,
+                    size.into(),
+                )
             })
             .collect();
         let (known, counts) = counted(&people);
@@ -691,10 +687,7 @@ fn counted_people_rank_as_the_people_themselves() {
 /// As many people as there are on Earth's largest register, and one more than can be counted.
 #[test]
 fn large_counts_are_exact() {
-    let people = [
-        person("1".to_owned(), [1700, 600, 3]),
-        person("2".to_owned(), [1700, 600, 3]),
-    ];
+    let people = [person("1", 1700, 600, 3), person("2", 1700, 600, 3)];
     let ranking = rank_counted(&people, &[1, 1_299_999_999], &Options::default());
     assert_eq!(
         (ranking.tied, ranking.twins[0].count),
