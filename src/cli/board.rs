@@ -7,14 +7,15 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-use labrpc::{board, lab, report::Topic, serve::listen::reachable_at};
+use labrpc::{board, lab, serve::listen::reachable_at};
 use tokio::net::TcpListener;
 
 use crate::cli::{
     compare_args::CompareArgs,
     exit::{Exit, Failure},
     question_args::QuestionArgs,
-    report_args::{RankingArgs, ViewArgs, arguments},
+    ranking_args::RankingArgs,
+    report_args::{ViewArgs, arguments},
     runtime,
     signals::Signals,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
@@ -110,7 +111,7 @@ async fn show(args: Args) -> Result<Exit, Failure> {
     let question = args.question;
     let config = board::Config {
         survey,
-        topic: compared.unwrap_or_else(|| Topic::Profiles(args.ranking.options(true))),
+        topic: args.ranking.topic(compared, true)?,
         metadata: Some(Box::new(move || {
             let metadata = question.metadata();
             metadata.map_err(Failure::report).ok()

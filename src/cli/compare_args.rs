@@ -74,6 +74,7 @@ impl CompareArgs {
             group_by: self.group_by.clone(),
             fields: self.field.clone(),
             health: method == HEALTH_CHECK,
+            ranking: None,
         })
     }
 
@@ -123,6 +124,7 @@ impl CompareArgs {
             group_by: self.group_by.clone(),
             fields: resolve(&self.field)?,
             health: asked == Asked::Health,
+            ranking: None,
         };
         Ok(Some(Topic::Answers(question, options)))
     }

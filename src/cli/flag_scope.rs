@@ -61,10 +61,15 @@ fn without_effect(
             "has no effect with --health, which compares the status alone",
             "leave it out",
         )),
-        Asked::Method | Asked::Health if arg.get_help_heading() == Some(RANKING) => Some((
-            "ranks profiles, and other answers are compared",
-            "leave it out, or leave out --method and --health",
-        )),
+        Asked::Method | Asked::Health
+            if arg.get_help_heading() == Some(RANKING)
+                && !(asked == Asked::Method && matches.contains_id("feature")) =>
+        {
+            Some((
+                "ranks profiles, and other answers are compared",
+                "leave it out, or leave out --method and --health",
+            ))
+        }
         Asked::Method if id == "import_path" && !matches.contains_id("proto") => Some((
             "is where the imports of --proto are looked for",
             "add --proto FILE",

@@ -14,7 +14,8 @@ use crate::cli::{
     exit::{self, Exit, Failure},
     flag_scope,
     min_ok::MinOkArgs,
-    report_args::{OutputArgs, RankingArgs, ReportFormat, arguments},
+    ranking_args::RankingArgs,
+    report_args::{OutputArgs, ReportFormat, arguments},
     survey::finish,
 };
 
@@ -81,8 +82,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
                 "is for the answers of a method, and these are profiles",
             ));
         }
-        let options = args.ranking.options(plan.has(ReportFormat::Html));
+        let options = args.ranking.options(plan.has(ReportFormat::Html))?;
         Report::survey(run, runs.saved.merge(Vec::new()), options)
+    } else if let Some(selection) = args.ranking.selection() {
+        let options = args.ranking.options(plan.has(ReportFormat::Html))?;
+        let survey = runs.saved.merge(Vec::new());
+        Report::items(run, survey, runs.method, &runs.values, &selection, options)
     } else {
         if args.ranking.like().is_some() {
             return Err(misplaced(

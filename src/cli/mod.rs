@@ -39,6 +39,7 @@ mod profile_args;
 mod progress;
 mod question_args;
 mod rank;
+mod ranking_args;
 mod report_args;
 mod runtime;
 mod serve;

@@ -5,14 +5,15 @@ use std::{path::PathBuf, time::SystemTime};
 use clap::Args as ClapArgs;
 use labrpc::{
     report::{Findings, Report, RunInfo, read},
-    similarity::Like,
+    similarity::{Like, Options},
 };
 
 use crate::cli::{
     console,
     exit::{Exit, Failure},
     progress,
-    report_args::{OutputArgs, RankingArgs, ReportFormat, ViewArgs, arguments},
+    ranking_args::RankingArgs,
+    report_args::{OutputArgs, Plan, ReportFormat, ViewArgs, arguments},
 };
 
 /// Rank people from saved runs, CSV or JSON Lines.
@@ -22,6 +23,7 @@ Examples:
   labrpc rank run.jsonl --top 10          a saved run (survey --format jsonl -o run.jsonl)
   labrpc rank people.csv --per-person     the nearest of each person
   labrpc rank *.jsonl --like 1527406014 --format json
+  labrpc rank machines.csv --id host --feature cpu=0..64 --feature zone --outliers 3
   cat people.csv | labrpc rank - --twins")]
 pub(crate) struct Args {
     /// Files to rank: saved runs, CSV with a header that names the fields of a profile, counted rows as --twins --format
@@ -51,21 +53,18 @@ const MAX_WARNINGS: usize = 10;
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let plan = args.output.plan()?;
     let pseudonyms = args.view.pseudonyms(&plan)?;
-    let mut options = args.ranking.options(plan.has(ReportFormat::Html));
+    let mut options = args.ranking.options(plan.has(ReportFormat::Html))?;
     options.per_person = args.per_person;
     options.twins = args.twins;
-    let tables = [options.like.is_some(), options.per_person, options.twins];
-    if plan.has(ReportFormat::Csv) && tables.iter().filter(|asked| **asked).count() > 1 {
-        return Err(Failure::usage("CSV holds one table")
-            .hint("give one of --like, --per-person and --twins, or another --format"));
-    }
+    one_table(&plan, &options)?;
     // Opened before the files are read, so that a wrong name costs nothing. Closed again, because a signal ends this
     // command at once and would leave `FILE.partial` behind.
     drop(plan.open()?);
     let started = SystemTime::now();
     args.files.iter().for_each(|file| console::note_stdin(file));
     let bar = progress::bytes(total(&args.files));
-    let people = read::read(&args.files, args.strict, |bytes| bar.inc(bytes));
+    let selection = args.ranking.selection();
+    let people = read::read_selected(&args.files, selection, args.strict, |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let people = people.map_err(|error| match error {
         read::Error::Rejected(_) => {
@@ -78,18 +77,25 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     }
     if people.rejections > 0 {
         errln!(
-            "warning: {} rows hold no valid profile and were skipped",
-            people.rejections
+            "warning: {} rows hold no valid {} and were skipped",
+            people.rejections,
+            if args.ranking.ranks_items() {
+                "item"
+            } else {
+                "profile"
+            }
         );
     }
     if people.without_profile > 0 {
         errln!("note: {} endpoints gave no profile", people.without_profile);
     }
+    let (rejections, counts) = (people.rejections, people.counts.clone());
+    let subjects = people.subjects();
     let report = Report::files(
         RunInfo::since(started, arguments()),
-        people.profiles,
-        people.counts,
-        people.rejections,
+        subjects,
+        counts,
+        rejections,
         options,
     );
     let view = args.view.view(pseudonyms.as_ref());
@@ -101,6 +107,23 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Some(Like::Unknown(_)) => Exit::Usage,
         _ => Exit::Success,
     })
+}
+
+/// # Errors
+/// When several tables are asked for as CSV.
+fn one_table(plan: &Plan, options: &Options) -> Result<(), Failure> {
+    let tables = [
+        options.like.is_some(),
+        options.per_person,
+        options.twins,
+        options.outliers > 0,
+    ];
+    if plan.has(ReportFormat::Csv) && tables.iter().filter(|asked| **asked).count() > 1 {
+        return Err(Failure::usage("CSV holds one table").hint(
+            "give one of --like, --per-person, --twins and --outliers, or another --format",
+        ));
+    }
+    Ok(())
 }
 
 /// The bytes to read; `None` where standard input or another stream is among the files.

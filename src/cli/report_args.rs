@@ -1,85 +1,14 @@
-//! Arguments of every command that ranks: how to rank, and where and in which format to write the reports.
+//! Arguments of every command that writes reports: where, in which format, and what they show.
 
 use std::{
     io::{self, IsTerminal as _, Write},
-    num::NonZeroUsize,
     path::{Path, PathBuf},
-    thread,
 };
 
 use clap::{Args, ValueEnum};
-use labrpc::{
-    profile::Id,
-    report::{Pseudonyms, Report, View, csv, html, json, jsonl, table},
-    similarity::{Metric, Options, Weights},
-};
+use labrpc::report::{Pseudonyms, Report, View, csv, html, json, jsonl, table};
 
-use crate::cli::{
-    exit::Failure,
-    feed::Feed,
-    flag_scope, headers,
-    output::Output,
-    values::{self, Named},
-};
-
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = flag_scope::RANKING)]
-pub(crate) struct RankingArgs {
-    /// Show the people who are nearest to the one with this id.
-    #[arg(long, value_name = "ID", env = "LABRPC_LIKE")]
-    like: Option<Id>,
-    /// Show this many pairs, or with --like this many people; pairs that tie for the first place are shown as well, in a
-    /// table up to 10 of them; 0 counts them without a list [default: 1; with --like or an HTML page 10].
-    #[arg(long, value_name = "N", value_parser = values::whole(0_usize), env = "LABRPC_TOP")]
-    top: Option<usize>,
-    /// Compare people by this metric: gower (fixed ranges), euclidean (z-scored) or mahalanobis (whitened).
-    ///
-    /// With gower the distance of two people depends on these two alone. The others are there for comparison: they are
-    /// scaled by all people who answered, so that one typing error, or a few absent machines, can change who is nearest
-    /// to whom.
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "gower",
-        value_parser = Named::<Metric>::new(Metric::ALL.map(Metric::name)),
-        hide_possible_values = true,
-        env = "LABRPC_METRIC"
-    )]
-    metric: Metric,
-    /// Weight the fields by these factors.
-    #[arg(
-        long,
-        value_name = "FIELD=X,…",
-        default_value = "height=1,weight=1,size=1",
-        env = "LABRPC_WEIGHTS"
-    )]
-    weights: Weights,
-}
-
-impl RankingArgs {
-    /// Whom others are compared with.
-    pub(crate) fn like(&self) -> Option<&Id> {
-        self.like.as_ref()
-    }
-
-    pub(crate) fn options(&self, has_page: bool) -> Options {
-        // A page has space for more, and --like asks for a list.
-        let many = self.like.is_some() || has_page;
-        let top = self.top.unwrap_or(if many { 10 } else { 1 });
-        // --like is about its list.
-        let top = top.max(usize::from(self.like.is_some()));
-        Options {
-            metric: self.metric,
-            weights: self.weights.clone(),
-            top,
-            like: self.like.map(|id| id.to_string()),
-            per_person: false,
-            twins: false,
-            outliers: 0,
-            threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        }
-    }
-}
+use crate::cli::{exit::Failure, feed::Feed, headers, output::Output};
 
 /// What the reports for people show.
 #[derive(Clone, Debug, Args)]

@@ -33,9 +33,9 @@ use crate::cli::{
     part_args::PartArgs,
     progress,
     question_args::QuestionArgs,
+    ranking_args::RankingArgs,
     report_args::{
-        Fed, OutputArgs, Outputs, Plan, RankingArgs, ReportFormat, Shown, ViewArgs, Written,
-        arguments,
+        Fed, OutputArgs, Outputs, Plan, ReportFormat, Shown, ViewArgs, Written, arguments,
     },
     runtime,
     signals::Interruption,
@@ -334,11 +334,10 @@ impl Args {
         }
         // An empty part has no endpoint that could give the schema. Its run is of no method.
         if hosts.is_empty() && hosts.part().is_some() {
-            return Ok(Topic::Profiles(self.ranking.options(false)));
+            return self.ranking.options(false).map(Topic::Profiles);
         }
         let compared = self.compare.topic(&self.question, hosts, config).await?;
-        Ok(compared
-            .unwrap_or_else(|| Topic::Profiles(self.ranking.options(plan.has(ReportFormat::Html)))))
+        self.ranking.topic(compared, plan.has(ReportFormat::Html))
     }
 
     fn check_stdin(&self) -> Result<(), Failure> {

@@ -5,7 +5,11 @@ use serde_json::Value;
 use crate::{
     compare::{self, Comparison, Group, GroupDetails, Rules, Section},
     path::PathPattern,
-    report::distinct::{AnswerValues, DistinctAnswers},
+    report::{
+        distinct::{AnswerValues, DistinctAnswers},
+        feature::Selection,
+    },
+    similarity::Options,
     survey::{endpoint::Endpoint, hosts::Hosts},
 };
 
@@ -24,6 +28,8 @@ pub struct CompareOptions {
     pub fields: Vec<PathPattern>,
     /// Whether the answers are those of a health check.
     pub health: bool,
+    /// What they are ranked by, instead of being compared.
+    pub ranking: Option<(Selection, Options)>,
 }
 
 /// The answers of a survey, compared.

@@ -8,10 +8,11 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::{
-    profile::{FIELDS, Profile, names},
+    profile::{Profile, names},
     report::{
         comparison::{CompareOptions, ComparedAnswers},
-        model::{Findings, Input, RankedPeople, Report, RunInfo},
+        model::{Findings, Input, Report, RunInfo},
+        ranked::RankedPeople,
         run_format::{
             LikeLine, NearestLine, PairLine, TwinsLine, endpoints, pairs, per_person, twins,
         },
@@ -55,6 +56,7 @@ fn ranking_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
         options,
         people: _,
         counts: _,
+        method: _,
         seat_of: _,
         ranking:
             Ranking {
@@ -73,13 +75,17 @@ fn ranking_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
     } = ranked;
     if options.like.is_some() {
         let nearest = LikeLine::new(ranked).and_then(|like| like.nearest);
-        pair_rows(csv, nearest.into_iter().flatten())
+        pair_rows(csv, ranked, ["a", "b"], nearest.into_iter().flatten())
     } else if options.per_person {
         nearest_rows(csv, ranked)
     } else if options.twins {
         twins_rows(csv, ranked)
+    } else if options.outliers > 0 {
+        let outliers: Vec<_> = ranked.outliers().collect();
+        let lines = outliers.iter().map(|pair| PairLine::new(ranked, pair));
+        pair_rows(csv, ranked, ["id", "nearest"], lines)
     } else {
-        pair_rows(csv, pairs(ranked))
+        pair_rows(csv, ranked, ["a", "b"], pairs(ranked))
     }
 }
 
@@ -91,43 +97,40 @@ fn nearest_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io
             nearest,
             distance,
         } = line;
-        csv.write_record([text(id.as_str()), text(nearest.as_str()), decimal(distance)])?;
+        csv.write_record([text(id), text(nearest), decimal(distance)])?;
     }
     Ok(())
 }
 
 fn twins_rows<W: Write>(csv: &mut csv::Writer<W>, ranked: &RankedPeople) -> io::Result<()> {
-    let fields = FIELDS.iter().map(|field| field.name);
-    csv.write_record(["count"].into_iter().chain(fields).chain(["ids"]))?;
+    let fields = ranked.people.fields().into_iter().map(text);
+    let header = ["count".to_owned()].into_iter().chain(fields);
+    csv.write_record(header.chain(["ids".to_owned()]))?;
     for line in twins(ranked) {
         let TwinsLine {
             count,
             profile,
             ids,
         } = line;
-        let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         let mut row = vec![number(count)];
-        row.extend(profile.decimals().map(|(_, value)| number(value)));
+        row.extend(profile.0.iter().map(|(_, value)| cell(value)));
         row.push(text(&ids.join(" ")));
         csv.write_record(row)?;
     }
     Ok(())
 }
 
-fn pair_rows<W: Write>(
+/// Pairs under the names of the two columns for their ids.
+fn pair_rows<'a, W: Write>(
     csv: &mut csv::Writer<W>,
-    pairs: impl Iterator<Item = PairLine>,
+    ranked: &RankedPeople,
+    ids: [&str; 2],
+    pairs: impl Iterator<Item = PairLine<'a>>,
 ) -> io::Result<()> {
-    csv.write_record([
-        "rank",
-        "a",
-        "b",
-        "distance",
-        "similarity",
-        "height",
-        "weight",
-        "size",
-    ])?;
+    let [a, b] = ids;
+    let header = ["rank", a, b, "distance", "similarity"].map(str::to_owned);
+    let fields = ranked.people.fields().into_iter().map(text);
+    csv.write_record(header.into_iter().chain(fields))?;
     for PairLine {
         rank,
         a,
@@ -139,14 +142,13 @@ fn pair_rows<W: Write>(
     {
         let pair = [
             number(rank),
-            text(a.as_str()),
-            text(b.as_str()),
+            text(a),
+            text(b),
             decimal(distance),
             decimal(similarity),
         ];
-        let terms = terms
-            .iter()
-            .map(|term| term.map_or_else(String::new, decimal));
+        let terms = terms.0.iter();
+        let terms = terms.map(|(_, term)| term.map_or_else(String::new, decimal));
         csv.write_record(pair.into_iter().chain(terms))?;
     }
     Ok(())
@@ -199,6 +201,7 @@ fn compared_rows<W: Write>(
         group_by,
         fields,
         health: _,
+        ranking: _,
     } = options;
     let label = group_by.as_deref();
     const FRONT: [&str; 5] = ["line", "endpoint", "outcome", "code", "detail"];

@@ -8,24 +8,29 @@ use serde_json::ser::PrettyFormatter;
 use crate::{
     report::{
         comparison::ComparedAnswers,
-        model::{Findings, RankedPeople, Report, RunInfo},
+        model::{Findings, Report, RunInfo},
         printable_json::write_value,
-        run_format::{Header, LikeLine, SummaryLine, answers, endpoints, pairs, per_person, twins},
+        ranked::RankedPeople,
+        run_format::{
+            Header, LikeLine, SummaryLine, answers, endpoints, outliers, pairs, per_person, twins,
+        },
     },
     similarity::Ranking,
 };
 
 #[derive(Serialize)]
-struct RankingDocument<'a, E, P, T, N> {
+struct RankingDocument<'a, E, P, T, N, O> {
     #[serde(flatten)]
     header: Header<'a>,
     endpoints: E,
     pairs: P,
-    like: Option<LikeLine>,
+    like: Option<LikeLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     twins: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_person: Option<N>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outliers: Option<O>,
     summary: SummaryLine,
 }
 
@@ -103,6 +108,7 @@ fn write_ranking(report: &Report, ranked: &RankedPeople, out: &mut dyn Write) ->
         options,
         people: _,
         counts: _,
+        method: _,
         seat_of: _,
         ranking:
             Ranking {
@@ -126,6 +132,7 @@ fn write_ranking(report: &Report, ranked: &RankedPeople, out: &mut dyn Write) ->
         like: LikeLine::new(ranked),
         twins: options.twins.then_some(Sequence(|| twins(ranked))),
         per_person: (options.per_person).then_some(Sequence(|| per_person(ranked))),
+        outliers: (options.outliers > 0).then_some(Sequence(|| outliers(ranked))),
         summary: SummaryLine::new(report),
     };
     write_value(&document, PrettyFormatter::new(), out)

@@ -20,11 +20,12 @@ use crate::{
         answer::Answer,
         comparison::ComparedAnswers,
         distinct::{AnswerValues, DistinctAnswers},
-        model::{Findings, RankedPeople, Report, RunInfo},
+        model::{Findings, Report, RunInfo},
         printable_json::write_value,
+        ranked::RankedPeople,
         run_format::{
-            AnswerLine, EndpointLine, Header, LikeLine, ListedEndpoint, NearestLine, SummaryLine,
-            TwinsLine, answers, pairs, per_person, twins,
+            AnswerLine, EndpointLine, Header, LikeLine, ListedEndpoint, NearestLine, OutlierLine,
+            SummaryLine, TwinsLine, answers, outliers, pairs, per_person, twins,
         },
         topic::Topic,
     },
@@ -42,9 +43,10 @@ enum Tagged<'a> {
     List(&'a [ListedEndpoint<'a>]),
     Value(ValueLine),
     Answer(AnswerLine<'a>),
-    Like(LikeLine),
-    Twins(TwinsLine),
-    PerPerson(NearestLine),
+    Like(LikeLine<'a>),
+    Twins(TwinsLine<'a>),
+    PerPerson(NearestLine<'a>),
+    Outlier(OutlierLine<'a>),
     Summary(SummaryLine),
 }
 
@@ -122,13 +124,13 @@ impl RunLines {
             line(out, &Tagged::List(&listed))?;
         }
         let distinct = match topic {
-            Topic::Profiles(_) => None,
-            Topic::Answers(question, options) => {
+            Topic::Answers(question, options) if options.ranking.is_none() => {
                 let rules = Rules::new(&options.ignore, &options.only);
                 let question = question.clone();
                 let values = AnswerValues::new(move |answer| question.value(AnswerId(answer)));
                 Some(DistinctAnswers::new(rules, options.fields.clone(), values))
             }
+            Topic::Profiles(_) | Topic::Answers(..) => None,
         };
         Ok(Self {
             distinct,
@@ -220,6 +222,7 @@ fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
         options,
         people: _,
         counts: _,
+        method: _,
         seat_of: _,
         ranking:
             Ranking {
@@ -243,7 +246,8 @@ fn ranking_lines(ranked: &RankedPeople, out: &mut dyn Write) -> io::Result<()> {
     if options.twins {
         twins(ranked).try_for_each(|twins| line(out, &Tagged::Twins(twins)))?;
     }
-    per_person(ranked).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))
+    per_person(ranked).try_for_each(|nearest| line(out, &Tagged::PerPerson(nearest)))?;
+    outliers(ranked).try_for_each(|outlier| line(out, &Tagged::Outlier(outlier)))
 }
 
 fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {

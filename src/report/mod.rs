@@ -16,18 +16,22 @@ pub mod csv;
 pub mod diff;
 mod distinct;
 mod failures;
+mod feature;
 mod format;
 pub mod html;
+mod items;
 pub mod json;
 pub mod jsonl;
 mod model;
 mod printable_json;
 mod pseudonyms;
+mod ranked;
 pub mod read;
 pub mod run_format;
 pub mod saved;
 pub mod saved_runs;
 mod settings;
+mod subjects;
 pub mod table;
 pub mod text;
 mod topic;
@@ -40,12 +44,13 @@ pub use crate::report::{
     comparison::{CompareOptions, ComparedAnswers},
     distinct::AnswerValues,
     failures::FailureGroup,
-    model::{
-        Findings, Input, OutcomeCounts, PROFILE_METHOD, RankedPeople, Report, RunInfo, Summary,
-        Survey,
-    },
+    feature::{FeatureError, FeatureKind, FeatureSpec, Selection},
+    items::{ItemField, ItemTable},
+    model::{Findings, Input, OutcomeCounts, PROFILE_METHOD, Report, RunInfo, Summary, Survey},
     pseudonyms::Pseudonyms,
+    ranked::RankedPeople,
     settings::Settings,
+    subjects::Subjects,
     topic::Topic,
     view::View,
 };

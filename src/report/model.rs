@@ -6,14 +6,18 @@ use std::{
 };
 
 use crate::{
-    profile::{Id, Profile},
+    profile::Profile,
     report::{
         answer::Answer,
         comparison::{CompareOptions, ComparedAnswers},
         distinct::AnswerValues,
+        feature::{Selection, text_at},
+        items::{ItemTable, ItemTableBuilder},
+        ranked::RankedPeople,
         settings::Settings,
+        subjects::Subjects,
     },
-    similarity::{self, Options, Pair, Ranking},
+    similarity::Options,
     survey::{
         hosts::{Hosts, Part},
         outcome::{EndpointResult, Outcome, OutcomeKind},
@@ -67,21 +71,6 @@ pub enum Findings {
     Ranking(RankedPeople),
     /// Answers to any other method, compared.
     Comparison(ComparedAnswers),
-}
-
-/// People with a valid profile, and who of them are most alike.
-#[derive(Clone, Debug)]
-pub struct RankedPeople {
-    /// How the people were ranked, and how much of the ranking is listed.
-    pub options: Options,
-    /// All people with a valid profile, those with a duplicate id included.
-    pub people: Vec<Profile>,
-    /// How many people each of [`Self::people`] stands for, as [`read::People::counts`](crate::report::read::People::counts).
-    pub counts: Vec<u64>,
-    /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
-    pub seat_of: Vec<usize>,
-    /// The ranking; it names people by their index in [`Self::people`].
-    pub ranking: Ranking,
 }
 
 /// Where the findings of a report come from.
@@ -139,7 +128,7 @@ pub struct Summary {
     /// How often each outcome occurred.
     pub outcomes: OutcomeCounts,
     /// Ids that more than one endpoint or row claims.
-    pub duplicate_ids: Vec<Id>,
+    pub duplicate_ids: Vec<String>,
 }
 
 impl Summary {
@@ -173,78 +162,68 @@ impl Summary {
     }
 }
 
-impl RankedPeople {
-    /// How many people one of [`Self::people`] stands for.
-    pub(crate) fn count(&self, person: usize) -> u64 {
-        self.counts.get(person).copied().unwrap_or(1)
-    }
-
-    /// Whether two people have the same build, whatever the weights of its fields.
-    pub(crate) fn are_identical(&self, pair: &Pair) -> bool {
-        let (a, b) = (&self.people[pair.a], &self.people[pair.b]);
-        a.build == b.build
-    }
-
-    /// How many people there are in all.
-    pub(crate) fn all(&self) -> u64 {
-        match &*self.counts {
-            [] => self.people.len() as u64,
-            counts => counts.iter().sum(),
-        }
-    }
-
-    /// How many people have a duplicate id.
-    fn duplicates(&self) -> u64 {
-        let duplicates = self.ranking.duplicates.iter().flatten();
-        duplicates.map(|person| self.count(*person)).sum()
-    }
-
-    fn duplicate_ids(&self) -> Vec<Id> {
-        let groups = self.ranking.duplicates.iter();
-        groups
-            .filter_map(|same| Some(self.people[*same.first()?].id))
-            .collect()
-    }
-
-    /// The closest pairs to list: with [`Options::top`] 0 not even those that tie for the first place.
-    pub(crate) fn listed_pairs(&self) -> &[Pair] {
-        match self.options.top {
-            0 => &[],
-            _ => &self.ranking.pairs,
-        }
-    }
-
-    /// Pairs that tie for the first place and are too many for the list.
-    pub(crate) fn omitted_ties(&self) -> u64 {
-        self.ranking.tied - self.ranking.first_place().count() as u64
-    }
-
-    /// Whether all pairs in the first place, as far as they are listed, are of identical people.
-    pub(crate) fn closest_are_identical(&self) -> bool {
-        let mut first = self.ranking.first_place();
-        first.all(|pair| self.are_identical(pair))
-    }
-}
-
 impl Report {
     /// Ranks the answers of a survey. An id that several endpoints claim becomes their outcome. A part of a larger survey
     /// is not ranked.
     #[must_use]
-    pub fn survey(run: RunInfo, mut survey: Survey, options: Options) -> Self {
+    pub fn survey(run: RunInfo, survey: Survey, options: Options) -> Self {
         let is_whole = survey.hosts.part().is_none();
         let answers = survey.answers.iter().enumerate();
         let (seat_of, people): (Vec<usize>, Vec<Profile>) = answers
             .filter(|_| is_whole)
             .filter_map(|(seat, answer)| Some((seat, answer.outcome.profile()?.0.clone())))
             .unzip();
-        let ranking = similarity::rank(&people, &options);
+        Self::ranked(
+            run,
+            survey,
+            seat_of,
+            Subjects::People(people),
+            None,
+            options,
+        )
+    }
+
+    /// Ranks the answers of a survey to any method by some of their fields.
+    #[must_use]
+    pub fn items(
+        run: RunInfo,
+        survey: Survey,
+        method: String,
+        values: &AnswerValues,
+        selection: &Selection,
+        options: Options,
+    ) -> Self {
+        let mut items = ItemTableBuilder::new(selection.features.clone());
+        let mut seat_of = Vec::new();
+        for (seat, (endpoint, result)) in survey.hosts.iter().zip(&survey.answers).enumerate() {
+            if let Some(number) = result.outcome.answer_number() {
+                let value = values.get(number);
+                let id = selection.id.as_ref().and_then(|path| text_at(path, &value));
+                let id = id.unwrap_or_else(|| endpoint.to_string());
+                items.push_document(&id, selection, &value);
+                seat_of.push(seat);
+            }
+        }
+        let items = Subjects::Items(items.finish());
+        Self::ranked(run, survey, seat_of, items, Some(method), options)
+    }
+
+    fn ranked(
+        run: RunInfo,
+        mut survey: Survey,
+        seat_of: Vec<usize>,
+        people: Subjects,
+        method: Option<String>,
+        options: Options,
+    ) -> Self {
+        let ranking = people.rank(&[], &options);
         for &person in ranking.duplicates.iter().flatten() {
             let outcome = &mut survey.answers[seat_of[person]].outcome;
             if let Some((answer, protocol)) = outcome.answer() {
                 *outcome = Outcome::DuplicateId {
                     protocol,
                     answer: answer.clone(),
-                    id: people[person].id.as_str().into(),
+                    id: people.id(person).into(),
                 };
             }
         }
@@ -255,6 +234,7 @@ impl Report {
                 options,
                 people,
                 counts: Vec::new(),
+                method,
                 seat_of,
                 ranking,
             }),
@@ -287,12 +267,12 @@ impl Report {
     #[must_use]
     pub fn files(
         run: RunInfo,
-        people: Vec<Profile>,
+        people: Subjects,
         counts: Vec<u64>,
         rejected: u64,
         options: Options,
     ) -> Self {
-        let ranking = similarity::rank_counted(&people, &counts, &options);
+        let ranking = people.rank(&counts, &options);
         Self {
             run,
             input: Input::Files { rejected },
@@ -300,6 +280,7 @@ impl Report {
                 options,
                 people,
                 counts,
+                method: None,
                 seat_of: Vec::new(),
                 ranking,
             }),
@@ -321,12 +302,25 @@ impl Report {
         self.surveyed()?.hosts.part()
     }
 
+    /// The ranking of anything but people, and what it ranks.
+    pub(crate) fn ranked_items(&self) -> Option<(&RankedPeople, &ItemTable)> {
+        match &self.findings {
+            Findings::Ranking(ranked) => match &ranked.people {
+                Subjects::Items(items) => Some((ranked, items)),
+                Subjects::People(_) => None,
+            },
+            Findings::Comparison(_) => None,
+        }
+    }
+
     /// The method that the endpoints were asked; `None` for files.
     #[must_use]
     pub fn method(&self) -> Option<&str> {
         match (&self.input, &self.findings) {
             (Input::Files { .. }, _) => None,
-            (Input::Survey(_), Findings::Ranking(_)) => Some(PROFILE_METHOD),
+            (Input::Survey(_), Findings::Ranking(ranked)) => {
+                Some(ranked.method.as_deref().unwrap_or(PROFILE_METHOD))
+            }
             (Input::Survey(_), Findings::Comparison(compared)) => Some(&compared.method),
         }
     }

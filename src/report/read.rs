@@ -7,6 +7,7 @@
 mod counted;
 mod csv;
 pub(crate) mod error;
+mod item_rows;
 mod known;
 pub(crate) mod lines;
 pub(crate) mod open;
@@ -25,14 +26,20 @@ pub use crate::report::read::{
 };
 use crate::{
     profile::{Draft, Profile},
-    report::read::{
-        counted::Counted,
-        csv::Columns,
-        known::{KnownEndpoints, KnownPlace},
-        lines::{Broken, Line, Lines},
-        open::open,
-        row::Row,
-        run::RunLine,
+    report::{
+        feature::Selection,
+        items::ItemTableBuilder,
+        read::{
+            counted::Counted,
+            csv::Columns,
+            item_rows::ItemColumns,
+            known::{KnownEndpoints, KnownPlace},
+            lines::{Broken, Line, Lines},
+            open::open,
+            row::Row,
+            run::RunLine,
+        },
+        subjects::Subjects,
     },
 };
 
@@ -57,6 +64,7 @@ pub struct People {
     pub without_profile: u64,
     /// The endpoints of saved runs.
     endpoints: KnownEndpoints,
+    items: Option<(Selection, ItemTableBuilder)>,
 }
 
 /// Reads every file in turn; `-` is standard input.
@@ -66,12 +74,29 @@ pub struct People {
 ///
 /// # Errors
 /// [`Error`] when a file cannot be read or is none of the three formats; rows alone are errors only if `strict`.
-pub fn read(
+pub fn read(files: &[PathBuf], strict: bool, progress: impl FnMut(u64)) -> Result<People, Error> {
+    read_selected(files, None, strict, progress)
+}
+
+/// Reads every file in turn as [`read`] does; with a `selection`, rows of any columns and objects of any form, as items
+/// with its fields.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_selected(
     files: &[PathBuf],
+    selection: Option<Selection>,
     strict: bool,
     mut progress: impl FnMut(u64),
 ) -> Result<People, Error> {
-    let mut people = People::default();
+    let items = selection.map(|selection| {
+        let builder = ItemTableBuilder::new(selection.features.clone());
+        (selection, builder)
+    });
+    let mut people = People {
+        items,
+        ..People::default()
+    };
     for file in files {
         people.read_from(open(file)?, file, strict, &mut progress)?;
     }
@@ -93,7 +118,7 @@ impl People {
         let mut lines = Lines::new(input, progress);
         let mut format = None;
         loop {
-            let quoted = matches!(format, Some(RowFormat::Csv(_)));
+            let quoted = matches!(format, Some(RowFormat::Csv(_) | RowFormat::Cells(_)));
             let next = lines.next(quoted).map_err(|error| Error::Io {
                 file: file.to_owned(),
                 error,
@@ -104,12 +129,18 @@ impl People {
             }
             let format = match &mut format {
                 Some(format) => &*format,
-                none => match none.insert(RowFormat::of(&line, file)?) {
-                    RowFormat::Csv(_) => continue,
+                none => match none.insert(self.format(&line, file)?) {
+                    RowFormat::Csv(_) | RowFormat::Cells(_) => continue,
                     format => format,
                 },
             };
-            let row = format.row(&line, file, &mut self.endpoints)?;
+            let row = match (format, &mut self.items) {
+                (RowFormat::Cells(columns), Some((_, items))) => columns.push(&line, items),
+                (RowFormat::Objects, Some((selection, items))) => {
+                    item_rows::push_object(&line, selection, items)
+                }
+                _ => format.row(&line, file, &mut self.endpoints)?,
+            };
             let added = row.and_then(|row| self.add(row));
             self.endpoints.forget();
             if let Err(reason) = added {
@@ -167,6 +198,25 @@ impl People {
         Ok(())
     }
 
+    fn format(&self, first: &Line<'_>, file: &Path) -> Result<RowFormat, Error> {
+        match &self.items {
+            None => RowFormat::of(first, file),
+            Some(_) if first.bytes.trim_ascii().starts_with(b"{") => Ok(RowFormat::Objects),
+            Some((selection, _)) => {
+                ItemColumns::parse(first.bytes, selection, file).map(RowFormat::Cells)
+            }
+        }
+    }
+
+    /// Who or what was read.
+    #[must_use]
+    pub fn subjects(self) -> Subjects {
+        match self.items {
+            Some((_, items)) => Subjects::Items(items.finish()),
+            None => Subjects::People(self.profiles),
+        }
+    }
+
     fn reject(&mut self, rejected: Rejected, strict: bool) -> Result<(), Error> {
         if strict {
             return Err(Error::Rejected(rejected));
@@ -186,6 +236,10 @@ enum RowFormat {
     Profiles,
     /// Each line is a part of a saved run.
     Run,
+    /// Each row is an item.
+    Cells(ItemColumns),
+    /// Each line is an item.
+    Objects,
 }
 
 impl RowFormat {
@@ -230,6 +284,7 @@ impl RowFormat {
             (_, Some(Broken::TooLong)) => Err(Reason::TooLong(MAX_LINE)),
             (_, Some(Broken::Open)) => Err(Reason::Quote),
             (Self::Csv(columns), None) => columns.row(line.bytes),
+            (Self::Cells(_) | Self::Objects, None) => Ok(Row::Ignored),
             (Self::Profiles, None) => run::json::<Draft>(line.bytes).and_then(Row::person),
         })
     }

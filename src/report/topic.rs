@@ -39,7 +39,12 @@ impl Topic {
                 let method = question.method.name().to_owned();
                 let question = question.clone();
                 let values = AnswerValues::new(move |number| question.value(AnswerId(number)));
-                Report::comparison(run, survey, method, values, options.clone())
+                match options.ranking.clone() {
+                    Some((selection, ranking)) => {
+                        Report::items(run, survey, method, &values, &selection, ranking)
+                    }
+                    None => Report::comparison(run, survey, method, values, options.clone()),
+                }
             }
         }
     }

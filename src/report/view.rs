@@ -1,6 +1,6 @@
 //! What a report for people may show of them.
 
-use crate::report::pseudonyms::Pseudonyms;
+use crate::{report::pseudonyms::Pseudonyms, untrusted::printable};
 
 /// What is shown of the people.
 #[derive(Clone, Copy, Default)]
@@ -18,7 +18,7 @@ impl View<'_> {
     pub(crate) fn name(&self, id: &str) -> String {
         match self.pseudonyms {
             Some(pseudonyms) => pseudonyms.name(id),
-            None => id.to_string(),
+            None => printable(id).into_owned(),
         }
     }
 

@@ -194,7 +194,7 @@ async fn page_is_worded_for_readers() {
         !lonely.contains("most alike</li>"),
         "nothing is marked in the plot"
     );
-    let close = [(170, "a"), (170, "b")].map(|(height, id)| {
+    let close: [Profile; 2] = [(170, "a"), (170, "b")].map(|(height, id)| {
         let weight = if id == "a" { "60" } else { "60.1" };
         let text = format!(r#"{{"id":"{id}","height":{height},"weight":{weight},"size":"M"}}"#);
         serde_json::from_str::<Profile>(&text).unwrap()
@@ -253,6 +253,7 @@ async fn page_in_a_browser_is_accessible_runs_no_script_and_requests_nothing() {
     else {
         panic!("{report:?}")
     };
+    let people = people.people();
     let [a, b] = [&people[ranking.pairs[0].a], &people[ranking.pairs[0].b]];
     let joined = page
         .eval(
@@ -364,7 +365,7 @@ fn identical_people_are_grouped_by_the_same_rule_in_table_and_page() {
         let people = people.collect();
         Report::files(
             RunInfo::since(UNIX_EPOCH, Vec::new()),
-            people,
+            labrpc::report::Subjects::People(people),
             Vec::new(),
             0,
             Options::default(),

@@ -19,6 +19,7 @@ mod diff;
 mod docs;
 mod end_to_end;
 mod engines;
+mod features;
 mod fleet_scale;
 mod flood;
 mod frames;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    report::model::RankedPeople,
+    report::ranked::RankedPeople,
     similarity::{Pair, Twins},
 };
 
@@ -98,7 +98,10 @@ impl Letters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::similarity::{Options, rank};
+    use crate::{
+        report::subjects::Subjects,
+        similarity::{Options, rank},
+    };
 
     fn letters(people: &[(u16, &str)]) -> Vec<Option<String>> {
         let people: Vec<_> = (people.iter().enumerate())
@@ -115,7 +118,8 @@ mod tests {
             options,
             seat_of: Vec::new(),
             counts: Vec::new(),
-            people,
+            method: None,
+            people: Subjects::People(people),
         };
         let letters = Letters::of_pairs(&ranked, ranked.ranking.first_place());
         let people = 0..ranked.people.len();

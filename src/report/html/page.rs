@@ -101,7 +101,10 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::{report::model::RunInfo, similarity::Options};
+    use crate::{
+        report::{model::RunInfo, subjects::Subjects},
+        similarity::Options,
+    };
 
     #[test]
     fn policy_allows_the_style_by_its_digest() {
@@ -112,7 +115,7 @@ mod tests {
         );
         let report = Report::files(
             RunInfo::since(UNIX_EPOCH, Vec::new()),
-            Vec::new(),
+            Subjects::People(Vec::new()),
             Vec::new(),
             0,
             Options::default(),

@@ -13,7 +13,7 @@ use crate::{
             labels::{PlacedBox, place},
             letters::Letters,
         },
-        model::RankedPeople,
+        ranked::RankedPeople,
     },
 };
 
@@ -96,7 +96,7 @@ pub(super) struct Tick {
 impl Plot {
     /// A plot of the people, if there are any.
     pub(super) fn new(ranked: &RankedPeople, letters: &Letters) -> Option<Self> {
-        let people = &ranked.people;
+        let people = ranked.people.people();
         let numbers = |place: usize| people.iter().map(move |p| p.build.values()[place].number());
         let scales = Scales {
             x: Axis::new(numbers(X))?,
@@ -186,7 +186,7 @@ impl DrawnPosition<'_> {
 
     fn mark(&self, ranked: &RankedPeople, crowded: bool) -> Mark {
         let Self { here, at, half, .. } = self;
-        let people = &ranked.people;
+        let people = ranked.people.people();
         let count = here.iter().map(|person| ranked.count(*person)).sum();
         Mark {
             at: at.map(percent),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 
 use crate::{
-    profile::{FIELDS, Field, Profile},
+    profile::{FIELDS, Field},
     report::{
         format::{grouped, number},
         html::{
@@ -15,8 +15,10 @@ use crate::{
             seats::{SeatLook, SeatMap, SeatWords},
             shared::SharedParts,
         },
-        model::{Input, RankedPeople, Report, Survey},
-        text::{FieldText, PER_PERSON, RankingText},
+        model::{Input, Report, Survey},
+        ranked::RankedPeople,
+        subjects::{ShownValue, Subjects},
+        text::{FieldText, OUTLIERS, PER_PERSON, RankingText},
         view::View,
     },
     similarity::{Like, Metric, Ranking},
@@ -46,7 +48,9 @@ pub(super) struct RankingPage<'a> {
     /// The heading of the list of pairs.
     heading: String,
     plot: Option<Plot>,
-    people: Vec<PersonRow<'a>>,
+    /// The fields of the table of people, each with its unit.
+    columns: Vec<(&'a str, Option<&'static str>)>,
+    people: Vec<PersonRow>,
     /// How many people the table would have, were it not cut.
     all_people: usize,
     /// The longest distance among the pairs: all bars are drawn on one scale.
@@ -56,8 +60,9 @@ pub(super) struct RankingPage<'a> {
 }
 
 /// A row of the table of people.
-struct PersonRow<'a> {
-    person: &'a Profile,
+struct PersonRow {
+    id: String,
+    values: Vec<ShownValue>,
     seat: Option<String>,
 }
 
@@ -73,6 +78,7 @@ impl<'a> RankingPage<'a> {
             options,
             people,
             counts: _,
+            method: _,
             seat_of,
             ranking:
                 Ranking {
@@ -103,8 +109,9 @@ impl<'a> RankingPage<'a> {
                 _ => "Closest pairs".to_owned(),
             },
             plot: open.then(|| Plot::new(text.ranked, &letters)).flatten(),
+            columns: people.columns(),
             people: match open {
-                true => rows(people, seat_of, &report.input),
+                true => rows(people, seat_of, &report.input, view),
                 false => Vec::new(),
             },
             all_people: people.len(),
@@ -133,14 +140,14 @@ impl<'a> RankingPage<'a> {
     }
 
     /// What the folded table of so many people is called.
-    #[expect(clippy::unused_self, reason = "a template calls methods only")]
     fn table_of(&self, people: usize) -> String {
         match people {
-            1 => "A table of one person".to_owned(),
+            1 => format!("A table of one {}", self.text.ranked.people.singular()),
             _ if people > MAX_ROWS => {
-                format!("A table of {MAX_ROWS} of {} people", grouped(people as u64))
+                let noun = self.text.ranked.people.noun();
+                format!("A table of {MAX_ROWS} of {} {noun}", grouped(people as u64))
             }
-            _ => format!("A table of {people} people"),
+            _ => format!("A table of {people} {}", self.text.ranked.people.noun()),
         }
     }
 }
@@ -166,14 +173,14 @@ fn letters(text: &RankingText<'_>) -> Letters {
 }
 
 /// The table of people, with the endpoint of each.
-fn rows<'a>(people: &'a [Profile], seat_of: &[usize], input: &Input) -> Vec<PersonRow<'a>> {
+fn rows(people: &Subjects, seat_of: &[usize], input: &Input, view: &View<'_>) -> Vec<PersonRow> {
     let seat = |person: usize| match input {
         Input::Survey(survey) => Some(survey.hosts.get(*seat_of.get(person)?).to_string()),
         Input::Files { .. } => None,
     };
-    let people = people.iter().enumerate().take(MAX_ROWS);
-    let rows = people.map(|(index, person)| PersonRow {
-        person,
+    let rows = (0..people.len().min(MAX_ROWS)).map(|index| PersonRow {
+        id: view.name(people.id(index)),
+        values: people.values(index),
         seat: seat(index),
     });
     rows.collect()
@@ -198,7 +205,7 @@ fn seats(survey: &Survey, ranked: &RankedPeople, letters: &Letters, view: &View<
         title: "The room",
         seat: "seat",
         good: "ok",
-        content: match open {
+        content: match open && ranked.method.is_none() {
             true => format!("; {}", FIELDS.each_ref().map(caption).join(", ")),
             false => String::new(),
         },
@@ -211,8 +218,12 @@ fn seats(survey: &Survey, ranked: &RankedPeople, letters: &Letters, view: &View<
         |index| {
             let profile = outcome(index).profile().map(|(profile, _)| profile);
             let shown = profile.filter(|_| open);
+            let item = ranked.seat_of.binary_search(&index).ok();
             SeatLook {
-                name: profile.map(|profile| view.name(profile.id.as_str())),
+                name: profile
+                    .map(|profile| profile.id.as_str())
+                    .or_else(|| Some(ranked.people.id(item?)))
+                    .map(|id| view.name(id)),
                 values: shown.map_or_else(Vec::new, |profile| {
                     profile
                         .build

@@ -118,7 +118,7 @@ impl Columns {
 }
 
 /// A text without the apostrophe that `report::csv` puts before a formula.
-fn strip_formula_guard(text: &[u8]) -> &[u8] {
+pub(super) fn strip_formula_guard(text: &[u8]) -> &[u8] {
     match text {
         [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
         _ => text,
@@ -126,7 +126,7 @@ fn strip_formula_guard(text: &[u8]) -> &[u8] {
 }
 
 /// The cells of a record, after RFC 4180.
-fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
+pub(super) fn cells(record: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Reason> {
     let mut cells = Vec::new();
     let mut rest = record;
     loop {

@@ -59,6 +59,9 @@ pub enum Reason {
     /// Another run begins, where only one can be read.
     #[error("another run begins here; give each run as a file of its own")]
     SecondRun,
+    /// The row has no id.
+    #[error("the id is missing")]
+    NoId,
     /// A saved run ends before the answer of a group.
     #[error("the run has no answer for group {0}; did it come to its end?")]
     NoAnswer(u32),
@@ -114,6 +117,16 @@ pub enum Error {
         .0.display()
     )]
     CountWithoutIds(PathBuf),
+    /// The CSV header has no column for a field.
+    #[error("{}: there is no column {column}; the header is {found}", file.display())]
+    NoColumn {
+        /// The file.
+        file: PathBuf,
+        /// What was looked for.
+        column: String,
+        /// The first line.
+        found: Untrusted,
+    },
     /// The file is one JSON document instead of JSON Lines.
     #[error(
         "{}: the file is one JSON document; save the run with --format jsonl, one line an endpoint",

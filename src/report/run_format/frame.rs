@@ -6,11 +6,11 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     path::PathPattern,
-    profile::Id,
     report::{
         answer_times::AnswerTimes,
         comparison::CompareOptions,
         format::millis,
+        items::ItemField,
         model::{Findings, OutcomeCounts, Report, RunInfo, Summary},
         settings::Settings,
         topic::Topic,
@@ -47,6 +47,9 @@ pub struct Header<'a> {
     arguments: &'a [String],
     metric: Option<&'static str>,
     weights: Option<Weights>,
+    /// The fields that items were ranked by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'a [ItemField]>,
 }
 
 impl<'a> Header<'a> {
@@ -59,6 +62,7 @@ impl<'a> Header<'a> {
         };
         Self {
             finished: Some(report.run.finished),
+            features: report.ranked_items().map(|(_, items)| &*items.fields),
             method: report.method(),
             part: report.part(),
             ..Self::of(&report.run, options, compare)
@@ -70,7 +74,10 @@ impl<'a> Header<'a> {
     pub fn begin(run: &'a RunInfo, topic: &'a Topic, hosts: &'a Hosts) -> Self {
         let (options, compare) = match topic {
             Topic::Profiles(options) => (Some(options), None),
-            Topic::Answers(_, options) => (None, Some(options)),
+            Topic::Answers(_, options) => match &options.ranking {
+                Some((_, ranking)) => (Some(ranking), None),
+                None => (None, Some(options)),
+            },
         };
         Self {
             method: Some(topic.method()),
@@ -94,6 +101,7 @@ impl<'a> Header<'a> {
             labrpc_run: VERSION,
             version: env!("CARGO_PKG_VERSION"),
             started: *started,
+            features: None,
             finished: None,
             method: None,
             part: None,
@@ -139,7 +147,7 @@ pub struct SummaryLine {
     smallest: Option<f64>,
     tied: u64,
     margin: Option<f64>,
-    duplicate_ids: Vec<Id>,
+    duplicate_ids: Vec<String>,
     answer_ms: Option<AnswerMs>,
     /// Where the header could not have it.
     #[serde(
@@ -147,6 +155,9 @@ pub struct SummaryLine {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) finished: Option<SystemTime>,
+    /// How many items have no field in common with another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomparable: Option<u64>,
 }
 
 /// Percentiles of the answer times.
@@ -162,6 +173,7 @@ impl SummaryLine {
     #[must_use]
     pub fn new(report: &Report) -> Self {
         let summary = report.summary();
+        let items = report.ranked_items();
         let (asked, answered, ok) = (summary.asked(), summary.answered(), summary.ok());
         let Summary {
             outcomes,
@@ -186,6 +198,7 @@ impl SummaryLine {
                 max: millis(times.max),
             }),
             finished: None,
+            incomparable: items.map(|(ranked, _)| ranked.ranking.incomparable),
         }
     }
 }

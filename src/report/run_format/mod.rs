@@ -12,7 +12,10 @@ pub use self::{
     answers::AnswerLine,
     endpoint::{EndpointLine, ListedEndpoint, endpoints},
     frame::{Header, RoundTimes, SummaryLine, VERSION},
-    ranking::{LikeLine, NearestLine, PairLine, TwinsLine, pairs, per_person, twins},
+    ranking::{
+        ByField, LikeLine, NearestLine, OutlierLine, PairLine, TwinsLine, outliers, pairs,
+        per_person, twins,
+    },
 };
 pub(crate) use self::{
     answers::answers,

@@ -1,21 +1,21 @@
 //! The lines of a ranking.
 
 use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
 
 use crate::{
-    profile::{Build, FIELDS, Id},
-    report::model::RankedPeople,
+    report::ranked::RankedPeople,
     similarity::{Like, Nearest, Pair, Terms, Twins},
 };
 
 /// The closest pairs, as far as they are to be listed.
-pub fn pairs(ranked: &RankedPeople) -> impl Iterator<Item = PairLine> {
+pub fn pairs(ranked: &RankedPeople) -> impl Iterator<Item = PairLine<'_>> {
     let pairs = ranked.listed_pairs().iter();
     pairs.map(|pair| PairLine::new(ranked, pair))
 }
 
 /// The groups of identical people, largest first.
-pub fn twins(ranked: &RankedPeople) -> impl Iterator<Item = TwinsLine> {
+pub fn twins(ranked: &RankedPeople) -> impl Iterator<Item = TwinsLine<'_>> {
     ranked
         .ranking
         .twins
@@ -24,76 +24,110 @@ pub fn twins(ranked: &RankedPeople) -> impl Iterator<Item = TwinsLine> {
 }
 
 /// The nearest neighbour of each person, with `--per-person`.
-pub fn per_person(ranked: &RankedPeople) -> impl Iterator<Item = NearestLine> {
+pub fn per_person(ranked: &RankedPeople) -> impl Iterator<Item = NearestLine<'_>> {
     let nearest = ranked.ranking.per_person.iter().flatten();
     nearest.map(|nearest| NearestLine::new(ranked, nearest))
 }
 
 /// Two people and the distance between them.
 #[derive(Debug, Serialize)]
-pub struct PairLine {
+pub struct PairLine<'a> {
     pub(crate) rank: u64,
-    pub(crate) a: Id,
-    pub(crate) b: Id,
+    pub(crate) a: &'a str,
+    pub(crate) b: &'a str,
     pub(crate) distance: f64,
     pub(crate) similarity: f64,
-    #[serde(serialize_with = "terms_by_name")]
-    pub(crate) terms: Terms,
+    pub(crate) terms: ByField<'a, Option<f64>>,
 }
 
-/// What each field contributes, as an object.
-fn terms_by_name<S: Serializer>(terms: &Terms, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(FIELDS.iter().map(|field| field.name).zip(terms.iter()))
+/// A value of each field; an object of JSON.
+#[derive(Debug)]
+pub struct ByField<'a, T>(pub(crate) Vec<(&'a str, T)>);
+
+impl<T: Serialize> Serialize for ByField<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
-impl PairLine {
+/// What each field contributes to a distance; `null` where not both have it.
+fn terms<'a>(ranked: &'a RankedPeople, terms: &Terms) -> ByField<'a, Option<f64>> {
+    ByField(
+        ranked
+            .people
+            .fields()
+            .into_iter()
+            .zip(terms.iter())
+            .collect(),
+    )
+}
+
+impl<'a> PairLine<'a> {
     /// A pair of people in a report.
     #[must_use]
-    pub fn new(ranked: &RankedPeople, pair: &Pair) -> Self {
+    pub fn new(ranked: &'a RankedPeople, pair: &Pair) -> Self {
         let Pair {
             rank,
             a,
             b,
             distance,
             similarity,
-            terms,
+            terms: ref parts,
         } = *pair;
-        let id = |person: usize| ranked.people[person].id;
         Self {
             rank,
-            a: id(a),
-            b: id(b),
+            a: ranked.people.id(a),
+            b: ranked.people.id(b),
             distance,
             similarity,
-            terms,
+            terms: terms(ranked, parts),
         }
     }
 }
 
+/// One that is unlike all others, and what is nearest to it.
+#[derive(Debug, Serialize)]
+pub struct OutlierLine<'a> {
+    pub(crate) rank: u64,
+    pub(crate) id: &'a str,
+    pub(crate) nearest: &'a str,
+    pub(crate) distance: f64,
+    pub(crate) similarity: f64,
+    pub(crate) terms: ByField<'a, Option<f64>>,
+}
+
+/// Those whose nearest is farthest, with `--outliers`.
+pub fn outliers(ranked: &RankedPeople) -> impl Iterator<Item = OutlierLine<'_>> {
+    ranked.outliers().map(|pair| OutlierLine {
+        rank: pair.rank,
+        id: ranked.people.id(pair.a),
+        nearest: ranked.people.id(pair.b),
+        distance: pair.distance,
+        similarity: pair.similarity,
+        terms: terms(ranked, &pair.terms),
+    })
+}
+
 /// A group of identical people.
 #[derive(Debug, Serialize)]
-pub struct TwinsLine {
+pub struct TwinsLine<'a> {
     pub(crate) count: u64,
-    #[serde(serialize_with = "with_decimals")]
-    pub(crate) profile: Build,
-    pub(crate) ids: Vec<Id>,
+    pub(crate) profile: ByField<'a, Json>,
+    pub(crate) ids: Vec<&'a str>,
 }
 
-fn with_decimals<S: Serializer>(build: &Build, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(build.decimals())
-}
-
-impl TwinsLine {
+impl<'a> TwinsLine<'a> {
     /// A group in a report, with the first of its ids.
     #[must_use]
-    pub fn new(ranked: &RankedPeople, twins: &Twins) -> Self {
-        let &Twins { count, ref people } = twins;
+    pub fn new(ranked: &'a RankedPeople, twins: &Twins) -> Self {
+        let Twins { count, people } = twins;
+        let values = ranked.people.json(people[0]);
         Self {
-            count,
-            profile: ranked.people[people[0]].build,
+            count: *count,
+            profile: ByField(ranked.people.fields().into_iter().zip(values).collect()),
             ids: people
                 .iter()
-                .map(|&person| ranked.people[person].id)
+                .map(|&person| ranked.people.id(person))
                 .collect(),
         }
     }
@@ -101,25 +135,24 @@ impl TwinsLine {
 
 /// One person's nearest.
 #[derive(Debug, Serialize)]
-pub struct NearestLine {
-    pub(crate) id: Id,
-    pub(crate) nearest: Id,
+pub struct NearestLine<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) nearest: &'a str,
     pub(crate) distance: f64,
 }
 
-impl NearestLine {
+impl<'a> NearestLine<'a> {
     /// A person in a report.
     #[must_use]
-    pub fn new(ranked: &RankedPeople, nearest: &Nearest) -> Self {
+    pub fn new(ranked: &'a RankedPeople, nearest: &Nearest) -> Self {
         let &Nearest {
             person,
             nearest,
             distance,
         } = nearest;
-        let id = |person: usize| ranked.people[person].id;
         Self {
-            id: id(person),
-            nearest: id(nearest),
+            id: ranked.people.id(person),
+            nearest: ranked.people.id(nearest),
             distance,
         }
     }
@@ -127,23 +160,20 @@ impl NearestLine {
 
 /// The people nearest to one.
 #[derive(Debug, Serialize)]
-pub struct LikeLine {
-    id: String,
+pub struct LikeLine<'a> {
+    id: &'a str,
     /// `null` unless exactly one person has the id.
-    pub(crate) nearest: Option<Vec<PairLine>>,
+    pub(crate) nearest: Option<Vec<PairLine<'a>>>,
 }
 
-impl LikeLine {
+impl<'a> LikeLine<'a> {
     /// The people nearest to one, with `--like`.
     #[must_use]
-    pub fn new(ranked: &RankedPeople) -> Option<Self> {
+    pub fn new(ranked: &'a RankedPeople) -> Option<Self> {
         ranked.ranking.like.as_ref().map(|like| match like {
-            Like::Unknown(id) | Like::Duplicate(id) => Self {
-                id: id.clone(),
-                nearest: None,
-            },
+            Like::Unknown(id) | Like::Duplicate(id) => Self { id, nearest: None },
             Like::Found { person, nearest } => Self {
-                id: ranked.people[*person].id.to_string(),
+                id: ranked.people.id(*person),
                 nearest: Some(
                     nearest
                         .iter()

@@ -7,11 +7,11 @@ use anstyle::Style;
 use crate::{
     report::{
         format::plural,
-        model::RankedPeople,
+        ranked::RankedPeople,
         table::styles::{BAD, FAINT, HEADING},
         text::{
-            ALONE, ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText,
-            RankingText, VerdictText,
+            ALONE, ClosestText, FieldText, IdenticalGroups, IdenticalText, OUTLIERS, PER_PERSON,
+            PairText, RankingText, VerdictText,
         },
         wrap::LineWriter,
     },
@@ -30,6 +30,7 @@ pub(super) fn write(text: &RankingText<'_>, page: &mut LineWriter<'_>) -> io::Re
         options,
         people: _,
         counts: _,
+        method: _,
         seat_of: _,
         ranking:
             Ranking {
@@ -50,10 +51,15 @@ pub(super) fn write(text: &RankingText<'_>, page: &mut LineWriter<'_>) -> io::Re
         identical(text, groups, page)?;
     }
     alike(text, MAX_PAIRS.max(options.top), page)?;
-    match text.per_person {
-        Some(nearest) => all_nearest(text, nearest, page),
-        None => Ok(()),
+    if let Some(nearest) = text.per_person {
+        all_nearest(text, nearest, page)?;
     }
+    if !text.outliers.is_empty() {
+        page.blank()?;
+        page.line(HEADING, OUTLIERS)?;
+    }
+    let mut outliers = text.outliers.iter();
+    outliers.try_for_each(|pair| explained(&text.outlier(pair), "nearest", page))
 }
 
 fn identical(
@@ -103,7 +109,8 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
         VerdictText::Mistaken(text) => page.line(BAD, text)?,
     }
     for pair in pairs.iter().take(max_pairs) {
-        explained(&text.pair(pair), build.is_some(), page)?;
+        let words = if build.is_some() { "" } else { "and" };
+        explained(&text.pair(pair), words, page)?;
     }
     let all = text.ranked.ranking.pairs.len() as u64 + text.answer.omitted;
     match text.more_pairs(max_pairs) {
@@ -116,8 +123,8 @@ fn alike(text: &RankingText<'_>, max_pairs: usize, page: &mut LineWriter<'_>) ->
     }
 }
 
-/// A pair, or of people nearest to one the other person, and what the distance is made of.
-fn explained(pair: &PairText, is_nearest: bool, page: &mut LineWriter<'_>) -> io::Result<()> {
+/// A pair joined by a word, or without one the second of the pair alone, and what the distance is made of.
+fn explained(pair: &PairText, word: &str, page: &mut LineWriter<'_>) -> io::Result<()> {
     let PairText {
         rank,
         names: [a, b],
@@ -129,9 +136,9 @@ fn explained(pair: &PairText, is_nearest: bool, page: &mut LineWriter<'_>) -> io
         Some(distance) => format!("distance {distance}, similarity {similarity}"),
         None => format!("similarity {similarity}"),
     };
-    let label = match is_nearest {
-        true => format!("{rank:>3}. {b}: "),
-        false => format!("{rank:>3}. {a} and {b}: "),
+    let label = match word {
+        "" => format!("{rank:>3}. {b}: "),
+        word => format!("{rank:>3}. {a} {word} {b}: "),
     };
     page.wrap(HEADING, &label, 7, &text)?;
     let fields = fields.iter().map(|field| {
@@ -141,6 +148,7 @@ fn explained(pair: &PairText, is_nearest: bool, page: &mut LineWriter<'_>) -> io
             term,
             amount: _,
             share,
+            differs: _,
         } = field;
         match share {
             Some(share) => format!("{name} {values}: {term} ({share} %)"),

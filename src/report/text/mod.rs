@@ -15,8 +15,8 @@ pub use self::{
     leaves::{DifferenceText, LeafText},
     note::Note,
     ranking::{
-        ClosestText, FieldText, IdenticalGroups, IdenticalText, PER_PERSON, PairText, RankingText,
-        VerdictText,
+        ClosestText, FieldText, IdenticalGroups, IdenticalText, OUTLIERS, PER_PERSON, PairText,
+        RankingText, VerdictText,
     },
     story::{FindingsText, Story},
 };

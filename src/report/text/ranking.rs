@@ -1,10 +1,10 @@
 //! The texts of a ranking.
 
 use crate::{
-    profile::{Profile, Value},
     report::{
         format::{number, plural, share},
-        model::RankedPeople,
+        ranked::RankedPeople,
+        subjects::ShownValue,
         view::View,
     },
     similarity::{Like, Nearest, Pair, Ranking, Terms, Twins},
@@ -22,6 +22,9 @@ const PART: &str = "This is a part of a larger survey: labrpc merge ranks the pe
 /// The heading of the list of each person's nearest.
 pub const PER_PERSON: &str = "Nearest neighbour of each person";
 
+/// The heading of the list of those whose nearest is farthest.
+pub const OUTLIERS: &str = "Least like any other";
+
 /// A ranking as texts.
 pub struct RankingText<'a> {
     pub(crate) ranked: &'a RankedPeople,
@@ -32,6 +35,8 @@ pub struct RankingText<'a> {
     pub groups: Option<IdenticalGroups<'a>>,
     /// The nearest of each person, where that was asked for.
     pub per_person: Option<&'a [Nearest]>,
+    /// Those that are unlike all others, each with its nearest.
+    pub outliers: Vec<Pair>,
 }
 
 /// Which people are most alike.
@@ -88,7 +93,7 @@ pub struct PairText {
 /// What one field adds to a distance.
 pub struct FieldText {
     /// The field's name.
-    pub name: &'static str,
+    pub name: String,
     /// The values of both people.
     pub values: String,
     /// The term.
@@ -97,6 +102,8 @@ pub struct FieldText {
     pub amount: f64,
     /// The term in per cent of the distance.
     pub share: Option<String>,
+    /// Whether the values differ.
+    pub differs: bool,
 }
 
 /// IdenticalGroups of identical people.
@@ -130,8 +137,9 @@ impl<'a> RankingText<'a> {
                 Some(like) => nearest_to(ranked, view, like),
                 None => closest(ranked, view, grouped),
             },
-            groups: grouped.then(|| IdenticalGroups::new(ranking)),
+            groups: grouped.then(|| IdenticalGroups::new(ranked)),
             per_person: ranking.per_person.as_deref(),
+            outliers: ranked.outliers().collect(),
             ranked,
             view: *view,
         }
@@ -160,17 +168,24 @@ impl<'a> RankingText<'a> {
             Some(Like::Found { person, .. }) if person == b => (b, a),
             _ => (a, b),
         };
-        let (a, b) = (&self.ranked.people[*a], &self.ranked.people[*b]);
         PairText {
             rank: *rank,
-            names: [a, b].map(|person| self.view.name(person.id.as_str())),
+            names: [a, b].map(|person| self.name(*person)),
             distance: open.then(|| number(*distance)),
             similarity: similarity(&self.view, pair),
             fields: match open {
-                true => fields(self.ranked, [a, b], *distance, terms),
+                true => fields(self.ranked, [*a, *b], *distance, terms),
                 false => Vec::new(),
             },
         }
+    }
+
+    /// The texts of one that is unlike all others, with the fields in which its nearest differs.
+    #[must_use]
+    pub fn outlier(&self, pair: &Pair) -> PairText {
+        let mut text = self.pair(pair);
+        text.fields.retain(|field| field.differs);
+        text
     }
 
     /// How many pairs a list of at most `listed` leaves out.
@@ -183,7 +198,7 @@ impl<'a> RankingText<'a> {
     #[must_use]
     pub fn group(&self, group: &Twins, names: usize) -> IdenticalText {
         let Twins { count, people } = group;
-        let first = &self.ranked.people[people[0]];
+        let first = people[0];
         let people = people.iter().take(names);
         let names: Vec<_> = people.map(|&person| self.name(person)).collect();
         let more = if (names.len() as u64) < *count {
@@ -193,7 +208,7 @@ impl<'a> RankingText<'a> {
         };
         IdenticalText {
             count: *count,
-            build: (self.view.shows_personal_data()).then(|| first.build.to_string()),
+            build: (self.view.shows_personal_data()).then(|| self.ranked.people.build(first)),
             names: format!("{}{more}", names.join(", ")),
         }
     }
@@ -213,7 +228,7 @@ impl<'a> RankingText<'a> {
     }
 
     fn name(&self, person: usize) -> String {
-        self.view.name(self.ranked.people[person].id.as_str())
+        self.view.name(self.ranked.people.id(person))
     }
 }
 
@@ -244,20 +259,19 @@ fn nearest_to<'a>(ranked: &'a RankedPeople, view: &View<'_>, like: &'a Like) -> 
             "The id {} is claimed more than once, so it is not compared.",
             view.name(id)
         )),
-        Like::Found { person, nearest } => {
-            let person = &ranked.people[*person];
-            ClosestText {
-                title: format!("Most like {}", view.name(person.id.as_str())),
-                build: view.shows_personal_data().then(|| person.build.to_string()),
-                verdict: match nearest.first() {
-                    Some(first) => VerdictText::Found(distance_text(view, first)),
-                    None => VerdictText::NotRanked(ALONE),
-                },
-                first_place: nearest.iter().take(1).collect(),
-                pairs: nearest.iter().collect(),
-                omitted: 0,
-            }
-        }
+        Like::Found { person, nearest } => ClosestText {
+            title: format!("Most like {}", view.name(ranked.people.id(*person))),
+            build: view
+                .shows_personal_data()
+                .then(|| ranked.people.build(*person)),
+            verdict: match nearest.first() {
+                Some(first) => VerdictText::Found(distance_text(view, first)),
+                None => VerdictText::NotRanked(ALONE),
+            },
+            first_place: nearest.iter().take(1).collect(),
+            pairs: nearest.iter().collect(),
+            omitted: 0,
+        },
     }
 }
 
@@ -323,35 +337,36 @@ fn similarity(view: &View<'_>, pair: &Pair) -> String {
 }
 
 /// What each field contributes, so that the distance can be checked by hand.
-fn fields(
-    ranked: &RankedPeople,
-    pair: [&Profile; 2],
-    distance: f64,
-    terms: &Terms,
-) -> Vec<FieldText> {
-    let [a, b] = pair.map(|person| person.build.values());
-    let fields = a.into_iter().zip(b).zip(terms.iter());
-    let text = |((a, b), term): ((Value, Value), Option<f64>)| FieldText {
-        name: a.field().name,
-        values: match a == b {
-            true => format!("both {}", a.with_unit()),
-            false => format!("{a} and {}", b.with_unit()),
-        },
-        term: number(term.unwrap_or_default()),
-        amount: term.unwrap_or_default(),
-        share: share(ranked.options.metric, distance, term.unwrap_or_default())
-            .map(|share| format!("{share:.0}")),
+fn fields(ranked: &RankedPeople, pair: [usize; 2], distance: f64, terms: &Terms) -> Vec<FieldText> {
+    let [a, b] = pair.map(|one| ranked.people.values(one));
+    let fields = ranked.people.fields().into_iter().zip(terms.iter());
+    let text = |((name, term), (a, b)): ((&str, Option<f64>), (ShownValue, ShownValue))| {
+        let amount = term.unwrap_or_default();
+        let share = share(ranked.options.metric, distance, amount);
+        FieldText {
+            name: name.to_owned(),
+            values: match a == b {
+                true => format!("both {}", a.with_unit()),
+                false => format!("{} and {}", a.plain(), b.with_unit()),
+            },
+            term: term.map_or_else(|| "-".to_owned(), number),
+            amount,
+            share: share.map(|share| format!("{share:.0}")),
+            differs: a != b,
+        }
     };
-    fields.map(text).collect()
+    fields.zip(a.into_iter().zip(b)).map(text).collect()
 }
 
 impl<'a> IdenticalGroups<'a> {
-    fn new(ranking: &'a Ranking) -> Self {
+    fn new(ranked: &'a RankedPeople) -> Self {
+        let ranking = &ranked.ranking;
         let (total, listed) = (ranking.twin_groups, &ranking.twins);
         let largest = listed.first().map_or(0, |twins| twins.count);
+        let noun = ranked.people.noun();
         Self {
-            heading: format!("Identical people: {}", plural(total, "group")),
-            remark: format!("Identical people are listed as groups; the largest has {largest}."),
+            heading: format!("Identical {noun}: {}", plural(total, "group")),
+            remark: format!("Identical {noun} are listed as groups; the largest has {largest}."),
             listed,
             total,
         }

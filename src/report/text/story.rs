@@ -5,8 +5,11 @@ use crate::{
     report::{
         answer_times::AnswerTimes,
         failures::{FailureGroup, failures},
+        feature::shown,
         format::time,
+        items::{ItemField, ItemTable},
         model::{Findings, Input, Report, Summary},
+        ranked::RankedPeople,
         text::{
             comparison::{self, ComparisonText},
             comparison_notes,
@@ -61,9 +64,12 @@ pub(crate) fn headline(report: &Report, summary: &Summary) -> String {
         (Input::Files { .. }, Findings::Ranking(ranked))
             if ok == asked || !ranked.counts.is_empty() =>
         {
-            format!("{ok} people")
+            format!("{ok} {}", ranked.people.noun())
         }
-        (Input::Files { .. }, _) => format!("{ok} people in {asked} rows"),
+        (Input::Files { .. }, _) => {
+            let noun = report.ranked_items().map_or("people", |_| "items");
+            format!("{ok} {noun} in {asked} rows")
+        }
     }
 }
 
@@ -101,8 +107,10 @@ impl<'a> Story<'a> {
             notes: notes(report, &summary, view),
             failures: match &report.input {
                 Input::Survey(survey) => match &report.findings {
-                    Findings::Ranking(_) => failures(survey, profile_hint, view),
-                    Findings::Comparison(_) => failures(survey, Outcome::hint, view),
+                    Findings::Ranking(ranked) if ranked.method.is_none() => {
+                        failures(survey, profile_hint, view)
+                    }
+                    _ => failures(survey, Outcome::hint, view),
                 },
                 Input::Files { .. } => Vec::new(),
             },
@@ -143,6 +151,9 @@ fn notes(report: &Report, summary: &Summary, view: &View<'_>) -> Vec<Note> {
             text: format!("{names}{more}; claimed more than once, and not ranked"),
         });
     }
+    if let Some((ranked, items)) = report.ranked_items() {
+        notes.extend(item_notes(ranked, items));
+    }
     if let Findings::Comparison(compared) = &report.findings {
         notes.extend(comparison_notes::notes(compared, view));
     }
@@ -161,4 +172,41 @@ fn answer_times(report: &Report) -> Option<Note> {
             false => format!("answer time: p50 {p50}, p95 {p95}, maximum {max}"),
         },
     })
+}
+
+/// By which ranges items were compared where none was given, and what is missing.
+fn item_notes(ranked: &RankedPeople, items: &ItemTable) -> Vec<Note> {
+    let note = |label, text| Note { label, text };
+    let mut notes = Vec::new();
+    for ItemField {
+        name,
+        kind,
+        range,
+        is_observed,
+        missing,
+    } in &items.fields
+    {
+        if let Some(ends) = range.filter(|[from, to]| *is_observed && from < to) {
+            let [from, to] = ends.map(|end| shown(*kind, end));
+            let range = format!("{from}..{to}");
+            notes.push(note(
+                "range",
+                format!("{name} {range} as observed; --feature {name}={range} keeps it"),
+            ));
+        }
+        if *missing > 0 {
+            notes.push(note(
+                "missing",
+                format!("{name} of {missing} of {}", items.len()),
+            ));
+        }
+    }
+    if ranked.ranking.incomparable > 0 {
+        let text = format!(
+            "{} have no field in common with another",
+            ranked.ranking.incomparable
+        );
+        notes.push(note("not ranked", text));
+    }
+    notes
 }
