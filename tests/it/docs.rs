@@ -347,7 +347,10 @@ fn links_between_pages_lead_somewhere() {
                 continue;
             }
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = folder.parent().unwrap().join(file);
+            let target = match file {
+                "" => folder.clone(),
+                _ => folder.parent().unwrap().join(file),
+            };
             assert!(target.exists(), "{name}: {link}");
             if !heading.is_empty() {
                 let slugs = fs::read_to_string(&target).unwrap();

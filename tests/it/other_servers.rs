@@ -374,7 +374,8 @@ fn health_of_other_servers_equals_what_grpcurl_prints() {
         ("inventory.v1.Inventory", &[python]),
         ("lab.Profile", &[own]),
     ] {
-        let arguments = ["--health", service].into_iter().chain(list);
+        let health = format!("--health={service}");
+        let arguments = [&*health].into_iter().chain(list);
         let report = Report::of(3, arguments);
         for address in list {
             if answering.contains(&address) {

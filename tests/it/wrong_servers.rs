@@ -145,7 +145,11 @@ const CASES: &[Case] = &[
     ),
     ("dict", &["Failed to serialize response!", LOG], &[]),
     ("none", &["Failed to serialize response!", LOG], &[]),
-    ("not-found", &["NOT_FOUND: not here", LOG], &[]),
+    (
+        "not-found",
+        &["NOT_FOUND: not here", "does not have what was asked for"],
+        &[],
+    ),
     (
         "slow",
         &["no answer in time (--max-time); is the server slow or stuck"],

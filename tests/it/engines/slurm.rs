@@ -136,8 +136,8 @@ fn slurm_array_with_a_requeued_task_merges_into_the_single_run() {
     });
     assert!(!room.path("runs/run-3.jsonl").exists());
 
-    // Slurm lets a requeued task wait for two minutes.
-    room.succeed(&format!("scontrol update JobId={task} StartTime=now"));
+    // Slurm lets a requeued task wait for two minutes. The node rejects it within the second in which it was stopped.
+    room.succeed(&format!("scontrol update JobId={task} StartTime=now+2"));
 
     let merged = until("the merge", || {
         let state = state(merge);
