@@ -16,7 +16,7 @@ pub struct RankedPeople {
     pub counts: Vec<u64>,
     /// The method that gave the items, if one did.
     pub method: Option<String>,
-    /// For each of [`Self::people`], the index of the endpoint in [`Survey::hosts`]; empty for files.
+    /// For each of [`Self::people`], the index of the endpoint in `Survey::hosts`; empty for files.
     pub seat_of: Vec<usize>,
     /// The ranking; it names people by their index in [`Self::people`].
     pub ranking: Ranking,
