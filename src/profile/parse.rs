@@ -72,19 +72,36 @@ impl Field {
     /// As [`Field::parse`].
     #[inline]
     pub(super) fn ticks_of_bytes(&'static self, text: &[u8]) -> Result<Ticks, Error> {
-        let [min, max] = self.range;
-        let fast = match (self.names, self.per_unit) {
-            ([], 10) => tenths(text).filter(|ticks| (min..=max).contains(ticks)),
-            ([], _) => None,
-            (names, _) => {
-                let place = names.iter().position(|name| name.as_bytes() == text);
-                place.map(|index| index as Ticks + 1)
-            }
-        };
-        match fast {
+        match self.canonical_ticks(text) {
             Some(ticks) => Ok(ticks),
-            None => self.ticks_of_text(&String::from_utf8_lossy(text)),
+            None => self.ticks_of_other_bytes(text),
         }
+    }
+
+    #[cold]
+    fn ticks_of_other_bytes(&'static self, text: &[u8]) -> Result<Ticks, Error> {
+        self.ticks_of_text(&String::from_utf8_lossy(text))
+    }
+
+    /// The value of a text in the form in which reports write it.
+    #[inline]
+    fn canonical_ticks(&self, text: &[u8]) -> Option<Ticks> {
+        if self.names.is_empty() {
+            let [min, max] = self.range;
+            let ticks = if self.per_unit == 10 {
+                tenths(text)
+            } else {
+                None
+            };
+            return ticks.filter(|ticks| (min..=max).contains(ticks));
+        }
+        // Byte by byte: for a few letters, the call that compares slices takes longer.
+        let is_text =
+            |name: &str| name.len() == text.len() && name.bytes().eq(text.iter().copied());
+        (1..)
+            .zip(self.names)
+            .find(|(_, name)| is_text(name))
+            .map(|(place, _)| place)
     }
 
     /// The value of a part of a document.
