@@ -260,17 +260,20 @@ mod tests {
         assert!(examples > 30, "{examples}");
     }
 
-    /// Flags that ask for one action, and headers, which have secrets, are not settings and have no variable.
+    /// Flags that ask for one action or one ranking, and headers, which have secrets, are not settings and have no variable.
     #[test]
     fn variables_are_named_after_their_flags() {
         let actions = [
             "demo",
             "dir",
+            "feature",
             "header",
             "health",
+            "id",
             "incomplete",
             "list",
             "only_failed",
+            "outliers",
             "per_person",
             "twins",
         ];
