@@ -105,13 +105,13 @@ fn slurm_array_with_a_requeued_task_merges_into_the_single_run() {
             return;
         }
     }
-    // Slurm resolves the machine's own name, which fails where all addresses are loopback.
+    // Slurm resolves the machine's own name, which fails where all addresses are loopback. No tool mends that.
     if support::output(Command::new("hostname").arg("-I"))
         .stdout
         .trim()
         .is_empty()
     {
-        return support::skip("Slurm needs an address that is not loopback");
+        return support::say_skipped("Slurm needs an address that is not loopback");
     }
     let mut room = Room::open();
     let _cluster = Cluster::start(&mut room);
