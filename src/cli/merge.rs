@@ -12,10 +12,9 @@ use crate::cli::{
     compare_args::CompareArgs,
     console,
     exit::{self, Exit, Failure},
-    flag_scope,
-    min_ok::MinOkArgs,
     ranking_args::RankingArgs,
     report_args::{OutputArgs, ReportFormat, arguments},
+    success_args::SuccessArgs,
     survey::finish,
 };
 
@@ -38,16 +37,9 @@ pub(crate) struct Args {
     #[arg(long)]
     incomplete: bool,
     #[command(flatten)]
-    min_ok: MinOkArgs,
+    success: SuccessArgs,
     #[command(flatten)]
     compare: CompareArgs,
-    /// End with status 5 if two answers that are compared differ.
-    #[arg(
-        long,
-        help_heading = flag_scope::COMPARISON,
-        env = "LABRPC_EXPECT_SAME"
-    )]
-    expect_same: bool,
     #[command(flatten)]
     ranking: RankingArgs,
     #[command(flatten)]
@@ -75,7 +67,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         settings: None,
     };
     let report = if runs.method == PROFILE_METHOD {
-        let same = args.expect_same.then_some("--expect-same");
+        let same = args.success.expect_same.then_some("--expect-same");
         if let Some(flag) = args.compare.given().or(same) {
             return Err(misplaced(
                 flag,
@@ -99,7 +91,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         let survey = runs.saved.merge(Vec::new());
         Report::comparison(run, survey, runs.method, runs.values, options)
     };
-    let exit = args.min_ok.exit_status(&report, args.expect_same);
+    let exit = args.success.exit_status(&report);
     let view = View::default();
     let written = plan.open()?.write(&report, &view);
     finish(&report, &view, written).map(|()| exit)

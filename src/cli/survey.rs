@@ -26,9 +26,8 @@ use crate::cli::{
     compare_args::CompareArgs,
     console,
     exit::{self, Exit, Failure},
-    flag_scope::{self, Asked},
+    flag_scope::Asked,
     live_run::LiveRun,
-    min_ok::MinOkArgs,
     output,
     part_args::PartArgs,
     progress,
@@ -39,6 +38,7 @@ use crate::cli::{
     },
     runtime,
     signals::Interruption,
+    success_args::SuccessArgs,
     target_args::{self, ClientTlsArgs, HostListArgs, TimeoutArgs},
     values,
     watch::Watch,
@@ -85,13 +85,6 @@ pub(crate) struct Args {
     pub(crate) question: QuestionArgs,
     #[command(flatten)]
     compare: CompareArgs,
-    /// End with status 5 if two answers that are compared differ.
-    #[arg(
-        long,
-        help_heading = flag_scope::COMPARISON,
-        env = "LABRPC_EXPECT_SAME"
-    )]
-    expect_same: bool,
     #[command(flatten)]
     requests: RequestArgs,
     #[command(flatten)]
@@ -137,7 +130,7 @@ struct RequestArgs {
     #[arg(long, value_name = "N", value_parser = values::whole(NonZeroU32::MIN), env = "LABRPC_RATE")]
     rate: Option<NonZeroU32>,
     #[command(flatten)]
-    min_ok: MinOkArgs,
+    success: SuccessArgs,
     /// Repeat the survey after this pause: after the first report print only what changes, and when. Files of --output
     /// always have the newest report.
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "LABRPC_WATCH")]
@@ -192,7 +185,7 @@ async fn survey(args: &Args) -> Result<Exit, Failure> {
             _ => outputs.write_rest(&report, &view, fed, end.is_none()),
         };
         let goes_on = end.is_none() && written.is_read && written.failure.is_none();
-        let status = || args.requests.min_ok.exit_status(&report, args.expect_same);
+        let status = || args.requests.success.exit_status(&report);
         let exit = end.unwrap_or_else(status);
         let Some((pause, watch)) = watch.as_ref().filter(|_| goes_on) else {
             return finish(&report, &view, written).map(|()| exit);
@@ -363,7 +356,7 @@ impl Args {
 
     /// Warns of a list that is too short for `--min-ok`; of a saved run others have answered.
     fn warn_of_too_few(&self, hosts: &Hosts) {
-        let wanted = self.requests.min_ok.above(hosts.len());
+        let wanted = self.requests.success.above(hosts.len());
         if let Some(wanted) = wanted.filter(|_| self.only_failed.is_empty()) {
             let listed = hosts.len();
             errln!("warning: --min-ok {wanted} cannot be met by a list of {listed}");

@@ -1,22 +1,29 @@
-//! `--min-ok`: how many endpoints must answer for success, and the exit status that follows.
+//! `--min-ok` and `--expect-same`: what a run needs for success, and the exit status that follows.
 
 use std::str::FromStr;
 
 use clap::Args;
 use labrpc::report::{Findings, Report};
 
-use crate::cli::exit::Exit;
+use crate::cli::{exit::Exit, flag_scope};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Requests")]
-pub(crate) struct MinOkArgs {
+pub(crate) struct SuccessArgs {
     /// How many endpoints must answer for success: a number or a percentage [default: 100%; of a part 0]. With 0 neither
     /// missing answers nor bad data change the exit status.
     #[arg(long, value_name = "N|P%", env = "LABRPC_MIN_OK")]
     min_ok: Option<MinOk>,
+    /// End with status 5 if two answers that are compared differ.
+    #[arg(
+        long,
+        help_heading = flag_scope::COMPARISON,
+        env = "LABRPC_EXPECT_SAME"
+    )]
+    pub(crate) expect_same: bool,
 }
 
-impl MinOkArgs {
+impl SuccessArgs {
     /// The number that was asked for, if so few endpoints cannot meet it.
     pub(crate) fn above(&self, listed: usize) -> Option<u64> {
         match self.min_ok {
@@ -26,7 +33,7 @@ impl MinOkArgs {
     }
 
     /// The exit status of a run that came to its end.
-    pub(crate) fn exit_status(&self, report: &Report, expects_same: bool) -> Exit {
+    pub(crate) fn exit_status(&self, report: &Report) -> Exit {
         let (summary, is_part) = (report.summary(), report.part().is_some());
         let min_ok = match self.min_ok {
             None if is_part => MinOk::Count(0),
@@ -36,7 +43,7 @@ impl MinOkArgs {
         let is_expected = match &report.findings {
             Findings::Comparison(compared) if !is_part => match compared.serving() {
                 Some(_) => compared.is_good(),
-                None => !(expects_same && compared.differ()),
+                None => !(self.expect_same && compared.differ()),
             },
             _ => true,
         };
